@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Errors that a user can act on: each names the layer, key, file or tool at fault and the remedy."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class DietError(Exception):
+    """Base of every stated failure; the command line prints its text and exits with status 1."""
+
+
+class ConfigError(DietError):
+    """A configuration key, value or name that cannot be used."""
+
+
+class DatasetError(DietError):
+    """Data that is missing, mis-shaped or not finite."""
+
+
+class UnsupportedLayerError(DietError):
+    """A layer, activation or option that has no lowering."""
+
+
+class LoweringError(DietError):
+    """Weights, codebooks or ranges that cannot be represented exactly."""
+
+
+class ResourceError(DietError):
+    """A table or memory that does not fit the chosen part."""
+
+
+class ToolError(DietError):
+    """An external tool that is missing or failed."""
+
+
+class OutputError(DietError):
+    """An output folder that cannot be used, or a path that leaves it."""
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Return ``" Did you mean 'x'?"`` for the nearest known name, or the list of known names."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f" Did you mean '{close[0]}'?" if close else f" Known: {', '.join(known)}."
