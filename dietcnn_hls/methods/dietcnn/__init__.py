@@ -1,1 +1,55 @@
 # SPDX-License-Identifier: Apache-2.0
+"""DietCNN: codebooks for activations and weights, products from a table (Dey et al., IJCNN 2023, arXiv 2305.05274)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from dietcnn_hls.methods.base import Kernel, LinearSpec, Method, MethodOptions
+from dietcnn_hls.methods.dietcnn.kernel import SymbolicKernel, TableKernel
+from dietcnn_hls.methods.dietcnn.lowering import lower
+
+
+class DietOptions(MethodOptions):
+    """Keys of ``method: {name: dietcnn, ...}``."""
+
+    activation_symbols: int = Field(8, ge=2, le=256, description="centroids of each activation codebook")
+    weight_symbols: int = Field(8, ge=2, le=256, description="centroids of each conv layer's weight codebook")
+    dense_symbols: int | None = Field(None, ge=2, le=256, description="the same for dense layers; default weight_symbols")
+    codebooks: Literal["shared", "per_layer"] = Field("per_layer", description="one activation codebook, or one a layer")
+    accumulate: Literal["exact", "symbolic"] = Field("exact", description="integer sums, or sums through the add table")
+    order: Literal["tree", "ripple"] = Field("tree", description="tap order of symbolic accumulation")
+    activation_bits: int = Field(5, ge=1, le=8, description="bits of the activation centroids' grid")
+    weight_bits: int = Field(4, ge=2, le=8, description="bits of the weight centroids' grid, sign included")
+    weight_zero: bool = Field(True, description="force an exact zero into weight codebooks")
+
+
+@dataclass(frozen=True)
+class DietCNN(Method):
+    def lower(self, spec: LinearSpec) -> Kernel:
+        return lower(spec)
+
+    def quantize(self, model: Any, x_calibration: np.ndarray, options: MethodOptions) -> Any:
+        from dietcnn_hls.methods.dietcnn.training import quantize
+
+        assert isinstance(options, DietOptions)
+        return quantize(model, x_calibration, options)
+
+    def keras_objects(self) -> dict[str, Any]:
+        from dietcnn_hls.methods.dietcnn.training import Codebook
+
+        return {"Codebook": Codebook}
+
+
+METHOD = DietCNN(
+    name="dietcnn",
+    title="codebook symbols; products (and, in symbolic mode, sums) read from tables",
+    citation="Dey, Dasgupta, Chakrabarti: DietCNN, IJCNN 2023, arXiv 2305.05274",
+    kernels=(TableKernel, SymbolicKernel),
+    quantizers=("Codebook",),
+    options=DietOptions,
+)

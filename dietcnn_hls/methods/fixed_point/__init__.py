@@ -1,1 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
+"""The baseline: uniform fixed-point activations and weights and ordinary multipliers, trained with QKeras."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from dietcnn_hls.methods.base import Kernel, LinearSpec, Method, MethodOptions
+from dietcnn_hls.methods.fixed_point.kernel import MultiplyKernel
+from dietcnn_hls.methods.fixed_point.lowering import lower
+
+
+class FixedPointOptions(MethodOptions):
+    """Keys of ``method: {name: fixed_point, ...}``."""
+
+    activation_bits: int = Field(8, ge=1, le=16, description="unsigned bits of activations")
+    weight_bits: int = Field(8, ge=2, le=16, description="bits of weights, sign included")
+
+
+@dataclass(frozen=True)
+class FixedPoint(Method):
+    def lower(self, spec: LinearSpec) -> Kernel:
+        return lower(spec)
+
+    def quantize(self, model: Any, x_calibration: np.ndarray, options: MethodOptions) -> Any:
+        from dietcnn_hls.methods.fixed_point.training import quantize
+
+        assert isinstance(options, FixedPointOptions)
+        return quantize(model, x_calibration, options)
+
+
+METHOD = FixedPoint(
+    name="fixed_point",
+    title="uniform fixed point with multipliers: the twin that others are compared with",
+    citation="baseline; trained with QKeras (Coelho et al., Nature Machine Intelligence 3, 2021)",
+    kernels=(MultiplyKernel,),
+    quantizers=("quantized_bits",),
+    options=FixedPointOptions,
+)

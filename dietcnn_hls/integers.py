@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small facts about integers that several rooms need: widths, exact products, im2col."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def bits_for(lo: int, hi: int) -> int:
+    """Bits of the narrowest two's complement (``lo < 0``) or unsigned integer that holds both ``lo`` and ``hi``."""
+    if lo < 0:
+        return max((-lo - 1).bit_length(), hi.bit_length() if hi > 0 else 0) + 1
+    return max(1, hi.bit_length())
+
+
+def exact_matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Integer matrix product as int64, through float64 BLAS where every partial sum is exact (below 2^53)."""
+    reach = int(np.abs(a).max(initial=0)) * int(np.abs(b).max(initial=0)) * a.shape[-1]
+    if reach < 2**53:
+        return (a.astype(np.float64) @ b.astype(np.float64)).astype(np.int64)
+    return a.astype(np.int64) @ b.astype(np.int64)
+
+
+def im2col(
+    images: np.ndarray, size: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int, int, int], fill: int
+) -> np.ndarray:
+    """(N, H, W, C) codes -> (N, H', W', kh, kw, C) windows; padded pixels hold `fill`."""
+    top, bottom, left, right = padding
+    padded = np.pad(images, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill)
+    view = np.lib.stride_tricks.sliding_window_view(padded, size, axis=(1, 2))  # type: ignore[call-overload]
+    return view[:, :: stride[0], :: stride[1]].transpose(0, 1, 2, 4, 5, 3)

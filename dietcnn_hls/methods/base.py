@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a method is: the protocol that every folder of `methods/` fulfils.
+
+A *method* is one published way of computing linear layers without multipliers. It owns: the Keras quantisers and
+procedures that train or fit it (imported lazily, they need TensorFlow), the *kernel* values that the lowered graph
+carries, and for each kernel its integer meaning, its costs, its C++ and its SystemVerilog. A kernel is one immutable
+parameter object: the reference, both kinds of hardware and the cost all read the same fields, so they cannot drift.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from pydantic import BaseModel
+
+from dietcnn_hls.operations import Operations
+
+if TYPE_CHECKING:
+    from dietcnn_hls.lowered import Stream
+
+
+@dataclass(frozen=True)
+class KernelOutput:
+    """Range and grid of what a kernel yields, over all output channels, before bias."""
+
+    lo: int
+    hi: int
+    fraction: int
+    levels: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class HlsKernel:
+    """A kernel's C++ side.
+
+    Attributes:
+        header: file below ``templates/hls`` that implements it.
+        struct: the C++ class template, ``template <class CONFIG_T> struct <struct>``, with
+            ``static void accumulate(const typename CONFIG_T::input_t window[CONFIG_T::n_in], acc_t acc[CONFIG_T::n_out])``.
+        constants: ``static constexpr`` members for the layer's CONFIG_T (ints, bools) in order.
+        arrays: constant arrays of the layer (weights, tables): name -> (values, bits, signed, placement), where placement
+            is 'lutrom' | 'bram' | 'auto'.
+    """
+
+    header: str
+    struct: str
+    constants: Mapping[str, int | bool]
+    arrays: Mapping[str, HlsArray]
+
+
+@dataclass(frozen=True)
+class HlsArray:
+    """One constant array of generated C++: integer values of any shape (stored row-major), width and where it goes."""
+
+    values: np.ndarray
+    bits: int
+    signed: bool
+    placement: str = "auto"
+
+
+@dataclass(frozen=True)
+class RtlKernel:
+    """A kernel's SystemVerilog side: one kernel-array module with PE x SIMD lanes behind the common port contract.
+
+    The engine supplies SIMD input codes a beat and one weight word a beat; after the last beat of a window the module
+    presents PE accumulators (see ``templates/rtl/README.md`` for the port contract).
+
+    Attributes:
+        module: module name, file ``templates/rtl/<module>.sv``.
+        parameters: extra parameters beside the common ones (PE, SIMD, widths).
+        tables: named small tables passed as packed-vector parameters: name -> (values, bits).
+        weights: (outputs, taps) unsigned lane codes.
+        weight_bits: bits of one lane code.
+        sources: further files below ``templates/rtl`` that the module needs.
+    """
+
+    module: str
+    parameters: Mapping[str, int | str]
+    tables: Mapping[str, tuple[np.ndarray, int]]
+    weights: np.ndarray
+    weight_bits: int
+    sources: tuple[str, ...] = ()
+
+
+class Kernel(ABC):
+    """Arithmetic of one linear layer. Subclasses are frozen dataclasses of ints, strings, tuples and numpy arrays."""
+
+    method: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def outputs(self) -> int:
+        """Output channels."""
+
+    @property
+    @abstractmethod
+    def taps(self) -> int:
+        """Inputs of one output position (kh * kw * channels / groups, or the dense input size)."""
+
+    @property
+    @abstractmethod
+    def output(self) -> KernelOutput:
+        """Range, grid and codebook of the result, before bias."""
+
+    @abstractmethod
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Exact worst-case (lowest, highest) result per output channel over all input codes, int64 (outputs,)."""
+
+    @abstractmethod
+    def accumulate(self, windows: np.ndarray, rows: slice = slice(None)) -> np.ndarray:
+        """The meaning of the kernel. (N, taps) input codes -> (N, outputs[rows]) int64 results."""
+
+    @abstractmethod
+    def operations(self) -> Operations:
+        """Run-time operations of one output position, all output channels together."""
+
+    @property
+    @abstractmethod
+    def table_bits(self) -> int:
+        """Bits of look-up tables stored once for the layer."""
+
+    @property
+    @abstractmethod
+    def weight_bits(self) -> int:
+        """Bits of stored weights of the layer."""
+
+    @abstractmethod
+    def hls(self) -> HlsKernel:
+        """The C++ spelling."""
+
+    @abstractmethod
+    def rtl(self) -> RtlKernel:
+        """The SystemVerilog spelling; LoweringError where a variant has none."""
+
+
+@dataclass(frozen=True)
+class LinearSpec:
+    """A trained linear layer as a front end hands it to its method.
+
+    Attributes:
+        name: the model's layer name, for messages.
+        weights: latent float weights (outputs, taps), taps in (kh, kw, channel) order.
+        quantizer: Keras config of the kernel quantiser, ``{"class_name": ..., "config": {...}}``.
+        state: the quantiser's further variables by short name (for example ``codebook``), numpy arrays.
+        inputs: the stream that the layer reads.
+    """
+
+    name: str
+    weights: np.ndarray
+    quantizer: Mapping[str, Any]
+    state: Mapping[str, np.ndarray]
+    inputs: Stream
+
+
+class MethodOptions(BaseModel):
+    """Base of a method's keys under ``method:`` in a project's YAML."""
+
+    model_config = {"extra": "forbid", "frozen": True}
+
+
+@dataclass(frozen=True)
+class Method(ABC):
+    """One scheme. Its package exposes the single instance as ``METHOD``.
+
+    Attributes:
+        name: the word used in YAML and reports.
+        title: one line for ``dietcnn-hls methods``.
+        citation: paper, or why it is here.
+        kernels: Kernel classes that it owns (for loading saved graphs).
+        quantizers: Keras class names of kernel quantisers that it lowers.
+        options: pydantic class of its YAML keys.
+    """
+
+    name: str
+    title: str
+    citation: str
+    kernels: tuple[type[Kernel], ...]
+    quantizers: tuple[str, ...]
+    options: type[MethodOptions] = field(default=MethodOptions)
+
+    @abstractmethod
+    def lower(self, spec: LinearSpec) -> Kernel:
+        """Trained layer -> kernel. LoweringError names the layer when it cannot be exact."""
+
+    @abstractmethod
+    def quantize(self, model: Any, x_calibration: np.ndarray, options: MethodOptions) -> Any:
+        """Float Keras model -> Keras model whose forward pass is what the hardware computes (needs the qkeras extra).
+
+        Args:
+            model: built ``tf.keras`` model, Sequential or functional.
+            x_calibration: float32 images on the input grid, (N, H, W, C).
+            options: an instance of ``self.options``.
+        """
+
+    def keras_objects(self) -> dict[str, Any]:
+        """Custom objects for ``tf.keras.models.load_model`` (needs the qkeras extra)."""
+        return {}

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""DietCNN's kernels: products read from a table indexed by activation symbol and weight symbol.
+
+`TableKernel` (``accumulate: exact``) sums table entries as integers; it is exact whatever the order. `SymbolicKernel`
+(``accumulate: symbolic``, the paper's form) keeps every partial sum a symbol and adds through a second table, so its
+result depends on the stated tap order. Dey, Dasgupta, Chakrabarti, IJCNN 2023, arXiv 2305.05274.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from dietcnn_hls.errors import LoweringError
+from dietcnn_hls.integers import bits_for, exact_matmul
+from dietcnn_hls.methods.base import HlsArray, HlsKernel, Kernel, KernelOutput, RtlKernel
+from dietcnn_hls.operations import Operations
+
+
+def _symbol_bits(count: int) -> int:
+    return bits_for(0, count - 1)
+
+
+@dataclass(frozen=True, eq=False)
+class TableKernel(Kernel):
+    """sum over taps of ``table[activation symbol, weight symbol]``.
+
+    Attributes:
+        table: (Ka, Kw) int32 products on the grid ``2**-fraction``.
+        weights: (outputs, taps) uint8/uint16 weight symbols.
+        fraction: grid of table entries and sums.
+    """
+
+    method: ClassVar[str] = "dietcnn"
+    table: np.ndarray
+    weights: np.ndarray
+    fraction: int
+
+    @property
+    def outputs(self) -> int:
+        return self.weights.shape[0]
+
+    @property
+    def taps(self) -> int:
+        return self.weights.shape[1]
+
+    @property
+    def output(self) -> KernelOutput:
+        lows, highs = self.bounds()
+        return KernelOutput(int(lows.min()), int(highs.max()), self.fraction)
+
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        table = self.table.astype(np.int64)
+        return table.min(axis=0)[self.weights].sum(axis=1), table.max(axis=0)[self.weights].sum(axis=1)
+
+    def accumulate(self, windows: np.ndarray, rows: slice = slice(None)) -> np.ndarray:
+        weights = self.weights[rows]
+        total = np.zeros((len(windows), len(weights)), dtype=np.int64)
+        for symbol in range(self.table.shape[1]):  # one matrix product a weight symbol: entries where it occurs
+            total += exact_matmul(self.table[:, symbol][windows], (weights == symbol).T)
+        return total
+
+    def operations(self) -> Operations:
+        return Operations(lookups=self.outputs * self.taps, additions=self.outputs * (self.taps - 1))
+
+    @property
+    def product_bits(self) -> int:
+        return bits_for(int(self.table.min()), int(self.table.max()))
+
+    @property
+    def table_bits(self) -> int:
+        return self.table.size * self.product_bits
+
+    @property
+    def weight_bits(self) -> int:
+        return self.weights.size * _symbol_bits(self.table.shape[1])
+
+    def hls(self) -> HlsKernel:
+        symbols = self.table.shape[1]
+        return HlsKernel(
+            header="nnet_kernel_table.h",
+            struct="table_kernel",
+            constants={"n_activation_symbols": self.table.shape[0], "n_weight_symbols": symbols},
+            arrays={
+                "table": HlsArray(self.table, self.product_bits, bool(self.table.min() < 0), "lutrom"),
+                "weights": HlsArray(self.weights, _symbol_bits(symbols), False),
+            },
+        )
+
+    def rtl(self) -> RtlKernel:
+        return RtlKernel(
+            module="kernel_table",
+            parameters={"PRODUCT_BITS": self.product_bits, "PRODUCT_SIGNED": int(self.table.min() < 0)},
+            tables={"TABLE": (self.table, self.product_bits)},
+            weights=self.weights,
+            weight_bits=_symbol_bits(self.table.shape[1]),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class SymbolicKernel(Kernel):
+    """Products and partial sums are symbols of one signed codebook; sums go through ``add[s, t]``.
+
+    Attributes:
+        product: (Ka, Kw) symbols, ``q(c_a * c_w)``.
+        add: (Ks, Ks) symbols, ``q(c_s + c_t)``.
+        weights: (outputs, taps) weight symbols.
+        levels: the Ks sorted centroids as grid integers.
+        fraction: grid of the levels.
+        order: 'ripple' (left to right) or 'tree' (neighbours pairwise, an odd one out passes to the next round).
+    """
+
+    method: ClassVar[str] = "dietcnn"
+    product: np.ndarray
+    add: np.ndarray
+    weights: np.ndarray
+    levels: tuple[int, ...]
+    fraction: int
+    order: str
+
+    def __post_init__(self) -> None:
+        if self.order not in ("ripple", "tree"):
+            raise LoweringError(f"unknown tap order '{self.order}': use 'ripple' or 'tree'")
+
+    @property
+    def outputs(self) -> int:
+        return self.weights.shape[0]
+
+    @property
+    def taps(self) -> int:
+        return self.weights.shape[1]
+
+    @property
+    def output(self) -> KernelOutput:
+        return KernelOutput(0, len(self.levels) - 1, self.fraction, self.levels)
+
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        return np.zeros(self.outputs, np.int64), np.full(self.outputs, len(self.levels) - 1, np.int64)
+
+    def accumulate(self, windows: np.ndarray, rows: slice = slice(None)) -> np.ndarray:
+        weights = self.weights[rows]
+        chunk = max(1, 4_000_000 // max(1, weights.size))  # keeps the (N, outputs, taps) gather in a few MB
+        parts = [self._reduce(self.product[w[:, None, :], weights[None]]) for w in _chunks(windows, chunk)]
+        return np.concatenate(parts).astype(np.int64) if parts else np.zeros((0, len(weights)), np.int64)
+
+    def _reduce(self, symbols: np.ndarray) -> np.ndarray:
+        """(N, outputs, taps) product symbols -> (N, outputs), in the stated order."""
+        if self.order == "ripple":
+            total = symbols[..., 0]
+            for tap in range(1, symbols.shape[-1]):
+                total = self.add[total, symbols[..., tap]]
+            return total
+        while symbols.shape[-1] > 1:
+            even = symbols.shape[-1] // 2 * 2
+            pairs = self.add[symbols[..., 0:even:2], symbols[..., 1:even:2]]
+            symbols = np.concatenate([pairs, symbols[..., even:]], axis=-1)
+        return symbols[..., 0]
+
+    def operations(self) -> Operations:
+        return Operations(lookups=self.outputs * (2 * self.taps - 1))
+
+    @property
+    def table_bits(self) -> int:
+        return (self.product.size + self.add.size) * _symbol_bits(len(self.levels))
+
+    @property
+    def weight_bits(self) -> int:
+        return self.weights.size * _symbol_bits(self.product.shape[1])
+
+    def hls(self) -> HlsKernel:
+        bits = _symbol_bits(len(self.levels))
+        ka, kw = self.product.shape
+        return HlsKernel(
+            header="nnet_kernel_symbolic.h",
+            struct="symbolic_kernel",
+            constants={
+                "n_activation_symbols": ka,
+                "n_weight_symbols": kw,
+                "n_sum_symbols": len(self.levels),
+                "tree_order": self.order == "tree",
+            },
+            arrays={
+                "product": HlsArray(self.product, bits, False, "bram"),
+                "add": HlsArray(self.add, bits, False, "bram"),
+                "weights": HlsArray(self.weights, _symbol_bits(kw), False),
+            },
+        )
+
+    def rtl(self) -> RtlKernel:
+        if self.order != "tree":
+            raise LoweringError("symbolic accumulation in 'ripple' order has no parallel hardware: build with `order: tree`")
+        bits = _symbol_bits(len(self.levels))
+        return RtlKernel(
+            module="kernel_symbolic",
+            parameters={"SUM_SYMBOLS": len(self.levels)},
+            tables={"PRODUCT": (self.product, bits), "ADD": (self.add, bits)},
+            weights=self.weights,
+            weight_bits=_symbol_bits(self.product.shape[1]),
+        )
+
+
+def _chunks(windows: np.ndarray, size: int) -> list[np.ndarray]:
+    return [windows[i : i + size] for i in range(0, len(windows), size)]
