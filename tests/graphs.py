@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random lowered graphs: one generator that every equality suite (reference, C-sim, RTL, Keras) draws from.
+
+Seeds come from hypothesis; everything else follows from the seed, so a failure is reproduced by its seed alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dietcnn_hls.lowered import (
+    Encode,
+    Linear,
+    LoweredGraph,
+    MaxPool,
+    Node,
+    Requantize,
+    Reshape,
+    Source,
+    Stream,
+    SymbolMap,
+    Window,
+    node,
+)
+from dietcnn_hls.methods.base import Kernel
+from dietcnn_hls.methods.dietcnn.kernel import SymbolicKernel, TableKernel
+from dietcnn_hls.methods.fixed_point.kernel import MultiplyKernel
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Limits of the random networks; the hardware suites use small ones."""
+
+    side: int = 9
+    channels: int = 5
+    symbols: int = 16
+    layers: int = 3
+
+
+def levels(rng: np.random.Generator, count: int, bits: int, signed: bool) -> tuple[int, ...]:
+    """`count` sorted distinct grid integers with an exact zero."""
+    low, high = (-(1 << (bits - 1)), 1 << (bits - 1)) if signed else (0, 1 << bits)
+    others = rng.choice(np.setdiff1d(np.arange(low, high), [0]), count - 1, replace=False)
+    return tuple(sorted([0, *(int(v) for v in others)]))
+
+
+def table_kernel(rng: np.random.Generator, source: Stream, outputs: int, taps: int, symbols: int) -> TableKernel:
+    """Either products of two codebooks or an arbitrary table: the hardware must not care."""
+    weight_levels = np.array(levels(rng, symbols, max(3, symbols.bit_length() + 1), True))
+    if rng.random() < 0.5:
+        table = np.multiply.outer(source.integers, weight_levels)
+    else:
+        table = rng.integers(-100, 100, (len(source.integers), symbols))
+    weights = rng.integers(0, symbols, (outputs, taps)).astype(np.uint16)
+    return TableKernel(table.astype(np.int32), weights, source.fraction + 4)
+
+
+def symbolic_kernel(rng: np.random.Generator, source: Stream, outputs: int, taps: int, symbols: int) -> SymbolicKernel:
+    """Arbitrary product and add tables: order matters, as it must for the test to mean something."""
+    count = int(rng.integers(3, 33))
+    sums = levels(rng, count, 7, True)
+    return SymbolicKernel(
+        product=rng.integers(0, count, (len(source.integers), symbols)).astype(np.uint16),
+        add=rng.integers(0, count, (count, count)).astype(np.uint16),
+        weights=rng.integers(0, symbols, (outputs, taps)).astype(np.uint16),
+        levels=sums,
+        fraction=4,
+        order=str(rng.choice(["tree", "ripple"])),
+    )
+
+
+def multiply_kernel(rng: np.random.Generator, source: Stream, outputs: int, taps: int, symbols: int) -> MultiplyKernel:
+    weights = rng.integers(-128, 128, (outputs, taps))
+    return MultiplyKernel(weights, source.fraction + 7, source.integers, source.lo)
+
+
+KERNELS = {"table": table_kernel, "symbolic": symbolic_kernel, "multiply": multiply_kernel}
+
+
+def encode(rng: np.random.Generator, name: str, source: Node, symbols: int) -> Node:
+    """Per-channel thresholds spread over the reachable range, with flips and unreachable ones."""
+    channels = source.stream.channels if rng.random() < 0.8 else 1
+    low, high = source.stream.lo, source.stream.hi
+    middle, reach = (low + high) / 2, max(2.0, (high - low) / 6)
+    thresholds = np.sort(rng.normal(middle, reach, (channels, symbols - 1)).round().astype(np.int64), axis=1)
+    thresholds = np.clip(thresholds, low, high + 1)
+    flip = rng.random(channels) < 0.3
+    return node(name, Encode(thresholds, flip, levels(rng, symbols, 6, False), 5), [source])
+
+
+def activation(rng: np.random.Generator, name: str, source: Node, symbols: int) -> Node:
+    """Whatever may follow a linear operation."""
+    stream = source.stream
+    if stream.levels is not None:
+        rows = stream.channels if rng.random() < 0.8 else 1
+        table = rng.integers(0, symbols, (rows, stream.hi + 1)).astype(np.uint16)
+        return node(name, SymbolMap(table, levels(rng, symbols, 6, False), 5), [source])
+    if rng.random() < 0.3:
+        shift = max(0, stream.bits - int(rng.integers(3, 9)))
+        rounding = str(rng.choice(["half_up", "half_even", "floor"]))
+        low, high = (0, 7) if rng.random() < 0.5 else (-8, 7)
+        return node(name, Requantize(shift, rounding, low, high, stream.fraction - shift), [source])
+    return encode(rng, name, source, symbols)
+
+
+def window(rng: np.random.Generator, height: int, width: int) -> Window:
+    size = (int(rng.integers(1, min(5, height) + 1)), int(rng.integers(1, min(5, width) + 1)))
+    stride = (int(rng.integers(1, 4)), int(rng.integers(1, 4)))
+    return Window(size, stride) if rng.random() < 0.5 else Window.same(size, stride, height, width)
+
+
+def random_graph(seed: int, kernels: tuple[str, ...] = ("table",), limits: Shape | None = None) -> LoweredGraph:
+    """A small CNN: encoder, convolutions with activations and pools, flatten, dense layers."""
+    rng, limits = np.random.default_rng(seed), limits or Shape()
+    side = (int(rng.integers(1, limits.side + 1)), int(rng.integers(1, limits.side + 1)))
+    channels = int(rng.integers(1, limits.channels + 1))
+    nodes = [node("image", Source(), [], Stream((*side, channels), 0, 255, 8))]
+
+    def symbols() -> int:
+        return int(rng.integers(2, limits.symbols + 1))
+
+    def linear(name: str, kernel_name: str, win: Window | None) -> None:
+        source = nodes[-1].stream
+        outputs = int(rng.integers(1, limits.channels + 2))
+        taps = source.size if win is None else win.size[0] * win.size[1] * source.channels
+        kernel: Kernel = KERNELS[kernel_name](rng, source, outputs, taps, symbols())
+        biased = kernel.output.levels is None and rng.random() < 0.6
+        bias = rng.integers(-200, 200, outputs) if biased else None
+        nodes.append(node(name, Linear(kernel, bias, win), [nodes[-1]]))
+
+    nodes.append(encode(rng, "encoder", nodes[-1], symbols()))
+    for i in range(int(rng.integers(0, limits.layers))):
+        height, width, _ = nodes[-1].stream.shape
+        linear(f"conv{i}", str(rng.choice(kernels)), window(rng, height, width))
+        nodes.append(activation(rng, f"act{i}", nodes[-1], symbols()))
+        height, width, _ = nodes[-1].stream.shape
+        if rng.random() < 0.5 and min(height, width) >= 2:
+            size = int(rng.integers(2, min(3, height, width) + 1))
+            pool = Window((size, size), (size, size)) if rng.random() < 0.7 else Window((size, size), (1, 2))
+            nodes.append(node(f"pool{i}", MaxPool(pool), [nodes[-1]]))
+    nodes.append(node("flatten", Reshape((nodes[-1].stream.size,)), [nodes[-1]]))
+    for i in range(int(rng.integers(0, 2))):
+        linear(f"dense{i}", str(rng.choice(kernels)), None)
+        nodes.append(activation(rng, f"dense{i}_act", nodes[-1], symbols()))
+    linear("logits", str(rng.choice([k for k in kernels if k != "symbolic"] or ["table"])), None)
+    return LoweredGraph("random_net", tuple(nodes), {"seed": seed})
+
+
+def random_codes(graph: LoweredGraph, count: int, seed: int) -> np.ndarray:
+    """(count, *input shape) input codes; the first two samples are all-lowest and all-highest, which forces overflow."""
+    stream = graph.input.stream
+    codes = np.random.default_rng(seed).integers(stream.lo, stream.hi + 1, (count, *stream.shape))
+    codes[0], codes[1] = stream.lo, stream.hi
+    return codes
