@@ -1,0 +1,57 @@
+# Set-up, demo, tests and checks. `make demo` and `make test` do everything from a fresh Debian 12 machine on.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SYSTEM_PACKAGES := g++ make verilator
+WORKERS ?= 2
+
+.PHONY: help setup tools demo test lint types benchmarks wheel clean
+
+help:
+	@echo "make demo        train, convert, simulate, synthesise and compare the digits network (demo/)"
+	@echo "make test        all tests"
+	@echo "make lint types  ruff, mypy"
+	@echo "make benchmarks  measured, not asserted: speed and cost figures (needs DIETCNN_DATA for MNIST)"
+	@echo "make wheel       build dist/*.whl"
+
+setup: tools $(STAMP)
+
+# g++ compiles the C-simulation, Verilator the RTL simulation; as root they are installed, otherwise named.
+tools:
+	@missing=""; command -v g++ >/dev/null || missing="$$missing g++"; \
+	command -v verilator >/dev/null || missing="$$missing verilator"; \
+	if [ -n "$$missing" ]; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(SYSTEM_PACKAGES) >/dev/null; \
+	  else echo "missing:$$missing; install with: sudo apt-get install $(SYSTEM_PACKAGES)" >&2; exit 1; fi; fi
+
+$(STAMP): setup.cfg pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info[:2] == (3, 11) else "Python 3.11 is needed (TensorFlow 2.14 has no newer wheel): make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[qkeras,rtl,test]'
+	touch $@
+
+demo: setup
+	$(BIN)/dietcnn-hls build projects/digits_lenet/config.yml --output demo/lut
+	$(BIN)/dietcnn-hls build projects/digits_lenet/fixed_point.yml --output demo/fixed_point
+	$(BIN)/dietcnn-hls compare demo/lut demo/fixed_point --output demo/comparison
+
+test: setup
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile tests
+
+lint: setup
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy dietcnn_hls
+
+benchmarks: setup
+	for script in tests/benchmarks/[a-z]*.py; do $(BIN)/python $$script || exit 1; done
+
+wheel: setup
+	$(BIN)/python -m build --wheel
+
+clean:
+	rm -rf demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

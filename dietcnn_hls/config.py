@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A project's ``config.yml``: documented keys, checked in full before anything runs, with suggestions for misspelt ones.
+
+The file is data: names select built-in networks, datasets and methods; nothing in it is executed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError, field_validator
+
+from dietcnn_hls import methods
+from dietcnn_hls.errors import ConfigError, suggest
+from dietcnn_hls.methods.base import MethodOptions
+from dietcnn_hls.reports.parts import lookup
+from dietcnn_hls.rtl.folding import FoldingSpec
+
+Synthesis = Literal["auto", "vitis", "yosys", "none"]
+IoType = Literal["io_stream", "io_parallel"]
+
+
+class _Section(BaseModel):
+    model_config = {"extra": "forbid", "frozen": True}
+
+
+class NetworkConfig(_Section):
+    """``network:`` a built-in builder and its arguments."""
+
+    name: str = Field(description="lenet5, digits_lenet, ...; `dietcnn-hls methods` lists them")
+    width: float = Field(1.0, gt=0, le=4, description="multiplier of the hidden layers' channels")
+
+
+class DatasetConfig(_Section):
+    """``dataset:`` where images come from."""
+
+    name: str = Field(description="digits, mnist, fashion_mnist, cifar10, svhn or the path of an .npz")
+    pad: int | None = Field(None, ge=1, description="pad images with zeros to this height and width")
+
+
+class HardwareConfig(_Section):
+    """``hardware:`` the target and its folding."""
+
+    part: str = Field("xc7z020clg400-1", description="Xilinx part")
+    clock_period: float = Field(5.0, gt=0, description="nanoseconds, assumed; no open tool gives Fmax")
+    io_type: IoType = "io_stream"
+    folding: FoldingSpec = Field(default_factory=FoldingSpec)
+
+    @field_validator("part")
+    @classmethod
+    def _known(cls, part: str) -> str:
+        lookup(part)
+        return part
+
+
+class ChecksConfig(_Section):
+    """``checks:`` how many test images each simulation sees; None means all."""
+
+    csim_samples: int | None = Field(None, ge=1)
+    rtl_samples: int | None = Field(1000, ge=1)
+    rtl_stalls: bool = Field(True, description="also simulate under random bubbles and back-pressure")
+
+
+class ProjectConfig(_Section):
+    """One design: what to train, how to compute it, on what hardware, and what to measure."""
+
+    design: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="name of the design, a C identifier")
+    network: NetworkConfig
+    dataset: DatasetConfig
+    method: dict[str, Any] = Field(description="name of the method and its options")
+    training: dict[str, Any] = Field(default_factory=dict, description="recipe, see docs/training.md")
+    hardware: HardwareConfig = Field(default_factory=HardwareConfig)
+    checks: ChecksConfig = Field(default_factory=ChecksConfig)
+    synthesis: Synthesis = "none"
+    flows: tuple[Literal["default", "carry"], ...] = Field(("carry",), description="Yosys flows; the first one heads the report")
+    dsp: bool = Field(False, description="let multipliers use DSP blocks (fixed_point)")
+    seed: int = Field(1, ge=0)
+
+    @property
+    def method_options(self) -> MethodOptions:
+        """The validated options of the method."""
+        options = {key: value for key, value in self.method.items() if key != "name"}
+        return methods.get(self.method["name"]).options(**options)
+
+
+def load(path: Path, overrides: Iterable[str] = ()) -> ProjectConfig:
+    """Read a YAML file, apply ``key.path=value`` overrides, validate.
+
+    Raises:
+        ConfigError: unreadable file, bad YAML, unknown key, wrong type or value, unknown method or part.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: {error}") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path} must hold a mapping of keys; see projects/digits_lenet/config.yml")
+    for override in overrides:
+        _override(data, override)
+    return parse(data, str(path))
+
+
+def parse(data: Mapping[str, Any], source: str = "config") -> ProjectConfig:
+    """Validate a mapping; `source` names it in errors."""
+    expanded = dict(data)
+    for key in ("network", "dataset", "method"):  # `method: dietcnn` is short for `method: {name: dietcnn}`
+        if isinstance(expanded.get(key), str):
+            expanded[key] = {"name": expanded[key]}
+    config = validate(ProjectConfig, expanded, source)
+    name = config.method.get("name")
+    if not isinstance(name, str):
+        raise ConfigError(f"{source}: method: give the name of a method.{suggest('', methods.available())}")
+    options = {key: value for key, value in config.method.items() if key != "name"}
+    validate(methods.get(name).options, options, f"{source}: method")
+    return config
+
+
+def validate(model: type[BaseModel], data: Mapping[str, Any], source: str) -> Any:
+    """``model(**data)`` with one readable ConfigError: the key's path, what is wrong and the nearest known key."""
+    try:
+        return model(**data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = ".".join(str(part) for part in first["loc"]) or "(top level)"
+        if first["type"] == "extra_forbidden":
+            known = _fields_at(model, first["loc"][:-1])
+            raise ConfigError(f"{source}: unknown key '{path}'.{suggest(str(first['loc'][-1]), known)}") from None
+        message = re.sub(r"^Value error, ", "", first["msg"])
+        raise ConfigError(f"{source}: {path}: {message} (got {first.get('input')!r})") from None
+
+
+def _fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """Names of the keys allowed at a path of nested models."""
+    current: Any = model
+    for part in path:
+        field = getattr(current, "model_fields", {}).get(str(part))
+        current = field.annotation if field else None
+    return sorted(getattr(current, "model_fields", {}))
+
+
+def _override(data: dict[str, Any], text: str) -> None:
+    """Apply ``a.b.c=value``; the value is YAML."""
+    path, separator, value = text.partition("=")
+    keys = path.split(".")
+    if not separator or not all(keys):
+        raise ConfigError(f"--set takes key.path=value, got '{text}'")
+    for key in keys[:-1]:
+        inner = data.setdefault(key, {})
+        if isinstance(inner, str) and key in ("network", "dataset", "method"):
+            inner = data[key] = {"name": inner}
+        if not isinstance(inner, dict):
+            raise ConfigError(f"--set {text}: '{key}' is not a group of keys")
+        data = inner
+    try:
+        data[keys[-1]] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {text}: the value is not YAML: {error}") from error
+
+
+__all__ = ["ProjectConfig", "load", "parse", "validate"]
