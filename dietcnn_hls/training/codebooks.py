@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Codebook fitting: k-means in one dimension with centroids on a fixed-point grid, solved exactly.
+
+Centroids restricted to a grid of a few hundred points make one-dimensional k-means a shortest path over grid points. The
+result is the global optimum, already sorted, distinct and on the grid, and the same on every machine: no random start, no
+snapping afterwards. numpy only.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dietcnn_hls.errors import ConfigError, DatasetError, LoweringError
+
+
+def fit_levels(samples: np.ndarray, symbols: int, grid: tuple[int, int], zero: bool = True) -> np.ndarray:
+    """The `symbols` integers of a grid that quantise `samples` with the least squared error.
+
+    Args:
+        samples: floats of any shape, in units of the grid's step.
+        symbols: K >= 2.
+        grid: smallest and largest allowed integer.
+        zero: 0 must be among the centroids.
+
+    Returns:
+        (K,) int64, strictly increasing.
+
+    Raises:
+        DatasetError: no samples.
+        LoweringError: NaN or Inf among them.
+        ConfigError: K < 2, or a grid of fewer than K points.
+    """
+    values = _checked(samples)
+    points = np.arange(grid[0], grid[1] + 1, dtype=np.int64)
+    if not 2 <= symbols <= len(points):
+        raise ConfigError(f"a codebook of {symbols} symbols on a grid of {len(points)} points: use 2 to {len(points)} symbols")
+    if zero and not grid[0] <= 0 <= grid[1]:
+        raise ConfigError(f"the grid {grid[0]}..{grid[1]} has no zero")
+    first, between, last = _costs(values, points, zero)
+    best, came_from = first, []
+    for _ in range(symbols - 1):
+        total = best[:, None] + between
+        step = total.argmin(axis=0)
+        came_from.append(step)
+        best = total[step, np.arange(len(points))]
+    chosen = [int((best + last).argmin())]
+    for step in reversed(came_from):
+        chosen.append(int(step[chosen[-1]]))
+    return points[chosen[::-1]]
+
+
+def _checked(samples: np.ndarray) -> np.ndarray:
+    values = np.asarray(samples, np.float64).ravel()
+    if not values.size:
+        raise DatasetError("a codebook cannot be fitted to no samples; pass calibration images")
+    if not np.isfinite(values).all():
+        raise LoweringError("a codebook cannot be fitted to NaN or Inf; the training diverged, or the calibration data is bad")
+    return values
+
+
+def _costs(values: np.ndarray, points: np.ndarray, zero: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Squared error of everything below the first centroid, between two neighbours, and above the last one.
+
+    The values between neighbours i < j go to the nearer one, so that the error depends on that pair alone.
+    """
+    values = np.sort(values)
+    count = np.arange(len(values) + 1, dtype=np.float64)
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    squares = np.concatenate([[0.0], np.cumsum(values * values)])
+
+    def moments(edges: np.ndarray) -> tuple[np.ndarray, ...]:
+        index = np.searchsorted(values, edges)
+        return count[index], sums[index], squares[index]
+
+    def error(lower: tuple[np.ndarray, ...], upper: tuple[np.ndarray, ...], centre: np.ndarray) -> np.ndarray:
+        n, s, q = (u - w for u, w in zip(upper, lower, strict=True))
+        return q - 2 * centre * s + centre * centre * n
+
+    p = points.astype(np.float64)
+    at = moments(p)
+    middle = moments((p[:, None] + p[None, :]) / 2)
+    left, right = tuple(a[:, None] for a in at), tuple(a[None, :] for a in at)
+    between = error(left, middle, p[:, None]) + error(middle, right, p[None, :])
+    between[np.tril_indices(len(p))] = np.inf
+    first = error(tuple(np.zeros_like(a) for a in at), at, p)
+    last = error(at, tuple(np.full_like(a, t) for a, t in zip(at, (count[-1], sums[-1], squares[-1]), strict=True)), p)
+    if zero:
+        between[np.ix_(points < 0, points > 0)] = np.inf
+        first = np.where(points > 0, np.inf, first)
+        last = np.where(points < 0, np.inf, last)
+    return first, between, last
+
+
+def midpoints(levels: np.ndarray, scale: float = 1.0) -> np.ndarray:
+    """Thresholds (K-1,) float32 halfway between neighbouring levels (K,), times `scale`."""
+    levels = np.asarray(levels, np.float64)
+    return ((levels[:-1] + levels[1:]) / 2 * scale).astype(np.float32)
+
+
+def quantisation_error(samples: np.ndarray, levels: np.ndarray) -> float:
+    """Mean squared error of rounding `samples` to the nearest of the sorted `levels`."""
+    values = np.asarray(samples, np.float64).ravel()
+    levels = np.asarray(levels, np.float64)
+    nearest = levels[np.searchsorted((levels[:-1] + levels[1:]) / 2, values, side="right")]
+    return float(np.mean((values - nearest) ** 2))

@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keras layers whose inference is exactly what the hardware computes.
+
+The lookup layers subclass QKeras' layers: pruning, constraints, regularisers and saving work as there. In training they run
+in float32 with straight-through gradients; at inference every value is exact, on whatever machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from dietcnn_hls.errors import ConfigError, LoweringError, UnsupportedLayerError
+from dietcnn_hls.training.quantizers import KernelQuantizer
+from dietcnn_hls.training.tf import qkeras, tf
+
+register = tf.keras.utils.register_keras_serializable(package="dietcnn_hls")
+
+MAX_SYMBOLS = 256
+
+
+def check_symbols(symbols: int, what: str) -> int:
+    """`symbols` as int, or ConfigError when it lies outside 2..256."""
+    if not isinstance(symbols, int | np.integer) or isinstance(symbols, bool) or not 2 <= symbols <= MAX_SYMBOLS:
+        raise ConfigError(f"{what} of {symbols} symbols: a codebook holds 2 to {MAX_SYMBOLS}")
+    return int(symbols)
+
+
+def nearest_level(x: Any, levels: Any) -> Any:
+    """Tensor of any shape -> the nearest of the sorted `levels` (K,); a midpoint takes the upper one.
+
+    Compared in float32 as ``2 * x >= levels[j] + levels[j + 1]``, the form in which the lowering compares.
+    """
+    return lookup(2.0 * x, levels, levels[:-1] + levels[1:])
+
+
+def lookup(x: Any, levels: Any, thresholds: Any) -> Any:
+    """``levels[#{j : x >= thresholds[j]}]`` elementwise; levels (K,), thresholds (K-1,) non-decreasing."""
+    symbols = tf.searchsorted(thresholds, tf.reshape(x, [-1]), side="right")
+    return tf.reshape(tf.gather(levels, symbols), tf.shape(x))
+
+
+class LookupLayer:
+    """What the lookup layers share; mixed in before a QKeras layer.
+
+    Attributes:
+        bias_fraction: the bias is snapped, half up, to the grid ``2**-bias_fraction``; None leaves it as it is.
+    """
+
+    _quantizer_argument = "kernel_quantizer"
+
+    def __init__(self, *args: Any, bias_fraction: int | None = None, **kwargs: Any) -> None:
+        name = kwargs.get("name") or type(self).__name__
+        if kwargs.pop("activation", None) not in (None, "linear", tf.keras.activations.linear):
+            raise UnsupportedLayerError(f"layer '{name}' has a fused activation; put a CodebookActivation behind it")
+        if kwargs.get("bias_quantizer") is not None:
+            raise UnsupportedLayerError(f"layer '{name}' has a bias_quantizer; state bias_fraction instead")
+        if kwargs.get("data_format") not in (None, "channels_last"):
+            raise UnsupportedLayerError(f"layer '{name}': use data_format='channels_last'")
+        kwargs[self._quantizer_argument] = _restored(kwargs.get(self._quantizer_argument))
+        super().__init__(*args, **kwargs)
+        if not isinstance(self.quantizer, KernelQuantizer):
+            raise ConfigError(
+                f"layer '{name}' needs a codebook in {self._quantizer_argument}, got {self.quantizer!r}; "
+                "for quantized_bits use QKeras' own layer"
+            )
+        self.bias_fraction = bias_fraction
+
+    @property
+    def quantizer(self) -> KernelQuantizer:
+        return self.kernel_quantizer_internal  # type: ignore[attr-defined, no-any-return]
+
+    def build(self, input_shape: Any) -> None:
+        super().build(input_shape)  # type: ignore[misc]
+        self._state = {}
+        for name, value in self.quantizer.state().items():
+            variable = self.add_weight(  # type: ignore[attr-defined]
+                name=name, shape=value.shape, initializer=tf.keras.initializers.Constant(value), trainable=False
+            )
+            setattr(self, name, variable)
+            self._state[name] = variable
+
+    @property
+    def state(self) -> dict[str, np.ndarray]:
+        """The quantiser's variables as numpy arrays, by short name."""
+        return {name: variable.numpy() for name, variable in self._state.items()}
+
+    def set_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Assign the quantiser's variables."""
+        for name, value in state.items():
+            self._state[name].assign(np.asarray(value, np.float32))
+
+    def refit(self) -> None:
+        """Fit the quantiser's variables to the present kernel; LoweringError when it holds NaN or Inf."""
+        kernel = self.kernel.numpy()  # type: ignore[attr-defined]
+        if not np.isfinite(kernel).all():
+            raise LoweringError(f"layer '{self.name}': weights hold NaN or Inf; the training diverged")  # type: ignore[attr-defined]
+        self.set_state(self.quantizer.fit(kernel, self.state))
+
+    def decoded_kernel(self) -> np.ndarray:
+        """The kernel as the hardware sees it: every weight replaced by its symbol's centroid."""
+        return self.quantizer.quantize(self.kernel, self._state).numpy()  # type: ignore[attr-defined, no-any-return]
+
+    def correlate(self, x: Any, kernel: Any) -> Any:
+        """The plain linear operation on decoded values, in the type of `x`."""
+        raise NotImplementedError
+
+    def call(self, inputs: Any, training: Any = None) -> Any:
+        fast = bool(training) if isinstance(training, bool | int) else False
+        total = self.quantizer.linear(self, inputs, self.kernel, self._state, fast)  # type: ignore[attr-defined]
+        if self.use_bias:  # type: ignore[attr-defined]
+            total += tf.cast(self._snapped_bias(), total.dtype)
+        return tf.cast(total, tf.float32)
+
+    def _snapped_bias(self) -> Any:
+        bias = self.bias  # type: ignore[attr-defined]
+        if self.bias_fraction is None:
+            return bias
+        scale = 2.0**self.bias_fraction
+
+        @tf.custom_gradient
+        def snap(b: Any) -> Any:
+            # in float64: adding one half in float32 would round and move values just below a midpoint
+            return tf.cast(tf.floor(tf.cast(b, tf.float64) * scale + 0.5) / scale, tf.float32), lambda g: g
+
+        return snap(tf.convert_to_tensor(bias))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "bias_fraction": self.bias_fraction}  # type: ignore[misc]
+
+
+def _restored(quantizer: Any) -> Any:
+    """A registered quantiser from its Keras config; anything else as it is (QKeras looks among its own quantisers only)."""
+    if not isinstance(quantizer, Mapping):
+        return quantizer
+    registered = tf.keras.saving.get_registered_object(quantizer.get("registered_name") or quantizer["class_name"])
+    return quantizer if registered is None else registered.from_config(dict(quantizer["config"]))
+
+
+@register
+class LookupConv2D(LookupLayer, qkeras.QConv2D):
+    """2-D convolution of codebook symbols, (N, H, W, C) -> (N, H', W', filters).
+
+    Takes the arguments of ``QConv2D``, with ``kernel_quantizer`` a method's quantiser (for example dietcnn's ``Codebook``),
+    and ``bias_fraction``.
+
+    Raises:
+        ConfigError: no codebook quantiser.
+        UnsupportedLayerError: fused activation, bias quantiser, dilation, groups or channels_first.
+    """
+
+    def __init__(self, filters: int, kernel_size: Any, **kwargs: Any) -> None:
+        super().__init__(filters, kernel_size, **kwargs)
+        if self.dilation_rate != (1, 1) or self.groups != 1:
+            raise UnsupportedLayerError(f"layer '{self.name}': dilation and groups have no lowering")
+
+    def correlate(self, x: Any, kernel: Any) -> Any:
+        return tf.nn.conv2d(x, kernel, self.strides, self.padding.upper())
+
+
+@register
+class LookupDense(LookupLayer, qkeras.QDense):
+    """Dense layer of codebook symbols, (N, features) -> (N, units); arguments as `LookupConv2D`."""
+
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        super().__init__(units, **kwargs)
+
+    def correlate(self, x: Any, kernel: Any) -> Any:
+        return tf.linalg.matmul(x, kernel)
+
+
+@register
+class LookupDepthwiseConv2D(LookupLayer, qkeras.QDepthwiseConv2D):
+    """Depthwise convolution of codebook symbols; the quantiser stands in ``depthwise_quantizer``, as in QKeras."""
+
+    _quantizer_argument = "depthwise_quantizer"
+
+    def __init__(self, kernel_size: Any, **kwargs: Any) -> None:
+        super().__init__(kernel_size, **kwargs)
+        if self.dilation_rate != (1, 1):
+            raise UnsupportedLayerError(f"layer '{self.name}': dilation has no lowering")
+
+    @property
+    def kernel(self) -> Any:
+        return self.depthwise_kernel
+
+    @property
+    def quantizer(self) -> KernelQuantizer:
+        return self.depthwise_quantizer_internal  # type: ignore[no-any-return]
+
+    @property
+    def kernel_quantizer(self) -> Any:
+        return self.depthwise_quantizer
+
+    def correlate(self, x: Any, kernel: Any) -> Any:
+        return tf.nn.depthwise_conv2d(x, kernel, (1, *self.strides, 1), self.padding.upper())
+
+
+@register
+class CodebookActivation(tf.keras.layers.Layer):
+    """Encoder and decoder in one: ``levels[#{j : y >= thresholds[j]}]``, elementwise; also the network's input encoder.
+
+    The gradient is straight-through, with the slope of the levels over the thresholds, inside the codebook's range.
+
+    Args:
+        symbols: K, 2..256.
+        fraction: the levels are integers times ``2**-fraction``.
+        bits: width of those integers, sign included; default `fraction`, which spans [0, 1).
+        signed: negative levels are allowed (an activation without ReLU).
+    """
+
+    def __init__(self, symbols: int, fraction: int, bits: int | None = None, signed: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.symbols = check_symbols(symbols, f"layer '{self.name}': a codebook")
+        self.fraction = int(fraction)
+        self.bits = int(fraction if bits is None else bits)
+        self.signed = bool(signed)
+        if self.symbols > 2**self.bits:
+            raise ConfigError(f"layer '{self.name}': {symbols} symbols do not fit a grid of {self.bits} bits; use more bits")
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Smallest and largest grid integer a level may take."""
+        return (-(2 ** (self.bits - 1)), 2 ** (self.bits - 1) - 1) if self.signed else (0, 2**self.bits - 1)
+
+    def build(self, input_shape: Any) -> None:
+        lo, hi = self.grid
+        levels = np.rint(np.linspace(lo, hi, self.symbols)) * 2.0**-self.fraction
+        if self.signed:
+            levels[np.abs(levels).argmin()] = 0.0
+        constant = tf.keras.initializers.Constant
+        self.levels = self.add_weight("levels", (self.symbols,), initializer=constant(levels), trainable=False)
+        middles = (levels[:-1] + levels[1:]) / 2
+        self.thresholds = self.add_weight("thresholds", middles.shape, initializer=constant(middles), trainable=False)
+        super().build(input_shape)
+
+    def set_codebook(self, levels: np.ndarray, thresholds: np.ndarray) -> None:
+        """Assign K sorted levels on the grid and K-1 non-decreasing thresholds; LoweringError when they are not."""
+        levels, thresholds = np.asarray(levels, np.float32), np.asarray(thresholds, np.float32)
+        integers = levels.astype(np.float64) * 2.0**self.fraction
+        if levels.shape != (self.symbols,) or thresholds.shape != (self.symbols - 1,):
+            raise LoweringError(f"layer '{self.name}' takes {self.symbols} levels and {self.symbols - 1} thresholds")
+        if (integers != np.rint(integers)).any() or (np.diff(levels) <= 0).any() or not (np.diff(thresholds) >= 0).all():
+            raise LoweringError(f"layer '{self.name}': levels must increase on the grid 2^-{self.fraction}, thresholds not fall")
+        self.levels.assign(levels)
+        self.thresholds.assign(thresholds)
+
+    def call(self, inputs: Any) -> Any:
+        @tf.custom_gradient
+        def encode(y: Any, levels: Any, thresholds: Any) -> Any:
+            def gradient(g: Any) -> tuple[Any, None, None]:
+                slope, low, high = _straight_through(levels, thresholds)
+                return tf.where((y >= low) & (y <= high), g * slope, 0.0), None, None
+
+            return lookup(y, levels, thresholds), gradient
+
+        return encode(inputs, tf.convert_to_tensor(self.levels), tf.convert_to_tensor(self.thresholds))
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"symbols": self.symbols, "fraction": self.fraction, "bits": self.bits, "signed": self.signed}
+        return {**super().get_config(), **own}
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+
+def _straight_through(levels: Any, thresholds: Any) -> tuple[Any, Any, Any]:
+    """Slope and range (low, high) of the clipped line through the origin that the staircase follows."""
+    middles = (levels[:-1] + levels[1:]) / 2.0
+    energy = tf.reduce_sum(middles * thresholds)
+    slope = tf.where(energy > 0, tf.math.divide_no_nan(tf.reduce_sum(middles * middles), energy), 1.0)
+    return slope, levels[0] / slope, levels[-1] / slope
+
+
+@register
+class ExactBatchNormalization(tf.keras.layers.BatchNormalization):
+    """Batch normalisation whose inference is one stated rounding, so that thresholds fold it exactly.
+
+    ``y = float32(float64(x) * float64(scale) + float64(shift))`` with, in float64 before the rounding to float32,
+    ``scale = gamma / sqrt(variance + epsilon)`` and ``shift = beta - mean * scale``. Training is Keras' own.
+    """
+
+    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        if isinstance(training, bool | int) and training and self.trainable:
+            return super().call(inputs, training=True, mask=mask)
+        scale, shift = self.affine()
+        return tf.cast(tf.cast(inputs, tf.float64) * tf.cast(scale, tf.float64) + tf.cast(shift, tf.float64), tf.float32)
+
+    def affine(self) -> tuple[Any, Any]:
+        """(scale, shift), float32 tensors of shape (channels,)."""
+        variance = tf.cast(self.moving_variance, tf.float64) + float(self.epsilon)
+        # the select keeps TensorFlow's graph optimiser from turning x / sqrt(v) into x * rsqrt(v), which rounds differently
+        deviation = tf.where(variance > 0, tf.sqrt(variance), variance)
+        gamma = 1.0 if self.gamma is None else tf.cast(self.gamma, tf.float64)
+        beta = 0.0 if self.beta is None else tf.cast(self.beta, tf.float64)
+        gain = gamma / deviation
+        return tf.cast(gain, tf.float32), tf.cast(beta - tf.cast(self.moving_mean, tf.float64) * gain, tf.float32)
