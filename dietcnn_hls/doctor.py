@@ -90,12 +90,8 @@ def require(tool: str | Sequence[str], purpose: str) -> Tool:
     Raises:
         ToolError: none is usable; the message says what is wrong with each, and the remedy.
     """
-    names = [tool] if isinstance(tool, str) else list(tool)
-    for name in names:
-        if name not in _WANTED:
-            raise ToolError(f"tool '{name}' is not known.{suggest(name, _WANTED)}")
     refused = []
-    for name in names:
+    for name in _known(tool):
         found = _examine(name)
         if found.usable:
             return found
@@ -105,8 +101,13 @@ def require(tool: str | Sequence[str], purpose: str) -> Tool:
     raise ToolError(f"{purpose} needs {problems}: {remedies}")
 
 
-def to_rows(tools: Iterable[Tool]) -> list[tuple[str, ...]]:
-    """Return one row of text a tool, under `COLUMNS`; the remedy is empty where nothing is wrong."""
+def available(tool: str | Sequence[str]) -> bool:
+    """Whether `require` would give the tool, or one of several; ToolError for an unknown name."""
+    return any(_examine(name).usable for name in _known(tool))
+
+
+def to_rows(tools: Iterable[Tool] | None = None) -> list[tuple[str, ...]]:
+    """Return one row of text a tool (all that `examine` finds), under `COLUMNS`; no remedy where nothing is wrong."""
     return [
         (
             tool.name,
@@ -116,13 +117,23 @@ def to_rows(tools: Iterable[Tool]) -> list[tuple[str, ...]]:
             tool.needed_for,
             "" if tool.status == "ok" else f"{tool.problem}: {tool.remedy}",
         )
-        for tool in tools
+        for tool in (examine() if tools is None else tools)
     ]
 
 
-def to_json(tools: Iterable[Tool]) -> str:
-    """Return a JSON list with one object a tool: the fields of `Tool` and ``usable``."""
-    return json.dumps([dataclasses.asdict(tool) | {"usable": tool.usable} for tool in tools], indent=2)
+def to_json(tools: Iterable[Tool] | None = None) -> str:
+    """Return a JSON list with one object a tool (all that `examine` finds): the fields of `Tool` and ``usable``."""
+    chosen = examine() if tools is None else tools
+    return json.dumps([dataclasses.asdict(tool) | {"usable": tool.usable} for tool in chosen], indent=2)
+
+
+def _known(tool: str | Sequence[str]) -> list[str]:
+    """Return the names asked for; one that is not listed is a slip of the caller's."""
+    names = [tool] if isinstance(tool, str) else list(tool)
+    for name in names:
+        if name not in _WANTED:
+            raise ToolError(f"tool '{name}' is not known.{suggest(name, _WANTED)}")
+    return names
 
 
 def _examine(name: str) -> Tool:
@@ -250,7 +261,7 @@ _QKERAS_EXTRA = "pip install 'dietcnn_hls[qkeras]'"
 _RTL_EXTRA = "pip install 'dietcnn_hls[rtl]'"
 _VENDOR_REMEDY = "install it from AMD and source its settings64.sh; the open flow (Verilator and Yosys) needs no licence"
 _WANTED: dict[str, _Want] = {
-    "c++": _Want(
+    "g++": _Want(
         "C-simulation and RTL simulation",
         "install g++ 8 or clang++ 8 or later (Debian: apt install g++), or name a compiler in CXX",
         _compiler,

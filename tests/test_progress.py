@@ -61,6 +61,7 @@ def test_on_a_terminal_bars_and_times_and_an_untouched_stdout() -> None:
     os.close(ours)
     text = shown.decode()
     assert done.stdout == "result 1\nresult 2\n" and "result" not in text
+    assert text.count("outer [work]") > 1, "brackets are text, not markup, in the running line too"
     assert "2/3" in text and "items" in text, "the bar counts while it runs"
     assert "inner (0." in text and "outer [work] (0." in text, "each step says how long it took"
     assert "\x1b[?25h" in text, "the cursor is given back"
