@@ -39,11 +39,10 @@ class HlsKernel:
 
     Attributes:
         header: file below ``templates/hls`` that implements it.
-        struct: the C++ class template, ``template <class CONFIG_T> struct <struct>``, with
-            ``static void accumulate(const typename CONFIG_T::input_t window[CONFIG_T::n_in], acc_t acc[CONFIG_T::n_out])``.
-        constants: ``static constexpr`` members for the layer's CONFIG_T (ints, bools) in order.
-        arrays: constant arrays of the layer (weights, tables): name -> (values, bits, signed, placement), where placement
-            is 'lutrom' | 'bram' | 'auto'.
+        struct: the C++ class template, ``template <class CONFIG_T> struct <struct>``; ``templates/hls/README.md`` states
+            what it must offer and what CONFIG_T offers.
+        constants: ``static const`` members for the layer's CONFIG_T (ints, bools) in order.
+        arrays: constant arrays of the layer (weights, tables); array ``x`` is CONFIG_T's member ``x`` of element type ``x_t``.
     """
 
     header: str
@@ -54,12 +53,21 @@ class HlsKernel:
 
 @dataclass(frozen=True)
 class HlsArray:
-    """One constant array of generated C++: integer values of any shape (stored row-major), width and where it goes."""
+    """One constant array of generated C++: integer values, width and where it goes.
+
+    Attributes:
+        values: integers of any shape, stored row-major.
+        bits: width of an element.
+        signed: whether elements are two's complement.
+        placement: 'lutrom' | 'bram' | 'auto'.
+        lanes: values are (outputs, taps), one a lane; they are stored [group][tap][output of the group].
+    """
 
     values: np.ndarray
     bits: int
     signed: bool
     placement: str = "auto"
+    lanes: bool = False
 
 
 @dataclass(frozen=True)

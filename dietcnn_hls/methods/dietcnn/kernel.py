@@ -85,7 +85,7 @@ class TableKernel(Kernel):
             constants={"n_activation_symbols": self.table.shape[0], "n_weight_symbols": symbols},
             arrays={
                 "table": HlsArray(self.table, self.product_bits, bool(self.table.min() < 0), "lutrom"),
-                "weights": HlsArray(self.weights, _symbol_bits(symbols), False),
+                "weights": HlsArray(self.weights, _symbol_bits(symbols), False, lanes=True),
             },
         )
 
@@ -184,7 +184,7 @@ class SymbolicKernel(Kernel):
             arrays={
                 "product": HlsArray(self.product, bits, False, "bram"),
                 "add": HlsArray(self.add, bits, False, "bram"),
-                "weights": HlsArray(self.weights, _symbol_bits(kw), False),
+                "weights": HlsArray(self.weights, _symbol_bits(kw), False, lanes=True),
             },
         )
 

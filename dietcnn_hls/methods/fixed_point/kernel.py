@@ -80,7 +80,7 @@ class MultiplyKernel(Kernel):
         return self.weights.size * self._weight_width
 
     def hls(self) -> HlsKernel:
-        arrays = {"weights": HlsArray(self.weights, self._weight_width, True)}
+        arrays = {"weights": HlsArray(self.weights, self._weight_width, True, lanes=True)}
         if not self._identity:
             arrays["integers"] = HlsArray(self.integers, self._integer_bits, bool(self.integers.min() < 0), "lutrom")
         return HlsKernel(
