@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ConLoCNN: signed-digit weights with correlation-based rounding, no retraining (Hanif et al., arXiv 2208.00331)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from dietcnn_hls.methods.base import Kernel, LinearSpec, Method, MethodOptions
+from dietcnn_hls.methods.conlocnn.kernel import SignedDigitKernel
+from dietcnn_hls.methods.conlocnn.lowering import lower
+
+
+class ConLoOptions(MethodOptions):
+    """Keys of ``method: {name: conlocnn, ...}``."""
+
+    weight_bits: int = Field(4, ge=2, le=8, description="bit budget of an encoded weight; the format is searched per layer")
+    activation_bits: int = Field(8, ge=2, le=8, description="bits of activations, on power-of-two grids")
+    rounding: Literal["compensated", "nearest"] = Field("compensated", description="four-step error compensation, or none")
+
+
+@dataclass(frozen=True)
+class ConLoCNN(Method):
+    def lower(self, spec: LinearSpec) -> Kernel:
+        return lower(spec)
+
+    def quantize(self, model: Any, x_calibration: np.ndarray, options: MethodOptions) -> Any:
+        from dietcnn_hls.methods.conlocnn.training import quantize
+
+        assert isinstance(options, ConLoOptions)
+        return quantize(model, x_calibration, options)
+
+    def keras_objects(self) -> dict[str, Any]:
+        from dietcnn_hls.methods.conlocnn.training import SignedDigits
+
+        return {"SignedDigits": SignedDigits}
+
+
+METHOD = ConLoCNN(
+    name="conlocnn",
+    title="weights of one or two signed powers of two, rounded so that errors cancel; no retraining",
+    citation="Hanif et al.: ConLoCNN, IJCNN 2022, arXiv 2208.00331",
+    kernels=(SignedDigitKernel,),
+    quantizers=("SignedDigits",),
+    options=ConLoOptions,
+)

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ConLoCNN's kernel: a multiply-accumulate whose weight fields drive shifters and add/sub directly.
+
+Per tap and digit: one shift of the input by a position from a small set (a multiplexer), one conditional negation, one add.
+Hanif et al., ConLoCNN, IJCNN 2022, arXiv 2208.00331.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import ClassVar
+
+import numpy as np
+
+from dietcnn_hls.errors import LoweringError
+from dietcnn_hls.integers import bits_for, exact_matmul
+from dietcnn_hls.methods.base import HlsArray, HlsKernel, Kernel, KernelOutput, RtlKernel
+from dietcnn_hls.methods.conlocnn.format import DigitFormat
+from dietcnn_hls.operations import Operations
+
+
+@cache
+def _format(positions: tuple[tuple[int, ...], ...]) -> DigitFormat:
+    """One object a format, so that its tables are computed once."""
+    return DigitFormat(positions)
+
+
+@dataclass(frozen=True, eq=False)
+class SignedDigitKernel(Kernel):
+    """sum over taps and digits of ``sign * (integer(code) << position)``.
+
+    Attributes:
+        words: (outputs, taps) uint16 encoded weights, see `DigitFormat`.
+        positions: shifts that each digit may take.
+        fraction: grid of the sums (input fraction + weight fraction).
+        integers: grid integers of the input codes lo..hi, in order.
+        lo: the first input code.
+    """
+
+    method: ClassVar[str] = "conlocnn"
+    words: np.ndarray
+    positions: tuple[tuple[int, ...], ...]
+    fraction: int
+    integers: np.ndarray
+    lo: int
+
+    def __post_init__(self) -> None:
+        if self.words.size and int(self.words.max()) >= 1 << self.format.bits:
+            raise LoweringError(f"word {int(self.words.max())} does not fit {self.format.bits} bits")
+        if not self.format.meaningful[self.words].all():
+            raise LoweringError(f"a weight's word names a position beyond {self.positions}")
+
+    @property
+    def format(self) -> DigitFormat:
+        return _format(self.positions)
+
+    @property
+    def weights(self) -> np.ndarray:
+        """(outputs, taps) decoded integers."""
+        return self.format.decode(self.words)
+
+    @property
+    def outputs(self) -> int:
+        return self.words.shape[0]
+
+    @property
+    def taps(self) -> int:
+        return self.words.shape[1]
+
+    @property
+    def output(self) -> KernelOutput:
+        lows, highs = self.bounds()
+        return KernelOutput(int(lows.min()), int(highs.max()), self.fraction)
+
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        weights = self.weights
+        ends = np.stack([weights * int(self.integers.min()), weights * int(self.integers.max())])
+        return ends.min(axis=0).sum(axis=1), ends.max(axis=0).sum(axis=1)
+
+    def accumulate(self, windows: np.ndarray, rows: slice = slice(None)) -> np.ndarray:
+        return exact_matmul(self.integers[windows - self.lo], self.weights[rows].T)
+
+    def operations(self) -> Operations:
+        """A shift and an add/sub for every digit of every tap, present or not: the folded hardware's work."""
+        digits = self.format.digits
+        return Operations(
+            shifts=self.outputs * self.taps * digits,
+            additions=self.outputs * (self.taps * digits - 1),
+            lookups=0 if self._identity else self.taps,
+        )
+
+    @property
+    def _identity(self) -> bool:
+        """True where the codes are the integers themselves and need no decoding table."""
+        return bool(np.array_equal(self.integers, np.arange(self.lo, self.lo + len(self.integers))))
+
+    @property
+    def _integer_bits(self) -> int:
+        return bits_for(int(self.integers.min()), int(self.integers.max()))
+
+    @property
+    def table_bits(self) -> int:
+        return 0 if self._identity else len(self.integers) * self._integer_bits
+
+    @property
+    def weight_bits(self) -> int:
+        return self.words.size * self.format.bits
+
+    @property
+    def _position_table(self) -> np.ndarray:
+        """(digits, widest position set) shifts; short rows repeat their last shift, which no valid word addresses."""
+        width = max(len(shifts) for shifts in self.positions)
+        return np.array([(*shifts, *(shifts[-1],) * (width - len(shifts))) for shifts in self.positions], dtype=np.int64)
+
+    def hls(self) -> HlsKernel:
+        arrays = {
+            "positions": HlsArray(self._position_table, bits_for(0, int(self._position_table.max())), False, "lutrom"),
+            "code_bits": HlsArray(np.array(self.format.code_bits), 4, False, "lutrom"),
+            "weights": HlsArray(self.words, self.format.bits, False),
+        }
+        if not self._identity:
+            arrays["integers"] = HlsArray(self.integers, self._integer_bits, bool(self.integers.min() < 0), "lutrom")
+        return HlsKernel(
+            header="nnet_kernel_signed_digit.h",
+            struct="signed_digit_kernel",
+            constants={
+                "n_digits": self.format.digits,
+                "n_positions": self._position_table.shape[1],
+                "decode": not self._identity,
+                "first_code": self.lo,
+            },
+            arrays=arrays,
+        )
+
+    def rtl(self) -> RtlKernel:
+        table = self._position_table
+        tables = {
+            "POSITIONS": (table, bits_for(0, int(table.max()))),
+            "CODE_BITS": (np.array(self.format.code_bits), 4),
+        }
+        if not self._identity:
+            tables["INTEGERS"] = (self.integers, self._integer_bits)
+        return RtlKernel(
+            module="kernel_signed_digit",
+            parameters={
+                "DIGITS": self.format.digits,
+                "MAX_POSITIONS": table.shape[1],
+                "INTEGER_BITS": self._integer_bits,
+                "INTEGER_SIGNED": int(self.integers.min() < 0),
+                "DECODE": int(not self._identity),
+            },
+            tables=tables,
+            weights=self.words,
+            weight_bits=self.format.bits,
+        )

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ConLoCNN in Keras: the signed-digit quantiser, and the conversion of a float model without retraining."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dietcnn_hls.integers import im2col
+from dietcnn_hls.lowered import Window
+from dietcnn_hls.methods.conlocnn.compensation import Moments, Rounded, compensate, round_nearest
+from dietcnn_hls.methods.conlocnn.format import DigitFormat
+from dietcnn_hls.methods.conlocnn.search import Choice, choose
+from dietcnn_hls.training.layers import LookupConv2D, LookupDense, LookupDepthwiseConv2D, nearest_level
+from dietcnn_hls.training.plan import Plan, Step, read_plan
+from dietcnn_hls.training.quantizers import KernelQuantizer
+from dietcnn_hls.training.rebuild import Signal, run_layer
+from dietcnn_hls.training.tf import tf
+from dietcnn_hls.training.uniform import UniformRebuilder, channels_of, from_taps, is_depthwise, layer_arguments, tap_weights
+
+if TYPE_CHECKING:
+    from dietcnn_hls.methods.conlocnn import ConLoOptions
+
+_WINDOWS = 16384
+"""Windows of a layer that calibrate it, evenly chosen over images and places."""
+
+
+@tf.keras.utils.register_keras_serializable(package="dietcnn_hls")
+class SignedDigits(KernelQuantizer):
+    """Weights are sums of one or two signed powers of two; latent weights take the nearest such value.
+
+    Args:
+        positions: for each digit, the shifts it may take, increasing.
+        fraction: weights are integers times ``2**-fraction``.
+    """
+
+    def __init__(self, positions: Sequence[Sequence[int]], fraction: int) -> None:
+        self.format = DigitFormat(tuple(tuple(int(p) for p in shifts) for shifts in positions))
+        self.fraction = int(fraction)
+
+    @property
+    def levels(self) -> np.ndarray:
+        """The values that weights take, float32, increasing."""
+        return (self.format.levels * 2.0**-self.fraction).astype(np.float32)
+
+    def max(self) -> float:
+        return float(self.levels[-1])
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def fit(self, kernel: np.ndarray, state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {}
+
+    def quantize(self, kernel: Any, state: Mapping[str, Any]) -> Any:
+        levels = tf.constant(self.levels)
+
+        @tf.custom_gradient
+        def decode(weights: Any) -> Any:
+            return nearest_level(weights, levels), lambda g: g
+
+        return decode(tf.convert_to_tensor(kernel))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"positions": [list(shifts) for shifts in self.format.positions], "fraction": self.fraction}
+
+
+def quantize(model: Any, x_calibration: np.ndarray, options: ConLoOptions) -> Any:
+    """Float Keras model -> the same network with signed-digit weights and uniform activations; batch-norms are folded.
+
+    Layer after layer, on what the layers before it yield: format search, rounding, compensation.
+
+    Args:
+        model: built ``tf.keras`` model.
+        x_calibration: (N, H, W, C) float32 images on the input grid; a few hundred suffice.
+        options: width, rounding.
+    """
+    rebuilder = _Rebuilder(read_plan(model), model.input_shape[1:], x_calibration, model.name, options)
+    return rebuilder.build()
+
+
+class _Rebuilder(UniformRebuilder):
+    def __init__(
+        self, plan: Plan, input_shape: tuple[int, ...], x_calibration: np.ndarray, name: str, options: ConLoOptions
+    ) -> None:
+        super().__init__(plan, input_shape, x_calibration, name, options.activation_bits)
+        self.options = options
+
+    def linear(self, step: Step, signal: Signal) -> Signal:
+        assert signal.fraction is not None
+        weights = tap_weights(step)
+        choice = self._choose(step, weights, signal.data)
+        quantizer = SignedDigits(choice.format.positions, choice.fraction)
+        layer = _layer(step, quantizer, signal.fraction + choice.fraction)
+        tensor = layer(signal.tensor)
+        kernel = from_taps(step, choice.rounded.weights)
+        bias = step.gain_and_shift()[1] + choice.rounded.bias_shift
+        layer.set_weights([kernel.astype(np.float32), bias.astype(np.float32)])
+        return Signal(tensor, run_layer(layer, [signal.data]))
+
+    def _choose(self, step: Step, weights: np.ndarray, data: np.ndarray) -> Choice:
+        compensated = self.options.rounding == "compensated"
+        groups = layer_moments(self.plan, step, data)
+        if len(groups) == 1:
+            return choose(weights, groups[0], self.options.weight_bits, compensated)
+        pooled = Moments(
+            np.mean([m.mean for m in groups], axis=0), np.mean([m.second for m in groups], axis=0), groups[0].channels
+        )
+        choice = choose(weights, pooled, self.options.weight_bits, compensated)
+        levels = choice.format.levels * 2.0**-choice.fraction
+        return Choice(choice.format, choice.fraction, _round_groups(weights, levels, groups, compensated), choice.error)
+
+
+def _round_groups(weights: np.ndarray, levels: np.ndarray, groups: list[Moments], compensated: bool) -> Rounded:
+    """Depthwise rows, each with the moments of its own channel."""
+    rows = np.split(weights, len(groups))
+    parts = [compensate(r, levels, m) if compensated else round_nearest(r, levels) for r, m in zip(rows, groups, strict=True)]
+    return Rounded(
+        np.concatenate([p.weights for p in parts]), np.concatenate([p.bias_shift for p in parts]), sum(p.moves for p in parts)
+    )
+
+
+def layer_moments(plan: Plan, step: Step, data: np.ndarray) -> list[Moments]:
+    """Moments of a linear step's inputs on calibration data (N, ...): one, or for depthwise one a channel."""
+    windows = _windows(step, data)
+    if is_depthwise(step):
+        return [Moments.of(windows[..., c], 1) for c in range(windows.shape[-1])]
+    flat = windows.reshape(len(windows), -1)
+    return [Moments.of(flat, channels_of(plan, step, flat.shape[1]))]
+
+
+def _windows(step: Step, data: np.ndarray) -> np.ndarray:
+    """(N', positions, channels) input windows, at most `_WINDOWS`."""
+    if data.ndim == 2:
+        return data[:, None, :]
+    size, stride = tuple(step.layer.kernel_size), tuple(step.layer.strides)
+    same = step.layer.padding == "same"
+    window = Window.same(size, stride, *data.shape[1:3]) if same else Window(size, stride)
+    view = im2col(data, size, stride, window.padding, 0)
+    places = np.prod(view.shape[1:3])
+    chosen = np.linspace(0, len(data) * places - 1, min(_WINDOWS, len(data) * places)).astype(np.int64)
+    image, place = np.divmod(chosen, places)
+    row, column = np.divmod(place, view.shape[2])
+    return view[image, row, column].reshape(len(chosen), -1, data.shape[-1])
+
+
+def _layer(step: Step, quantizer: SignedDigits, bias_fraction: int) -> Any:
+    arguments = layer_arguments(step)
+    if is_depthwise(step):
+        return LookupDepthwiseConv2D(depthwise_quantizer=quantizer, bias_fraction=bias_fraction, **arguments)
+    kind = LookupConv2D if "filters" in arguments else LookupDense
+    return kind(kernel_quantizer=quantizer, bias_fraction=bias_fraction, **arguments)
