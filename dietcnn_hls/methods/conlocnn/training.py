@@ -139,8 +139,9 @@ def _windows(step: Step, data: np.ndarray) -> np.ndarray:
     same = step.layer.padding == "same"
     window = Window.same(size, stride, *data.shape[1:3]) if same else Window(size, stride)
     view = im2col(data, size, stride, window.padding, 0)
-    places = np.prod(view.shape[1:3])
-    chosen = np.linspace(0, len(data) * places - 1, min(_WINDOWS, len(data) * places)).astype(np.int64)
+    places = view.shape[1] * view.shape[2]
+    count = min(_WINDOWS, len(data) * places)
+    chosen = np.arange(count) * (len(data) * places) // count
     image, place = np.divmod(chosen, places)
     row, column = np.divmod(place, view.shape[2])
     return view[image, row, column].reshape(len(chosen), -1, data.shape[-1])
