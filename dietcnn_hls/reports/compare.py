@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reports side by side: every figure with its source, ratios to a baseline only where the comparison is fair.
+"""Reports side by side: every figure with its source, ratios to a twin only where the comparison is fair.
 
 A comparison is fair when the kernel differs and nothing else: network, dataset, part, clock, folding, tool and flow are the
 same. Where they are not, `compare` says so and withholds the ratios that the difference would colour; with ``strict`` it
@@ -8,200 +8,67 @@ refuses.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dietcnn_hls.errors import ConfigError, suggest
-from dietcnn_hls.reports.model import Report
-
-ABSENT = "—"
-COUNTED = "counted"
-"""Source of operation counts and stored bits: the converted graph itself."""
-
-ACCURACY, RESOURCES, LATENCY, WORK, ACTIVITY, ENERGY = (
-    "accuracy", "resources", "latency", "work", "activity", "energy",
-)  # fmt: skip
-GROUPS = (ACCURACY, RESOURCES, LATENCY, WORK, ACTIVITY, ENERGY)
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One measured value and where it comes from."""
-
-    value: float | int
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One line of a comparison: key in machine-readable forms, title in printed ones, and the group it belongs to."""
-
-    key: str
-    title: str
-    group: str
-    read: Callable[[Report], Figure | None]
-
-    @property
-    def relation(self) -> str:
-        """What a row's ``ratios`` hold for this metric: ``ratio``, or ``difference`` for accuracies."""
-        return "difference" if self.group == ACCURACY else "ratio"
-
-
-def _accuracy(report: Report) -> Figure | None:
-    """Of the form nearest to hardware: RTL, then C-simulation, then the reference, then the trained model."""
-    accuracy = report.accuracy
-    for form in ("rtl", "csim", "reference", "trained"):
-        value = getattr(accuracy, form, None)
-        if accuracy is not None and value is not None:
-            images = "" if accuracy.n_test is None else f", {accuracy.n_test:,} images"
-            return Figure(value, f"{form}{images}")
-    return None
-
-
-def _float_accuracy(report: Report) -> Figure | None:
-    value = getattr(report.accuracy, "float_", None)
-    return None if value is None else Figure(value, "float model")
-
-
-def _sourced(section: str, key: str) -> Callable[[Report], Figure | None]:
-    def read(report: Report) -> Figure | None:
-        part = getattr(report, section)
-        value = getattr(part, key, None)
-        return None if value is None else Figure(value, part.source)
-
-    return read
-
-
-def _counted(section: str, key: str) -> Callable[[Report], Figure | None]:
-    def read(report: Report) -> Figure | None:
-        value = getattr(getattr(report, section), key, None)
-        return None if value is None else Figure(value, COUNTED)
-
-    return read
-
-
-METRICS: tuple[Metric, ...] = (
-    Metric("accuracy", "Accuracy", ACCURACY, _accuracy),
-    Metric("accuracy_float", "Accuracy, float", ACCURACY, _float_accuracy),
-    Metric("lut", "LUT", RESOURCES, _sourced("resources", "lut")),
-    Metric("ff", "FF", RESOURCES, _sourced("resources", "ff")),
-    Metric("dsp", "DSP", RESOURCES, _sourced("resources", "dsp")),
-    Metric("bram18", "BRAM18", RESOURCES, _sourced("resources", "bram18")),
-    Metric("uram", "URAM", RESOURCES, _sourced("resources", "uram")),
-    Metric("cycles", "Latency, cycles", LATENCY, _sourced("latency", "cycles")),
-    Metric("interval", "Interval, cycles", LATENCY, _sourced("latency", "interval")),
-    Metric("multiplications", "Multiplications", WORK, _counted("operations", "multiplications")),
-    Metric("additions", "Additions", WORK, _counted("operations", "additions")),
-    Metric("lookups", "Lookups", WORK, _counted("operations", "lookups")),
-    Metric("shifts", "Shifts", WORK, _counted("operations", "shifts")),
-    Metric("comparisons", "Comparisons", WORK, _counted("operations", "comparisons")),
-    Metric("table_bits", "Table bits", WORK, _counted("memory", "table_bits")),
-    Metric("weight_bits", "Weight bits", WORK, _counted("memory", "weight_bits")),
-    Metric("toggles", "Toggles per inference", ACTIVITY, _sourced("activity", "toggles_per_inference")),
-    Metric("energy", "Energy model, 8-bit additions", ENERGY, _sourced("energy_model", "relative")),
-)
-
-METRIC_KEYS = tuple(metric.key for metric in METRICS)
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """Something that must be equal for a fair ratio of the figures in `groups`."""
-
-    key: str
-    title: str
-    groups: tuple[str, ...]
-    read: Callable[[Report], object]
-
-
-def _attribute(section: str, key: str) -> Callable[[Report], object]:
-    return lambda report: getattr(getattr(report, section), key, None)
-
-
-def _shape(report: Report) -> object:
-    return None if report.folding is None else json.dumps(report.folding, sort_keys=True)
-
-
-def _tool(report: Report) -> object:
-    """Source of resources, with the flow where the source does not say it."""
-    if report.resources is None:
-        return None
-    source, flow = report.resources.source, report.resources.flow
-    return source if flow is None or source.endswith(f"/{flow}") else f"{source}/{flow}"
-
-
-_HARDWARE = (RESOURCES, LATENCY, ACTIVITY)
-CONDITIONS: tuple[Condition, ...] = (
-    Condition("network", "network", GROUPS, lambda report: report.network),
-    Condition("dataset", "dataset", (ACCURACY, ACTIVITY), lambda report: report.dataset),
-    Condition("n_test", "test images", (ACCURACY,), _attribute("accuracy", "n_test")),
-    Condition("part", "part", (RESOURCES, LATENCY), lambda report: report.part),
-    Condition("clock_ns", "clock, ns", (RESOURCES, LATENCY), lambda report: report.clock_ns),
-    Condition("io_type", "io_type", _HARDWARE, lambda report: report.io_type),
-    Condition("folding", "folding", _HARDWARE, _shape),
-    Condition("resources.source", "tool and flow of resources", (RESOURCES,), _tool),
-    Condition("latency.source", "tool of latency", (LATENCY,), _attribute("latency", "source")),
-    Condition("activity.weight", "weighting of toggles", (ACTIVITY,), _attribute("activity", "weight")),
-)
+from dietcnn_hls.reports.metrics import ACCURACY, METRICS, Figure, figures_of, withheld
+from dietcnn_hls.reports.model import LayerReport, Report
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Conditions in which a design and the baseline differ, so that ratios of `groups` are withheld.
+    """Conditions in which a design and its twin differ, so that ratios of `groups` are withheld.
 
-    `conditions` are (what, the design's value, the baseline's value).
+    `conditions` are (what, the design's value, the twin's value).
     """
 
     design: str
-    baseline: str
+    twin: str
     conditions: tuple[tuple[str, str, str], ...]
     groups: tuple[str, ...]
 
     def __str__(self) -> str:
         items = "; ".join(f"{title} ({value} against {expected})" for title, value, expected in self.conditions)
-        return f"{self.design} and {self.baseline} differ in {items}: no ratio of {', '.join(self.groups)}"
+        return f"{self.design} and {self.twin} differ in {items}: no ratio of {', '.join(self.groups)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One design: its report, its figures by metric key and, beside a baseline, their ratios.
+    """One design, or one layer of it: its figures by metric key and their ratios to the twin's.
 
-    A ratio is design over baseline; of accuracies it is the difference, design minus baseline.
+    A ratio is design over twin; of accuracies it is the difference, design minus twin.
+
+    Attributes:
+        name: the design.
+        report: its report; of a layer, the report narrowed to that layer.
+        layer: the layer's entry where rows are layers.
+        compared: whether ratios to a twin are looked for; False for the twin itself.
     """
 
     name: str
     report: Report
     figures: Mapping[str, Figure]
     ratios: Mapping[str, float]
+    layer: LayerReport | None = None
+    compared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Designs side by side. `baseline` is the name of the row that ratios refer to, None without one."""
+    """Designs side by side. `twin` is the design that ratios refer to, None without one."""
 
     rows: tuple[Row, ...]
-    baseline: str | None
+    twin: str | None
     differences: tuple[Difference, ...]
+    layers: bool = False
 
-    def to_markdown(self) -> str:
-        """A table of figures with their sources, then what is unfair about it."""
-        from dietcnn_hls.reports.render import markdown
+    def render(self, form: str) -> str:
+        """Text in the form ``md``, ``csv``, ``json`` or ``html``; ConfigError for another."""
+        from dietcnn_hls.reports.render import render
 
-        return markdown(self)
-
-    def to_csv(self) -> str:
-        """One line a design; three columns a metric: value, source, ratio. Absent cells are empty."""
-        from dietcnn_hls.reports.render import csv_text
-
-        return csv_text(self)
-
-    def to_json(self) -> str:
-        """The same content for programs; absent figures are left out."""
-        from dietcnn_hls.reports.render import json_text
-
-        return json_text(self)
+        return render(self, form)
 
     def to_html(self, pictures: Sequence[tuple[str, bytes]] = ()) -> str:
         """One self-contained page; `pictures` are (caption, PNG bytes)."""
@@ -209,40 +76,55 @@ class Comparison:
 
         return html(self, pictures)
 
+    def write(self, folder: Path) -> list[Path]:
+        """Write all forms and the plots that the figures allow into `folder`; returns the files.
 
-def compare(reports: Sequence[Report], *, baseline: str | None = None, strict: bool = False) -> Comparison:
+        Raises:
+            OutputError: when a file cannot be written.
+        """
+        from dietcnn_hls.reports.render import write
+
+        return write(self, folder)
+
+
+def compare(reports: Sequence[Report], *, twin: str | None = None, strict: bool = False, layers: bool = False) -> Comparison:
     """Set reports side by side.
 
     Args:
-        reports: at least one. The last is the baseline, unless one is named or there is only one.
-        baseline: ``design`` of the report that ratios refer to.
+        reports: at least one.
+        twin: ``design`` of the report that ratios refer to. Without it: the one design that still multiplies, where there
+            is one such, else the last report; none where there is only one report.
         strict: refuse an unfair comparison instead of withholding ratios.
+        layers: one row a layer, beside the layer of the same name in the other designs.
 
     Raises:
-        ConfigError: for no reports, an unknown baseline, or (strict) an unfair comparison; names what differs.
+        ConfigError: for no reports, an unknown twin, or (strict) an unfair comparison; names what differs.
     """
     if not reports:
         raise ConfigError("Nothing to compare: name at least one build folder with a report.json.")
     names = _names(reports)
-    reference = _baseline(names, baseline)
-    differences: list[Difference] = []
+    reference = _reference(names, reports, twin)
+    entries = _entries(names, reports, layers)
+    others = {} if reference is None else {key: report for index, key, report, _ in entries if index == reference}
+    differences: dict[str, Difference] = {}
     rows = []
-    figures = [{m.key: figure for m in METRICS if (figure := m.read(report))} for report in reports]
-    for index, (name, report) in enumerate(zip(names, reports, strict=True)):
-        ratios: dict[str, float] = {}
-        if reference is not None and index != reference:
-            found = _difference(name, report, names[reference], reports[reference])
-            differences += [found] if found else []
-            ratios = _ratios(figures[index], figures[reference], found.groups if found else ())
-        rows.append(Row(name, report, figures[index], ratios))
+    for index, key, report, layer in entries:
+        figures, ratios = figures_of(report), {}
+        if reference is not None and index != reference and key in others:
+            conditions, groups = withheld(report, others[key])
+            if conditions:
+                found = Difference(names[index], names[reference], tuple(conditions), groups)
+                differences[str(found)] = found
+            ratios = _ratios(figures, figures_of(others[key]), groups)
+        rows.append(Row(names[index], report, figures, ratios, layer, reference is not None and index != reference))
     if strict and differences:
-        raise ConfigError(f"Not a fair comparison. {'. '.join(map(str, differences))}. Build both with the same settings.")
-    return Comparison(tuple(rows), None if reference is None else names[reference], tuple(differences))
+        raise ConfigError(f"Not a fair comparison. {'. '.join(differences)}. Build both with the same settings.")
+    return Comparison(tuple(rows), None if reference is None else names[reference], tuple(differences.values()), layers)
 
 
-def compare_folders(folders: Sequence[Path], *, baseline: str | None = None, strict: bool = False) -> Comparison:
+def compare_folders(folders: Sequence[Path], *, twin: str | None = None, strict: bool = False) -> Comparison:
     """`compare` of the ``report.json`` files in build folders; raises ConfigError as it and `Report.load` do."""
-    return compare([Report.load(folder) for folder in folders], baseline=baseline, strict=strict)
+    return compare([Report.load(folder) for folder in folders], twin=twin, strict=strict)
 
 
 def _names(reports: Sequence[Report]) -> list[str]:
@@ -257,35 +139,56 @@ def _names(reports: Sequence[Report]) -> list[str]:
     return names
 
 
-def _baseline(names: Sequence[str], wanted: str | None) -> int | None:
-    if wanted is None:
-        return len(names) - 1 if len(names) > 1 else None
-    if wanted not in names:
-        raise ConfigError(f"No report of a design '{wanted}' to compare with.{suggest(wanted, names)}")
-    return names.index(wanted)
+def _reference(names: Sequence[str], reports: Sequence[Report], wanted: str | None) -> int | None:
+    if wanted is not None:
+        if wanted not in names:
+            raise ConfigError(f"No report of a design '{wanted}' to compare with.{suggest(wanted, names)}")
+        return names.index(wanted)
+    if len(reports) == 1:
+        return None
+    multiplying = [i for i, report in enumerate(reports) if report.operations and report.operations.multiplications]
+    return multiplying[0] if len(multiplying) == 1 else len(reports) - 1
 
 
-def _difference(name: str, report: Report, other_name: str, other: Report) -> Difference | None:
-    found = []
-    groups: set[str] = set()
-    for condition in CONDITIONS:
-        value, expected = condition.read(report), condition.read(other)
-        if value != expected and _matters(condition, report, other):
-            found.append((condition.title, _shown(value), _shown(expected)))
-            groups.update(condition.groups)
-    return Difference(name, other_name, tuple(found), tuple(g for g in GROUPS if g in groups)) if found else None
+Entry = tuple[int, str, Report, LayerReport | None]
+"""Index of the report, key by which rows of different designs meet, report (of the row), layer."""
 
 
-def _matters(condition: Condition, report: Report, other: Report) -> bool:
-    """A difference matters only if both sides have a figure that it would colour."""
-    metrics = [metric for metric in METRICS if metric.group in condition.groups]
-    return any(metric.read(report) and metric.read(other) for metric in metrics)
+def _entries(names: Sequence[str], reports: Sequence[Report], layers: bool) -> list[Entry]:
+    if not layers:
+        return [(index, "", report, None) for index, report in enumerate(reports)]
+    entries: list[Entry] = []
+    for index, (name, report) in enumerate(zip(names, reports, strict=True)):
+        if not report.layers:
+            raise ConfigError(f"The report of {name} has no layers to list. Compare it without layers.")
+        entries += [(index, layer.name, _narrowed(report, layer), layer) for layer in report.layers]
+    # layers of one name side by side, in the order in which they first occur
+    order = list(dict.fromkeys(key for _, key, *_ in entries))
+    return sorted(entries, key=lambda entry: (order.index(entry[1]), entry[0]))
 
 
-def _ratios(figures: Mapping[str, Figure], others: Mapping[str, Figure], withheld: Sequence[str]) -> dict[str, float]:
+def _narrowed(report: Report, layer: LayerReport) -> Report:
+    """The report with a layer's figures in place of the design's."""
+    return report.model_copy(
+        update={
+            "method": layer.method or report.method,
+            "accuracy": None,
+            "bit_exact": None,
+            "operations": layer.operations,
+            "memory": layer.memory,
+            "latency": layer.latency,
+            "resources": layer.resources,
+            "other_resources": None,
+            "activity": layer.activity,
+            "energy_model": None,
+        }
+    )
+
+
+def _ratios(figures: Mapping[str, Figure], others: Mapping[str, Figure], groups: Sequence[str]) -> dict[str, float]:
     ratios = {}
     for metric in METRICS:
-        if metric.group in withheld or metric.key not in figures or metric.key not in others:
+        if metric.group in groups or metric.key not in figures or metric.key not in others:
             continue
         value, other = figures[metric.key].value, others[metric.key].value
         if metric.group == ACCURACY:
@@ -293,8 +196,3 @@ def _ratios(figures: Mapping[str, Figure], others: Mapping[str, Figure], withhel
         elif other:
             ratios[metric.key] = value / other
     return ratios
-
-
-def _shown(value: object) -> str:
-    text = "not stated" if value is None else str(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."

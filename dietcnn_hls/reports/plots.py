@@ -20,7 +20,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from dietcnn_hls.errors import ConfigError, OutputError, suggest
-from dietcnn_hls.reports.compare import ACCURACY, METRIC_KEYS, METRICS, RESOURCES, Comparison, Metric, Row
+from dietcnn_hls.reports.compare import Comparison, Row
+from dietcnn_hls.reports.metrics import ACCURACY, METRIC_KEYS, METRICS, RESOURCES, Metric
 
 FORMATS = ("png", "svg")
 # colours of Okabe and Ito, told apart by colour-blind readers too
@@ -39,9 +40,22 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def resources_png(comparison: Comparison) -> bytes:
-    """`plot_resources` as PNG bytes, for the HTML page."""
-    return _render(_resources_figure, comparison, "png")
+CAPTIONS = {
+    "resources": "Resources of each design",
+    "accuracy": "Accuracy against LUTs",
+    "pareto": "Interval against LUTs, with each method's front",
+}
+
+
+def draw_all(comparison: Comparison) -> dict[str, bytes]:
+    """PNG bytes by name (see `CAPTIONS`) of the plots for which the comparison has figures."""
+    drawn = {}
+    for name, draw in _STANDARD.items():
+        try:
+            drawn[name] = _render(draw, comparison, "png")
+        except ConfigError:
+            continue  # no design has these figures; a comparison may well be without them
+    return drawn
 
 
 def plot_resources(comparison: Comparison, path: Path) -> Path:
@@ -67,7 +81,7 @@ def plot_accuracy(comparison: Comparison, path: Path, *, cost: str = "lut") -> P
     Raises:
         ConfigError: for an unknown cost or when no design has both figures; OutputError as :func:`plot_resources`.
     """
-    return _save(lambda drawn: _scatter_figure(drawn, _metric(cost), _metric("accuracy")), comparison, path)
+    return _save(lambda drawn: _scatter_figure(drawn, cost), comparison, path)
 
 
 def plot_pareto(comparison: Comparison, path: Path, *, x: str = "interval", y: str = "lut") -> Path:
@@ -76,7 +90,7 @@ def plot_pareto(comparison: Comparison, path: Path, *, x: str = "interval", y: s
     Raises:
         ConfigError: for an unknown metric or when no design has both figures; OutputError as :func:`plot_resources`.
     """
-    return _save(lambda drawn: _pareto_figure(drawn, _metric(x), _metric(y)), comparison, path)
+    return _save(lambda drawn: _pareto_figure(drawn, x, y), comparison, path)
 
 
 def pareto_front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -166,7 +180,8 @@ def _legend(row: Row) -> str:
     return f"{row.name} ({', '.join(sorted(sources)) or 'no figures'})"
 
 
-def _scatter_figure(comparison: Comparison, x: Metric, y: Metric) -> Figure:
+def _scatter_figure(comparison: Comparison, cost: str) -> Figure:
+    x, y = _metric(cost), _metric("accuracy")
     figure, axes, drawn = _points(comparison, x, y)
     for index, (row, a, b) in enumerate(drawn):
         axes.plot(a, b, _MARKERS[index % len(_MARKERS)], color=_COLOURS[index % len(_COLOURS)], markersize=8, label=row.name)
@@ -176,7 +191,8 @@ def _scatter_figure(comparison: Comparison, x: Metric, y: Metric) -> Figure:
     return figure
 
 
-def _pareto_figure(comparison: Comparison, x: Metric, y: Metric) -> Figure:
+def _pareto_figure(comparison: Comparison, x_key: str, y_key: str) -> Figure:
+    x, y = _metric(x_key), _metric(y_key)
     figure, axes, drawn = _points(comparison, x, y)
     zero = [row.name for row, a, b in drawn if a <= 0 or b <= 0]
     if zero:
@@ -225,3 +241,10 @@ def _axis_title(drawn: list[tuple[Row, float, float]], metric: Metric) -> str:
     sources = sorted({row.figures[metric.key].source for row, _, _ in drawn})
     unit = ", %" if metric.group == ACCURACY else ""
     return f"{metric.title}{unit}\n({'; '.join(sources)})"
+
+
+_STANDARD: dict[str, Callable[[Comparison], Figure]] = {
+    "resources": _resources_figure,
+    "accuracy": lambda comparison: _scatter_figure(comparison, "lut"),
+    "pareto": lambda comparison: _pareto_figure(comparison, "interval", "lut"),
+}

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Comparisons as Markdown, CSV, JSON and HTML. Figures never stand without their sources; absent ones are a dash."""
+"""Comparisons as Markdown, CSV, JSON and HTML. Figures never stand without their sources; absent ones are a dash.
+
+Markdown and HTML print one grid of cells: a line a figure and a column a design, or, where rows are layers, a line a layer.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,26 @@ import csv
 import importlib.resources
 import io
 import json
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from dietcnn_hls.reports.compare import ABSENT, ACCURACY, METRICS, Comparison, Figure, Metric, Row
+from dietcnn_hls.errors import ConfigError, OutputError, suggest
+from dietcnn_hls.reports.compare import Comparison, Row
+from dietcnn_hls.reports.metrics import ABSENT, ACCURACY, METRICS, Figure, Metric
 
 _IDENTITY = ("method", "network", "dataset", "part", "clock_ns", "io_type", "folding", "bit_exact")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Printed text, with the source of a figure and a ratio beside it where there are such."""
+
+    text: str = ""
+    source: str = ""
+    ratio: str = ""
 
 
 def value_text(metric: Metric, figure: Figure | None) -> str:
@@ -47,51 +64,71 @@ def identity(row: Row) -> dict[str, str]:
     return {key: ABSENT if value is None else str(value) for key, value in values.items()}
 
 
-def alternatives(comparison: Comparison) -> list[str]:
-    """Resources of the same designs through further flows, one line each."""
+def grid(comparison: Comparison) -> list[list[Cell]]:
+    """Lines of cells, the header first; all of one length."""
+    return _layer_grid(comparison) if comparison.layers else _design_grid(comparison)
+
+
+def _design_grid(comparison: Comparison) -> list[list[Cell]]:
+    lines = [[Cell()]]
+    for row in comparison.rows:
+        lines[0].append(Cell(row.name if row.compared or comparison.twin is None else f"{row.name} (twin)"))
+        lines[0] += [Cell(f"÷ {comparison.twin}")] if row.compared else []
+    for key in _IDENTITY:
+        line = [Cell(key)]
+        for row in comparison.rows:
+            line += [Cell(identity(row)[key]), Cell()][: 1 + row.compared]
+        lines.append(line)
+    for metric in METRICS:
+        line = [Cell(metric.title)]
+        for row in comparison.rows:
+            line += [_cell(row, metric), Cell(ratio_text(metric, row.ratios.get(metric.key)))][: 1 + row.compared]
+        lines.append(line)
+    return lines
+
+
+def _layer_grid(comparison: Comparison) -> list[list[Cell]]:
+    shown = [metric for metric in METRICS if any(metric.key in row.figures for row in comparison.rows)]
+    lines = [[Cell(title) for title in ("layer", "kind", "design", "method", *(metric.title for metric in shown))]]
+    for row in comparison.rows:
+        name, kind = (row.layer.name, row.layer.kind) if row.layer else ("", "")
+        line = [Cell(name), Cell(kind), Cell(row.name), Cell(row.report.method)]
+        for metric in shown:
+            cell = _cell(row, metric)
+            ratio = ratio_text(metric, row.ratios[metric.key]) if metric.key in row.ratios else ""
+            line.append(Cell(cell.text, cell.source, ratio))
+        lines.append(line)
+    return lines
+
+
+def _cell(row: Row, metric: Metric) -> Cell:
+    figure = row.figures.get(metric.key)
+    return Cell(value_text(metric, figure), "" if figure is None else figure.source)
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """Sentences below the table: resources of the same designs through further flows, and what is not comparable."""
     lines = []
     for row in comparison.rows:
         for other in row.report.other_resources or ():
             counts = other.model_dump(exclude_none=True, exclude={"source", "flow"})
             items = ", ".join(f"{value:,} {key.upper()}" for key, value in counts.items())
-            lines.append(f"{row.name} through {other.source}: {items}")
-    return lines
+            lines.append(f"{row.name} through {other.source}: {items}.")
+    return lines + [f"Not comparable: {item}." for item in comparison.differences]
 
 
 def markdown(comparison: Comparison) -> str:
-    """GitHub table: a line a figure, a column a design, ``value (source)`` in the cells, ratios after each design."""
-    header = [""]
-    for row in comparison.rows:
-        header.append(row.name + (" (baseline)" if row.name == comparison.baseline else ""))
-        if _has_ratio(comparison, row):
-            header.append(f"÷ {comparison.baseline}")
-    lines = [header, ["---"] * len(header)]
-    lines += [[key, *_identity_cells(comparison, key)] for key in _IDENTITY]
-    lines += [[metric.title, *_cells(comparison, metric)] for metric in METRICS]
-    text = "".join(f"| {' | '.join(_escape(cell) for cell in line)} |\n" for line in lines)
-    notes = [f"- {line}." for line in alternatives(comparison)]
-    notes += [f"- Not comparable: {item}." for item in comparison.differences]
-    return text + ("\n" + "".join(f"{_escape(note)}\n" for note in notes) if notes else "")
+    """GitHub table with ``value (source)`` in the cells, then the notes."""
+    header, *body = [[_markdown_cell(cell) for cell in line] for line in grid(comparison)]
+    lines = [header, ["---"] * len(header), *body]
+    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    below = "".join(f"- {_escape(note)}\n" for note in notes(comparison))
+    return f"{table}\n{below}" if below else table
 
 
-def _has_ratio(comparison: Comparison, row: Row) -> bool:
-    return comparison.baseline is not None and row.name != comparison.baseline
-
-
-def _identity_cells(comparison: Comparison, key: str) -> Iterator[str]:
-    for row in comparison.rows:
-        yield identity(row)[key]
-        if _has_ratio(comparison, row):
-            yield ""
-
-
-def _cells(comparison: Comparison, metric: Metric) -> Iterator[str]:
-    for row in comparison.rows:
-        figure = row.figures.get(metric.key)
-        text = value_text(metric, figure)
-        yield text if figure is None else f"{text} ({figure.source})"
-        if _has_ratio(comparison, row):
-            yield ratio_text(metric, row.ratios.get(metric.key))
+def _markdown_cell(cell: Cell) -> str:
+    source = f" ({cell.source})" if cell.source else ""
+    return _escape(f"{cell.text}{source}" + (f", {cell.ratio}" if cell.ratio else ""))
 
 
 def _escape(cell: str) -> str:
@@ -99,8 +136,8 @@ def _escape(cell: str) -> str:
 
 
 def csv_text(comparison: Comparison) -> str:
-    """CSV with a header line; machine-readable values, nothing rounded."""
-    columns = ["design", *_IDENTITY]
+    """CSV with a header line; three columns a metric (value, source, ratio), nothing rounded, absent cells empty."""
+    columns = ["design", *(["layer", "kind"] if comparison.layers else []), *_IDENTITY]
     for metric in METRICS:
         columns += [metric.key, f"{metric.key}_source", f"{metric.key}_{metric.relation}"]
     stream = io.StringIO()
@@ -108,7 +145,7 @@ def csv_text(comparison: Comparison) -> str:
     writer.writeheader()
     for row in comparison.rows:
         known = {key: "" if text == ABSENT else text for key, text in identity(row).items()}
-        line: dict[str, Any] = {"design": row.name, **known}
+        line: dict[str, Any] = {"design": row.name, **_layer_keys(row), **known}
         for metric in METRICS:
             if figure := row.figures.get(metric.key):
                 line |= {metric.key: figure.value, f"{metric.key}_source": figure.source}
@@ -118,8 +155,15 @@ def csv_text(comparison: Comparison) -> str:
     return stream.getvalue()
 
 
+def _layer_keys(row: Row) -> dict[str, str]:
+    return {} if row.layer is None else {"layer": row.layer.name, "kind": row.layer.kind}
+
+
 def json_text(comparison: Comparison) -> str:
-    """JSON: ``{"baseline", "designs": [{"design", ..., "figures": {key: {"value", "source"[, "ratio"]}}}], ...}``."""
+    """JSON: ``{"twin", "designs": [{"design", ..., "figures": {key: {"value", "source"[, "ratio"]}}}], "differences"}``.
+
+    Absent figures are left out, as in reports.
+    """
     designs = []
     for row in comparison.rows:
         figures: dict[str, dict[str, Any]] = {}
@@ -131,10 +175,10 @@ def json_text(comparison: Comparison) -> str:
         known = row.report.model_dump(mode="json", by_alias=True, exclude_none=True, include=set(_IDENTITY))
         others = [other.model_dump(exclude_none=True) for other in row.report.other_resources or ()]
         extra = {"other_resources": others} if others else {}
-        designs.append({"design": row.name, **known, "figures": figures, **extra})
+        designs.append({"design": row.name, **_layer_keys(row), **known, "figures": figures, **extra})
     data: dict[str, Any] = {"designs": designs, "differences": [str(item) for item in comparison.differences]}
-    if comparison.baseline is not None:
-        data = {"baseline": comparison.baseline, **data}
+    if comparison.twin is not None:
+        data = {"twin": comparison.twin, **data}
     return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -144,14 +188,42 @@ def html(comparison: Comparison, pictures: Sequence[tuple[str, bytes]] = ()) -> 
 
     source = importlib.resources.files("dietcnn_hls.templates").joinpath("html", "compare.html.j2")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(source.read_text(encoding="utf-8"))
-    return template.render(
-        comparison=comparison,
-        identities=[identity(row) for row in comparison.rows],
-        identity_keys=_IDENTITY,
-        alternatives=alternatives(comparison),
-        metrics=METRICS,
-        value_text=value_text,
-        ratio_text=ratio_text,
+    header, *body = grid(comparison)
+    return environment.from_string(source.read_text(encoding="utf-8")).render(
+        title=", ".join(dict.fromkeys(row.name for row in comparison.rows)),
+        twin=comparison.twin,
+        header=header,
+        body=body,
+        notes=notes(comparison),
         pictures=[(caption, base64.b64encode(data).decode("ascii")) for caption, data in pictures],
     )
+
+
+FORMS: dict[str, Callable[[Comparison], str]] = {"md": markdown, "csv": csv_text, "json": json_text, "html": html}
+
+
+def render(comparison: Comparison, form: str) -> str:
+    """Text in one of `FORMS`; ConfigError for another."""
+    if form not in FORMS:
+        raise ConfigError(f"Unknown format '{form}' of a comparison.{suggest(form, FORMS)}")
+    return FORMS[form](comparison)
+
+
+def write(comparison: Comparison, folder: Path) -> list[Path]:
+    """``comparison.md|csv|json|html`` and the plots that the figures allow, each written beside and renamed."""
+    from dietcnn_hls.reports import plots
+
+    files = {} if comparison.layers else plots.draw_all(comparison)
+    pictures = [(plots.CAPTIONS[name], data) for name, data in files.items()]
+    contents = {f"{name}.png": data for name, data in files.items()}
+    for form in ("md", "csv", "json"):
+        contents[f"comparison.{form}"] = render(comparison, form).encode()
+    contents["comparison.html"] = html(comparison, pictures).encode()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in contents.items():
+            (folder / f".{name}.partial").write_bytes(data)
+            os.replace(folder / f".{name}.partial", folder / name)
+    except OSError as error:
+        raise OutputError(f"Cannot write the comparison into {folder}: {error.strerror}.") from error
+    return [folder / name for name in contents]

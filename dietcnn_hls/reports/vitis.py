@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dietcnn_hls.errors import ConfigError, OutputError, ToolError, suggest
+from dietcnn_hls.reports.model import Latency, Resources
 from dietcnn_hls.reports.vitis_report import VitisReport, find_solution, read_solution
 
 STEPS = ("csim", "csynth", "export")
@@ -98,6 +99,11 @@ def run_vitis(
     if "export" in steps and not any("/impl/" in path and path.endswith(".zip") for path, *_ in fresh):
         raise _no_output("export", "impl/*.zip", lines, project)
     return read_solution(find_solution(project)) if "csynth" in steps else None
+
+
+def to_sections(report: VitisReport | None) -> dict[str, Latency | Resources]:
+    """A report's ``latency`` and ``resources`` as Vitis estimates them; nothing when synthesis was not run."""
+    return {} if report is None else {"latency": report.latency(), "resources": report.resources()}
 
 
 def _check_request(project: Path, steps: Sequence[str]) -> None:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from dietcnn_hls.errors import ConfigError
+from dietcnn_hls.errors import ConfigError, OutputError
 from dietcnn_hls.operations import Operations
-from dietcnn_hls.reports.compare import METRIC_KEYS, Comparison, Figure, compare, compare_folders
-from dietcnn_hls.reports.model import Accuracy, Activity, BitExact, Latency, Memory, Report, Resources
+from dietcnn_hls.reports.compare import Comparison, compare, compare_folders
+from dietcnn_hls.reports.metrics import METRIC_KEYS, Figure
+from dietcnn_hls.reports.model import Accuracy, Activity, BitExact, Latency, LayerReport, Memory, Report, Resources
 
 CARRY = "yosys 0.23/carry"
 
@@ -54,7 +55,7 @@ def twin(**changes: object) -> Report:
 
 def test_fair_twins_get_ratios() -> None:
     comparison = compare([design(), twin()])
-    assert comparison.baseline == "twin"
+    assert comparison.twin == "twin"
     assert comparison.differences == ()
     row, other = comparison.rows
     assert row.figures["lut"] == Figure(7000, CARRY)
@@ -75,7 +76,7 @@ def test_fair_twins_get_ratios() -> None:
     assert other.ratios == {}
 
 
-def test_absent_figures_have_no_entry_and_zero_baselines_no_ratio() -> None:
+def test_absent_figures_have_no_entry_and_zero_twins_no_ratio() -> None:
     row = compare([design(), twin()]).rows[0]
     assert "uram" not in row.figures and "energy" not in row.figures
     assert row.figures["dsp"].value == 0 and "dsp" not in row.ratios
@@ -118,7 +119,7 @@ def test_unfair_ratios_are_withheld_and_said(changes: dict[str, object], said: s
     assert ratios >= kept
     (difference,) = comparison.differences
     assert said in str(difference)
-    assert said.split(" (")[0] in comparison.to_markdown()
+    assert said.split(" (")[0] in comparison.render("md")
     with pytest.raises(ConfigError, match=r"Not a fair comparison\. lookup and twin differ in"):
         compare([design(), twin(**changes)], strict=True)
 
@@ -133,15 +134,76 @@ def test_a_difference_that_colours_nothing_is_not_reported() -> None:
     assert compare([bare, twin()]).differences == ()
 
 
-def test_baseline_by_name_and_repeated_names() -> None:
-    comparison = compare([twin(), design(), design()], baseline="twin")
+def test_twin_by_name_and_repeated_names() -> None:
+    comparison = compare([twin(), design(), design()], twin="twin")
     assert [row.name for row in comparison.rows] == ["twin", "lookup", "lookup #2"]
     assert comparison.rows[2].ratios["lut"] == 0.25
-    assert compare([design()]).baseline is None
+    assert compare([design()]).twin is None
     with pytest.raises(ConfigError, match=r"No report of a design 'twim'.* Did you mean 'twin'"):
-        compare([twin(), design()], baseline="twim")
+        compare([twin(), design()], twin="twim")
     with pytest.raises(ConfigError, match="Nothing to compare"):
         compare([])
+
+
+def test_the_design_that_multiplies_is_the_twin() -> None:
+    assert compare([twin(), design(), design(design="b")]).twin == "twin"
+    assert compare([twin(), twin(design="other"), design()]).twin == "lookup"
+
+
+def layered(**changes: object) -> Report:
+    layers = [
+        LayerReport(name=name, kind="linear", method="dietcnn", resources=Resources(lut=lut, source=CARRY))
+        for name, lut in (("conv1", 100), ("conv2", 400))
+    ]
+    return design(layers=(*layers, LayerReport(name="pool", kind="max_pool")), **changes)
+
+
+def test_layers_meet_the_layers_of_the_twin() -> None:
+    halves = [LayerReport(name="conv2", kind="linear", resources=Resources(lut=1600, source=CARRY))]
+    comparison = compare([layered(), twin(layers=tuple(halves))], layers=True)
+    named = [(row.layer.name if row.layer else "", row.name, dict(row.ratios)) for row in comparison.rows]
+    assert named == [
+        ("conv1", "lookup", {}),
+        ("conv2", "lookup", {"lut": 0.25}),
+        ("conv2", "twin", {}),
+        ("pool", "lookup", {}),
+    ]
+    lines = comparison.render("md").splitlines()
+    assert lines[0] == "| layer | kind | design | method | LUT |"
+    assert f"| conv2 | linear | lookup | dietcnn | 400 ({CARRY}), 0.25× |" in lines
+    assert "| pool | max_pool | lookup | dietcnn | — |" in lines
+    row = list(csv.DictReader(io.StringIO(comparison.render("csv"))))[1]
+    assert (row["layer"], row["kind"], row["lut_ratio"]) == ("conv2", "linear", "0.25")
+    assert json.loads(comparison.render("json"))["designs"][1]["layer"] == "conv2"
+    _, page = _page(comparison, [])
+    assert "0.25×" in page.text
+    with pytest.raises(ConfigError, match="report of twin has no layers"):
+        compare([layered(), twin()], layers=True)
+
+
+def test_layer_differences_are_said_once() -> None:
+    (difference,) = compare([layered(), layered(design="other", part="xc7z010clg400-1")], layers=True).differences
+    assert "lookup and other differ in part" in str(difference)
+
+
+def test_write_all_forms_and_plots(tmp_path: Path) -> None:
+    comparison = compare([design(), twin()])
+    paths = comparison.write(tmp_path / "out")
+    names = ["resources.png", "accuracy.png", "pareto.png", *(f"comparison.{form}" for form in ("md", "csv", "json", "html"))]
+    assert [path.name for path in paths] == names
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(names)
+    assert (tmp_path / "out" / "comparison.md").read_text() == comparison.render("md")
+    assert (tmp_path / "out" / "comparison.html").read_text().count("data:image/png") == 3
+    bare = compare([design(resources=None, latency=None)]).write(tmp_path / "bare")
+    assert [path.suffix for path in bare] == [".md", ".csv", ".json", ".html"]
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="Cannot write the comparison"):
+        comparison.write(tmp_path / "file")
+
+
+def test_unknown_form() -> None:
+    with pytest.raises(ConfigError, match=r"Unknown format 'markdown' .* Known: csv, html, json, md"):
+        compare([design()]).render("markdown")
 
 
 def test_folders(tmp_path: Path) -> None:
@@ -156,8 +218,8 @@ def test_folders(tmp_path: Path) -> None:
 
 def test_markdown_prints_sources_beside_figures() -> None:
     other = Resources(lut=14_000, ff=3000, source="yosys 0.23/default")
-    lines = compare([design(other_resources=(other,)), twin()]).to_markdown().splitlines()
-    assert lines[0] == "|  | lookup | ÷ twin | twin (baseline) |"
+    lines = compare([design(other_resources=(other,)), twin()]).render("md").splitlines()
+    assert lines[0] == "|  | lookup | ÷ twin | twin (twin) |"
     assert "| Accuracy | 98.91 % (csim, 10,000 images) | -0.12 points | 99.03 % (csim, 10,000 images) |" in lines
     assert f"| LUT | 7,000 ({CARRY}) | 0.25× | 28,000 ({CARRY}) |" in lines
     assert "| URAM | — | — | — |" in lines
@@ -170,12 +232,12 @@ def test_markdown_prints_sources_beside_figures() -> None:
 
 
 def test_markdown_escapes_names() -> None:
-    lines = compare([design(design="a|b\n<c>")]).to_markdown().splitlines()
+    lines = compare([design(design="a|b\n<c>")]).render("md").splitlines()
     assert lines[0] == "|  | a\\|b &lt;c> |"
 
 
 def test_csv_is_unrounded_and_complete() -> None:
-    rows = list(csv.DictReader(io.StringIO(compare([design(), twin()]).to_csv())))
+    rows = list(csv.DictReader(io.StringIO(compare([design(), twin()]).render("csv"))))
     assert [row["design"] for row in rows] == ["lookup", "twin"]
     assert (rows[0]["lut"], rows[0]["lut_source"], rows[0]["lut_ratio"]) == ("7000", CARRY, "0.25")
     assert (rows[0]["accuracy"], rows[0]["accuracy_difference"]) == ("0.9891", "-0.0012")
@@ -185,8 +247,8 @@ def test_csv_is_unrounded_and_complete() -> None:
 
 
 def test_json_leaves_absent_figures_out() -> None:
-    data = json.loads(compare([design(), twin(part="xc7z010clg400-1")]).to_json())
-    assert data["baseline"] == "twin"
+    data = json.loads(compare([design(), twin(part="xc7z010clg400-1")]).render("json"))
+    assert data["twin"] == "twin"
     first = data["designs"][0]
     assert first["folding"] == {"conv1": {"pe": 6, "simd": 5}}
     assert first["bit_exact"] == {"csim_vs_keras": {"samples": 10_000, "mismatches": 0}}
@@ -194,7 +256,7 @@ def test_json_leaves_absent_figures_out() -> None:
     assert first["figures"]["accuracy"] == {"value": 0.9891, "source": "csim, 10,000 images", "difference": -0.0012}
     assert "uram" not in first["figures"]
     assert len(data["differences"]) == 1
-    assert "null" not in compare([design(dataset=None)]).to_json()
+    assert "null" not in compare([design(dataset=None)]).render("json")
 
 
 class _Page(HTMLParser):

@@ -32,6 +32,10 @@ def sweep() -> Comparison:
     return compare(reports)
 
 
+def _bars(comparison: Comparison) -> bytes:
+    return plots.draw_all(comparison)["resources"]
+
+
 DRAWINGS = {"resources": plots.plot_resources, "accuracy": plots.plot_accuracy, "pareto": plots.plot_pareto}
 
 
@@ -49,10 +53,10 @@ def test_equal_reports_give_equal_bytes(name: str, tmp_path: Path) -> None:
 
 def test_a_changed_figure_changes_the_picture(tmp_path: Path) -> None:
     comparison = sweep()
-    data = plots.resources_png(comparison)
-    assert data == plots.resources_png(sweep())
+    data = _bars(comparison)
+    assert data == _bars(sweep())
     report = comparison.rows[0].report.model_copy(update={"resources": Resources(lut=1, source="vivado")})
-    assert plots.resources_png(compare([report, *(row.report for row in comparison.rows[1:])])) != data
+    assert _bars(compare([report, *(row.report for row in comparison.rows[1:])])) != data
 
 
 def test_svg_names_designs_and_sources(tmp_path: Path) -> None:
@@ -73,6 +77,7 @@ def test_pareto_front() -> None:
 
 def test_what_cannot_be_drawn(tmp_path: Path) -> None:
     bare = compare([Report(design="d", network="n", method="m")])
+    assert plots.draw_all(bare) == {}
     with pytest.raises(ConfigError, match="No design has resource figures"):
         plots.plot_resources(bare, tmp_path / "a.png")
     with pytest.raises(ConfigError, match="No design has both Lookups and Accuracy"):

@@ -14,7 +14,7 @@ import pytest
 from dietcnn_hls.errors import ConfigError, ToolError
 from dietcnn_hls.reports.memory import memory_cost
 from dietcnn_hls.reports.model import Latency, Resources
-from dietcnn_hls.reports.vitis import VitisTool, find_vitis, run_vitis
+from dietcnn_hls.reports.vitis import VitisTool, find_vitis, run_vitis, to_sections
 from dietcnn_hls.reports.vitis_report import find_solution, read_memories, read_project
 
 TREE = Path(__file__).parents[1] / "data" / "vitis" / "lenet"
@@ -51,6 +51,8 @@ def test_recorded_reports_are_read_exactly() -> None:
     assert (report.version, report.part, report.target_clock_ns) == ("2021.2", "xc7vx485t-ffg1157-1", 10.0)
     assert report.latency() == Latency(cycles=560_910, interval=560_911, source="vitis_csynth")
     assert report.resources() == Resources(lut=7117, ff=3765, dsp=27, bram18=85, uram=0, source="vitis_csynth")
+    assert to_sections(report) == {"latency": report.latency(), "resources": report.resources()}
+    assert to_sections(None) == {}
     assert report.top.clock_ns == 7.293
     assert len(report.modules) == 3
     module = report.module("cnn_forward_Pipeline_VITIS_LOOP_196_2")
