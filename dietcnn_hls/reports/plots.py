@@ -208,9 +208,11 @@ def _pareto_figure(comparison: Comparison, x_key: str, y_key: str) -> Figure:
         axes.step(*zip(*pareto_front(points), strict=True), where="post", color=colour, linewidth=1.2)
     axes.set_xscale("log")
     axes.set_yscale("log")
-    for axis in (axes.xaxis, axes.yaxis):
+    for axis, values in ((axes.xaxis, [a for _, a, _ in drawn]), (axes.yaxis, [b for _, _, b in drawn])):
+        # labels of 1-2-5 steps would overlap beyond two decades
+        subs = (1.0, 2.0, 5.0) if max(values) <= 100 * min(values) else (1.0,)
         axis.set_major_formatter(matplotlib.ticker.StrMethodFormatter("{x:,.0f}"))
-        axis.set_major_locator(matplotlib.ticker.LogLocator(base=10, subs=(1.0, 2.0, 5.0)))
+        axis.set_major_locator(matplotlib.ticker.LogLocator(base=10, subs=subs))
         axis.set_minor_locator(matplotlib.ticker.NullLocator())
     _finish(figure, axes, drawn, x, y)
     return figure
