@@ -27,7 +27,9 @@ from dietcnn_hls.lowered import (
     SymbolMap,
 )
 from dietcnn_hls.operations import Operations
+from dietcnn_hls.reports.energy import Widths
 from dietcnn_hls.reports.memory import bram18
+from dietcnn_hls.reports.model import Resources
 from dietcnn_hls.reports.parts import lookup
 
 PIPELINE_DEPTH = 4
@@ -183,3 +185,28 @@ def check_fits(graph: LoweredGraph, folding: Mapping[str, Fold], part: str) -> i
             f"({worst.words} x {worst.bits} bits, {worst.bram18} BRAM18). Use fewer symbols, a narrower network or a larger part."
         )
     return total
+
+
+def resources(graph: LoweredGraph, folding: Mapping[str, Fold]) -> Resources:
+    """BRAM18 of all memories by the Vitis rule; LUT, FF and DSP stay absent: they are measured or not stated."""
+    return Resources(bram18=sum(memory.bram18 for memory in memories(graph, folding)), source="estimate")
+
+
+def widths(graph: LoweredGraph, node: Node) -> Widths:
+    """Bit widths of a node's operations, for the operation-energy model."""
+    sources = graph.input_streams(node)
+    operand = sources[0].bits if sources else node.stream.bits
+    match node.op:
+        case Linear(kernel=kernel):
+            out = kernel.output
+            accumulator = bits_for(out.lo, out.hi)
+            weight = max(1, round(kernel.weight_bits / (kernel.outputs * kernel.taps)))
+            entry = max((a.bits for name, a in kernel.hls().arrays.items() if name != "weights"), default=None)
+            return Widths((operand, weight), accumulator, entry, kernel.table_bits or None, operand, accumulator)
+        case SymbolMap(table=table):
+            return Widths(lookup=node.stream.bits, table=table.shape[1] * node.stream.bits)
+        case Add():
+            tables = [len(s.levels) * s.bits for s in sources if s.levels]
+            return Widths(add=node.stream.bits, lookup=node.stream.bits, table=max(tables, default=node.stream.bits))
+        case _:
+            return Widths(add=operand, compare=operand)

