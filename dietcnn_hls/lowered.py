@@ -225,7 +225,15 @@ class Add:
     kind: ClassVar[str] = "add"
 
 
-Op = Source | Linear | Encode | Requantize | SymbolMap | MaxPool | Reshape | Add
+@dataclass(frozen=True, eq=False)
+class SumPool:
+    """Sum of decoded integers over windows without padding: average pooling, whose division the thresholds behind it absorb."""
+
+    window: Window
+    kind: ClassVar[str] = "sum_pool"
+
+
+Op = Source | Linear | Encode | Requantize | SymbolMap | MaxPool | SumPool | Reshape | Add
 
 
 @dataclass(frozen=True)
@@ -320,6 +328,13 @@ def infer_stream(op: Op, inputs: Sequence[Stream], declared: Stream | None = Non
         case MaxPool():
             height, width, channels = inputs[0].shape
             return inputs[0].reshaped(*op.window.output_hw(height, width), channels)
+        case SumPool():
+            height, width, channels = inputs[0].shape
+            if any(op.window.padding):
+                raise LoweringError("a sum over windows takes no padding")
+            taps = op.window.size[0] * op.window.size[1]
+            lo, hi = (taps * int(v) for v in inputs[0].integers[[0, -1]])
+            return Stream((*op.window.output_hw(height, width), channels), lo, hi, inputs[0].fraction)
         case Reshape():
             return inputs[0].reshaped(*op.shape)
         case Add():

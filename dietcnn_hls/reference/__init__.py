@@ -20,6 +20,7 @@ from dietcnn_hls.lowered import (
     Reshape,
     Source,
     Stream,
+    SumPool,
     SymbolMap,
 )
 
@@ -137,6 +138,11 @@ def _max_pool(op: MaxPool, streams: list[Stream], inputs: list[np.ndarray]) -> n
     return im2col(inputs[0], w.size, w.stride, w.padding, streams[0].lo).max(axis=(3, 4))
 
 
+def _sum_pool(op: SumPool, streams: list[Stream], inputs: list[np.ndarray]) -> np.ndarray:
+    w = op.window
+    return im2col(streams[0].decode(inputs[0]), w.size, w.stride, w.padding, 0).sum(axis=(3, 4))
+
+
 def _reshape(op: Reshape, streams: list[Stream], inputs: list[np.ndarray]) -> np.ndarray:
     return inputs[0]
 
@@ -152,6 +158,7 @@ _EVALUATORS: dict[type, Callable[..., np.ndarray]] = {
     Requantize: _requantize,
     SymbolMap: _symbol_map,
     MaxPool: _max_pool,
+    SumPool: _sum_pool,
     Reshape: _reshape,
     Add: _add,
 }

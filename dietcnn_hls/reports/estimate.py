@@ -24,6 +24,7 @@ from dietcnn_hls.lowered import (
     Reshape,
     Source,
     Stream,
+    SumPool,
     SymbolMap,
 )
 from dietcnn_hls.operations import Operations
@@ -67,6 +68,9 @@ def operations(graph: LoweredGraph, node: Node) -> Operations:
             return Operations(lookups=size)
         case MaxPool(window=window):
             return Operations(comparisons=size * (window.size[0] * window.size[1] - 1))
+        case SumPool(window=window):
+            taps = window.size[0] * window.size[1]
+            return Operations(additions=size * (taps - 1), lookups=size * taps if graph.input_streams(node)[0].levels else 0)
         case Add():
             decoded = sum(stream.levels is not None for stream in graph.input_streams(node))
             return Operations(additions=size, lookups=decoded * size)
@@ -81,7 +85,7 @@ def table_bits(graph: LoweredGraph, node: Node) -> int:
             return thresholds.size * _threshold_bits(graph.input_streams(node)[0])
         case SymbolMap(table=table):
             return table.size * node.stream.bits
-        case Add():
+        case Add() | SumPool():
             return sum(len(s.levels) * bits_for(s.levels[0], s.levels[-1]) for s in graph.input_streams(node) if s.levels)
         case _:
             return 0
@@ -136,7 +140,7 @@ def latency(graph: LoweredGraph, folding: Mapping[str, Fold], io_type: str) -> t
 
 def _first_window(node: Node, source: Stream) -> float:
     """Share of the input that must have arrived before the first output can be computed."""
-    window = node.op.window if isinstance(node.op, (Linear, MaxPool)) else None
+    window = node.op.window if isinstance(node.op, (Linear, MaxPool, SumPool)) else None
     if isinstance(node.op, Linear) and window is None:
         return 1.0 / max(1, source.size)  # a dense layer accumulates from its first input on
     if window is None or len(source.shape) != 3:
@@ -158,7 +162,7 @@ def memories(graph: LoweredGraph, folding: Mapping[str, Fold]) -> list[Memory]:
             if channels > 1:
                 bits = _threshold_bits(graph.input_streams(node)[0])
                 found.append(Memory(node.name, "thresholds", -(-channels // pe), min(pe, channels) * count * bits))
-        window = node.op.window if isinstance(node.op, (Linear, MaxPool)) else None
+        window = node.op.window if isinstance(node.op, (Linear, MaxPool, SumPool)) else None
         if window is not None and window.size[0] > 1:
             stream = graph.input_streams(node)[0]
             found.append(Memory(node.name, "line buffer", (window.size[0] - 1) * stream.shape[1], stream.channels * stream.bits))
@@ -205,7 +209,7 @@ def widths(graph: LoweredGraph, node: Node) -> Widths:
             return Widths((operand, weight), accumulator, entry, kernel.table_bits or None, operand, accumulator)
         case SymbolMap(table=table):
             return Widths(lookup=node.stream.bits, table=table.shape[1] * node.stream.bits)
-        case Add():
+        case Add() | SumPool():
             tables = [len(s.levels) * s.bits for s in sources if s.levels]
             return Widths(add=node.stream.bits, lookup=node.stream.bits, table=max(tables, default=node.stream.bits))
         case _:
