@@ -8,6 +8,8 @@ snapping afterwards. numpy only.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from dietcnn_hls.errors import ConfigError, DatasetError, LoweringError
@@ -89,6 +91,40 @@ def _costs(values: np.ndarray, points: np.ndarray, zero: bool) -> tuple[np.ndarr
         first = np.where(points > 0, np.inf, first)
         last = np.where(points < 0, np.inf, last)
     return first, between, last
+
+
+@dataclass(frozen=True, eq=False)
+class ScaledLevels:
+    """A codebook for values of any range: about ``scale * levels * 2**-fraction``.
+
+    Attributes:
+        levels: (K,) int64, strictly increasing.
+        scale: what the values are divided by before they meet the grid.
+    """
+
+    levels: np.ndarray
+    scale: float
+
+
+def fit_scaled(samples: np.ndarray, symbols: int, grid: tuple[int, int], fraction: int) -> ScaledLevels:
+    """Levels with an exact zero, and the scale at which the grid serves `samples` best; arguments as `fit_levels`.
+
+    The scale is searched between the 98th percentile and the maximum of the magnitudes: what lies above saturates.
+    """
+    values = _checked(samples)
+    peak = float(np.abs(values).max())
+    if peak == 0:
+        peak = 1.0
+    low = max(float(np.quantile(np.abs(values), 0.98)), peak / 64)
+    top = grid[1] * 2.0**-fraction
+    best, found = np.inf, None
+    for candidate in np.geomspace(low, peak, 12) / top:
+        levels = fit_levels(values / candidate * 2.0**fraction, symbols, grid)
+        error = quantisation_error(values, levels * (2.0**-fraction * candidate))
+        if error < best:
+            best, found = error, ScaledLevels(levels, float(candidate))
+    assert found is not None
+    return found
 
 
 def midpoints(levels: np.ndarray, scale: float = 1.0) -> np.ndarray:

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reference networks by name, as float Keras models that end with logits. Imports TensorFlow only when one is built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+def lenet5(input_shape: tuple[int, int, int] = (32, 32, 1), classes: int = 10, width: float = 1.0) -> Any:
+    """LeNet-5 as in the DietCNN paper: 6@5x5, pool, 16@5x5, pool, 120, 84, classes; 416,520 MACs on 32x32x1.
+
+    Every hidden layer is linear (without bias), batch-norm, ReLU: the hardware folds the first two into thresholds.
+
+    Args:
+        input_shape: (H, W, C), at least 16x16.
+        classes: logits.
+        width: factor on all hidden widths.
+
+    Returns:
+        A built ``tf.keras.Model``, (N, H, W, C) -> (N, classes) logits.
+    """
+    from dietcnn_hls.training.tf import tf
+
+    return tf.keras.Sequential(
+        [
+            tf.keras.layers.Input(input_shape),
+            *_convolution("conv1", round(6 * width), 5),
+            tf.keras.layers.MaxPooling2D(name="pool1"),
+            *_convolution("conv2", round(16 * width), 5),
+            tf.keras.layers.MaxPooling2D(name="pool2"),
+            tf.keras.layers.Flatten(name="flatten"),
+            *_dense("dense1", round(120 * width)),
+            *_dense("dense2", round(84 * width)),
+            tf.keras.layers.Dense(classes, name="logits"),
+        ],
+        name="lenet5",
+    )
+
+
+def digits_lenet(input_shape: tuple[int, int, int] = (8, 8, 1), classes: int = 10, width: float = 1.0) -> Any:
+    """A LeNet for 8x8 images: 8@3x3, 16@3x3, pool, 32, classes. Arguments and result as `lenet5`."""
+    from dietcnn_hls.training.tf import tf
+
+    return tf.keras.Sequential(
+        [
+            tf.keras.layers.Input(input_shape),
+            *_convolution("conv1", round(8 * width), 3),
+            *_convolution("conv2", round(16 * width), 3),
+            tf.keras.layers.MaxPooling2D(name="pool1"),
+            tf.keras.layers.Flatten(name="flatten"),
+            *_dense("dense1", round(32 * width)),
+            tf.keras.layers.Dense(classes, name="logits"),
+        ],
+        name="digits_lenet",
+    )
+
+
+def _convolution(name: str, filters: int, size: int) -> list[Any]:
+    from dietcnn_hls.training.tf import tf
+
+    return _hidden(name, tf.keras.layers.Conv2D(filters, size, use_bias=False, name=name))
+
+
+def _dense(name: str, units: int) -> list[Any]:
+    from dietcnn_hls.training.tf import tf
+
+    return _hidden(name, tf.keras.layers.Dense(units, use_bias=False, name=name))
+
+
+def _hidden(name: str, linear: Any) -> list[Any]:
+    from dietcnn_hls.training.tf import tf
+
+    return [linear, tf.keras.layers.BatchNormalization(name=f"{name}_norm"), tf.keras.layers.ReLU(name=f"{name}_relu")]
+
+
+NETWORKS: dict[str, Callable[..., Any]] = {"digits_lenet": digits_lenet, "lenet5": lenet5}
+"""Builders by name; each takes ``(input_shape, classes, width=1.0)``."""

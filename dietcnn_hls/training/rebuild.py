@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rebuilds a planned float model layer by layer, with the calibration images running through what has been built.
+
+Each method subclasses `Rebuilder` and says what becomes of the input, of linear layers and of activations. Later layers are
+thus calibrated on what the earlier, already quantised ones really yield.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dietcnn_hls.errors import DatasetError
+from dietcnn_hls.training.plan import INPUT, Plan, Step
+from dietcnn_hls.training.tf import tf
+
+CALIBRATION_IMAGES = 1024
+"""Images that calibrate; more of them are thinned out evenly."""
+
+
+@dataclass(frozen=True, eq=False)
+class Signal:
+    """A tensor of the model under construction.
+
+    Attributes:
+        tensor: the Keras tensor.
+        data: its values on the calibration images, float32.
+        scale: the float model's value is about ``scale * data``.
+        fraction: grid of the values when they are coded (what hardware streams), else None: they need an encoder.
+    """
+
+    tensor: Any
+    data: np.ndarray
+    scale: float = 1.0
+    fraction: int | None = None
+
+
+class Rebuilder(ABC):
+    """Walks a plan; `build` gives the new model."""
+
+    def __init__(self, plan: Plan, input_shape: tuple[int, ...], x_calibration: np.ndarray, name: str) -> None:
+        self.plan = plan
+        self.name = name
+        self.images = check_calibration(x_calibration, input_shape)
+        self._signals: dict[str, Signal] = {}
+
+    def build(self) -> Any:
+        """The rebuilt model, calibrated."""
+        entry = tf.keras.layers.Input(self.images.shape[1:])
+        self._signals = {INPUT: self.input(Signal(entry, self.images))}
+        for step in self.plan:
+            inputs = [self._signals[name] for name in step.inputs]
+            self._signals[step.name] = getattr(self, f"_{step.kind}")(step, inputs)
+            self._forget(step)
+        return tf.keras.Model(entry, self._signals[self.plan[-1].name].tensor, name=self.name)
+
+    def _forget(self, done: Step) -> None:
+        """Drop the data that no later step reads; large networks would not fit otherwise."""
+        later = {name for step in self.plan[self.plan.index(done) + 1 :] for name in step.inputs}
+        for name in [name for name in self._signals if name not in later and name != done.name]:
+            del self._signals[name]
+
+    def apply(self, layer: Any, *signals: Signal, scale: float = 1.0, fraction: int | None = None) -> Signal:
+        """Call `layer` on the tensors and on the calibration data."""
+        tensors = [s.tensor for s in signals]
+        tensor = layer(tensors if len(tensors) > 1 else tensors[0])
+        return Signal(tensor, run_layer(layer, [s.data for s in signals]), scale, fraction)
+
+    def is_output(self, step: Step) -> bool:
+        """True for the linear layer whose sums are the network's logits."""
+        last = self.plan[-1]
+        return step is last or (last.kind == "softmax" and last.inputs == (step.name,))
+
+    # ---- what a method decides
+
+    @abstractmethod
+    def input(self, signal: Signal) -> Signal:
+        """Images -> coded signal."""
+
+    @abstractmethod
+    def coded(self, signal: Signal, name: str) -> Signal:
+        """A signal that feeds a linear layer or an add without an activation: encode it unless it is coded."""
+
+    @abstractmethod
+    def linear(self, step: Step, signal: Signal) -> Signal:
+        """A linear layer with its batch-norm, on a coded signal."""
+
+    @abstractmethod
+    def relu(self, step: Step, signal: Signal) -> Signal:
+        """A ReLU -> coded signal."""
+
+    # ---- what is the same for all
+
+    def _linear(self, step: Step, inputs: list[Signal]) -> Signal:
+        return self.linear(step, self.coded(inputs[0], f"{step.name}_encode"))
+
+    def _relu(self, step: Step, inputs: list[Signal]) -> Signal:
+        return self.relu(step, inputs[0])
+
+    def _add(self, step: Step, inputs: list[Signal]) -> Signal:
+        coded = [self.coded(signal, f"{step.name}_encode{i}") for i, signal in enumerate(inputs)]
+        return self.apply(_copy(step.layer), *coded, scale=coded[0].scale)
+
+    def _keep(self, step: Step, inputs: list[Signal]) -> Signal:
+        return self.apply(_copy(step.layer), inputs[0], scale=inputs[0].scale, fraction=inputs[0].fraction)
+
+    def _softmax(self, step: Step, inputs: list[Signal]) -> Signal:
+        return self.apply(tf.keras.layers.Activation("softmax", name=step.name), inputs[0])
+
+
+def check_calibration(x: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
+    """At most `CALIBRATION_IMAGES` float32 images, evenly chosen; DatasetError when they cannot calibrate."""
+    x = np.asarray(x)
+    if x.ndim != len(input_shape) + 1 or x.shape[1:] != tuple(input_shape):
+        raise DatasetError(f"calibration data of shape {x.shape} for a model of input (N, {', '.join(map(str, input_shape))})")
+    if not len(x):
+        raise DatasetError("calibration data is empty; pass some hundred training images")
+    x = x[:: max(1, len(x) // CALIBRATION_IMAGES)][:CALIBRATION_IMAGES]
+    if x.dtype == np.uint8:
+        raise DatasetError("calibration data is uint8; pass what the model is trained on: dietcnn_hls.datasets.to_float(x)")
+    x = x.astype(np.float32)
+    if not np.isfinite(x).all():
+        raise DatasetError("calibration data holds NaN or Inf")
+    return x
+
+
+def run_layer(layer: Any, inputs: list[np.ndarray], batch: int = 256) -> np.ndarray:
+    """A layer's inference on arrays (N, ...), in batches."""
+    parts = []
+    for start in range(0, len(inputs[0]), batch):
+        chunk = [tf.convert_to_tensor(x[start : start + batch]) for x in inputs]
+        parts.append(layer(chunk if len(chunk) > 1 else chunk[0], training=False).numpy())
+    return np.concatenate(parts)
+
+
+def _copy(layer: Any) -> Any:
+    return type(layer).from_config(layer.get_config())
