@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dietcnn_hls.lowered import (
+    Add,
     Encode,
     Linear,
     LoweredGraph,
@@ -87,20 +88,20 @@ def encode(rng: np.random.Generator, name: str, source: Node, symbols: int) -> N
     thresholds = np.sort(rng.normal(middle, reach, (channels, symbols - 1)).round().astype(np.int64), axis=1)
     thresholds = np.clip(thresholds, low, high + 1)
     flip = rng.random(channels) < 0.3
-    return node(name, Encode(thresholds, flip, levels(rng, symbols, 6, False), 5), [source])
+    return node(name, Encode(thresholds, flip, levels(rng, symbols, max(6, symbols.bit_length()), False), 5), [source])
 
 
-def activation(rng: np.random.Generator, name: str, source: Node, symbols: int) -> Node:
-    """Whatever may follow a linear operation."""
+def activation(rng: np.random.Generator, name: str, source: Node, symbols: int, signed: bool = True) -> Node:
+    """Whatever may follow a linear operation; negative codes only where `signed` (tables are indexed by code)."""
     stream = source.stream
     if stream.levels is not None:
         rows = stream.channels if rng.random() < 0.8 else 1
         table = rng.integers(0, symbols, (rows, stream.hi + 1)).astype(np.uint16)
-        return node(name, SymbolMap(table, levels(rng, symbols, 6, False), 5), [source])
+        return node(name, SymbolMap(table, levels(rng, symbols, max(6, symbols.bit_length()), False), 5), [source])
     if rng.random() < 0.3:
         shift = max(0, stream.bits - int(rng.integers(3, 9)))
         rounding = str(rng.choice(["half_up", "half_even", "floor"]))
-        low, high = (0, 7) if rng.random() < 0.5 else (-8, 7)
+        low, high = (0, 7) if rng.random() < 0.5 or not signed else (-8, 7)
         return node(name, Requantize(shift, rounding, low, high, stream.fraction - shift), [source])
     return encode(rng, name, source, symbols)
 
@@ -123,6 +124,7 @@ def random_graph(seed: int, kernels: tuple[str, ...] = ("table",), limits: Shape
 
     def linear(name: str, kernel_name: str, win: Window | None) -> None:
         source = nodes[-1].stream
+        kernel_name = "multiply" if source.lo < 0 else kernel_name
         outputs = int(rng.integers(1, limits.channels + 2))
         taps = source.size if win is None else win.size[0] * win.size[1] * source.channels
         kernel: Kernel = KERNELS[kernel_name](rng, source, outputs, taps, symbols())
@@ -134,7 +136,7 @@ def random_graph(seed: int, kernels: tuple[str, ...] = ("table",), limits: Shape
     for i in range(int(rng.integers(0, limits.layers))):
         height, width, _ = nodes[-1].stream.shape
         linear(f"conv{i}", str(rng.choice(kernels)), window(rng, height, width))
-        nodes.append(activation(rng, f"act{i}", nodes[-1], symbols()))
+        nodes.append(activation(rng, f"act{i}", nodes[-1], symbols(), "multiply" in kernels))
         height, width, _ = nodes[-1].stream.shape
         if rng.random() < 0.5 and min(height, width) >= 2:
             size = int(rng.integers(2, min(3, height, width) + 1))
@@ -143,9 +145,69 @@ def random_graph(seed: int, kernels: tuple[str, ...] = ("table",), limits: Shape
     nodes.append(node("flatten", Reshape((nodes[-1].stream.size,)), [nodes[-1]]))
     for i in range(int(rng.integers(0, 2))):
         linear(f"dense{i}", str(rng.choice(kernels)), None)
-        nodes.append(activation(rng, f"dense{i}_act", nodes[-1], symbols()))
+        nodes.append(activation(rng, f"dense{i}_act", nodes[-1], symbols(), "multiply" in kernels))
     linear("logits", str(rng.choice([k for k in kernels if k != "symbolic"] or ["table"])), None)
     return LoweredGraph("random_net", tuple(nodes), {"seed": seed})
+
+
+def branching_graph(seed: int, kernels: tuple[str, ...] = ("table",), limits: Shape | None = None) -> LoweredGraph:
+    """A residual block: grouped convolutions, one edge read by up to four nodes, adds of symbols and of integers, reshapes."""
+    rng, limits = np.random.default_rng(seed), limits or Shape()
+    groups, per_group = int(rng.integers(1, 4)), int(rng.integers(1, 3))
+    channels = groups * per_group
+    side = (int(rng.integers(2, limits.side + 1)), int(rng.integers(2, limits.side + 1)))
+    nodes = [node("image", Source(), [], Stream((*side, channels), 0, 255, 8))]
+
+    def symbols() -> int:
+        return int(rng.integers(2, limits.symbols + 1))
+
+    def conv(name: str, source: Node, grouped: bool) -> Node:
+        """A convolution that keeps height and width."""
+        size = (int(rng.integers(1, 4)), int(rng.integers(1, 4)))
+        win = Window.same(size, (1, 1), *side, groups=groups if grouped else 1)
+        taps = size[0] * size[1] * channels // win.groups
+        kernel = KERNELS[str(rng.choice(kernels))](rng, source.stream, channels, taps, symbols())
+        biased = kernel.output.levels is None and rng.random() < 0.5
+        nodes.append(node(name, Linear(kernel, rng.integers(-200, 200, channels) if biased else None, win), [source]))
+        return nodes[-1]
+
+    def act(name: str, source: Node) -> Node:
+        nodes.append(activation(rng, name, source, symbols(), signed=False))
+        return nodes[-1]
+
+    def add(name: str, left: Node, right: Node) -> Node:
+        gap = left.stream.fraction - right.stream.fraction
+        extra = int(rng.integers(0, 2))
+        nodes.append(node(name, Add((max(-gap, 0) + extra, max(gap, 0) + extra)), [left, right]))
+        return nodes[-1]
+
+    nodes.append(encode(rng, "encoder", nodes[-1], symbols()))
+    trunk = act("trunk_act", conv("trunk", nodes[-1], grouped=True))
+    left = act("left_act", conv("left", trunk, grouped=True))
+    joined = add("join", left, trunk if rng.random() < 0.5 else act("right_act", conv("right", trunk, grouped=False)))
+    joined = add("join_again", encode_node(nodes, rng, "joined_act", joined, symbols()), trunk)
+    joined = encode_node(nodes, rng, "final_act", joined, symbols())
+    flat = node("flatten", Reshape((joined.stream.size,)), [joined])
+    nodes.append(flat)
+    if rng.random() < 0.5:  # back to an image of other proportions, and flat again
+        nodes.append(node("tall", Reshape((joined.stream.size, 1, 1)), [nodes[-1]]))
+        nodes.append(node("tall_pool", MaxPool(Window((2, 1), (2, 1))), [nodes[-1]]))
+        nodes.append(node("flat_again", Reshape((nodes[-1].stream.size,)), [nodes[-1]]))
+    for name in ("dense_a", "dense_b"):
+        taps = nodes[-1].stream.size if name == "dense_a" else flat.stream.size
+        source = nodes[-1] if name == "dense_a" else flat
+        kernel = KERNELS[str(rng.choice([k for k in kernels if k != "symbolic"] or ["table"]))](
+            rng, source.stream, 3, taps, symbols()
+        )
+        nodes.append(node(name, Linear(kernel), [source]))
+    add("logits", nodes[-2], nodes[-1])
+    return LoweredGraph("branching_net", tuple(nodes), {"seed": seed})
+
+
+def encode_node(nodes: list[Node], rng: np.random.Generator, name: str, source: Node, symbols: int) -> Node:
+    """Append an encoder behind `source` and return it."""
+    nodes.append(encode(rng, name, source, symbols))
+    return nodes[-1]
 
 
 def random_codes(graph: LoweredGraph, count: int, seed: int) -> np.ndarray:

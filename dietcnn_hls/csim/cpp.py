@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Spelling of C++: identifiers, integer types and constant arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from dietcnn_hls.errors import ConfigError
+from dietcnn_hls.integers import bits_for, sanitize
+
+INLINE_LIMIT = 100_000
+"""Arrays of more elements are read from a file in C simulation: compilers take long over huge initialisers."""
+
+_RESERVED = frozenset(
+    """alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t char32_t char8_t class compl
+    concept const const_cast consteval constexpr constinit continue co_await co_return co_yield decltype default delete do
+    double dynamic_cast else enum explicit export extern false float for friend goto if inline int long mutable namespace new
+    noexcept not not_eq nullptr operator or or_eq private protected public register reinterpret_cast requires return short
+    signed sizeof static static_assert static_cast struct switch template this thread_local throw true try typedef typeid
+    typename union unsigned using virtual void volatile wchar_t while xor xor_eq
+    nnet hls std main linux unix assert errno stdin stdout stderr eof null""".split()
+)
+
+
+def check_identifier(name: str) -> str:
+    """`name` if it can name a C++ function and file; ConfigError otherwise."""
+    if name != sanitize(name) or name.lower() in _RESERVED:
+        raise ConfigError(f"'{name}' cannot name a design: use letters, digits and '_', beginning with a letter, no C++ keyword")
+    return name
+
+
+def unique_identifiers(names: Iterable[str]) -> dict[str, str]:
+    """Each name -> a C identifier of its own, also on file systems that ignore case; keywords get a trailing '_'."""
+    result: dict[str, str] = {}
+    taken = set(_RESERVED)
+    for name in names:
+        base = sanitize(name)
+        candidate = f"{base}_" if base.lower() in _RESERVED else base
+        number = 2
+        while candidate.lower() in taken:
+            candidate = f"{base}_{number}"
+            number += 1
+        taken.add(candidate.lower())
+        result[name] = candidate
+    return result
+
+
+@dataclass(frozen=True)
+class IntType:
+    """An integer of exactly `bits` bits in hardware, of the next native width in C simulation."""
+
+    bits: int
+    signed: bool
+
+    @classmethod
+    def holding(cls, *values: int) -> IntType:
+        """The narrowest type that holds all `values`."""
+        lo, hi = min(values), max(values)
+        return cls(bits_for(lo, hi), lo < 0)
+
+    def fits(self, values: np.ndarray) -> bool:
+        """Whether all `values` are representable."""
+        lo, hi = (-(1 << (self.bits - 1)), (1 << (self.bits - 1)) - 1) if self.signed else (0, (1 << self.bits) - 1)
+        return bool(lo <= values.min() and values.max() <= hi)
+
+    @property
+    def cpp(self) -> str:
+        return f"nnet::integer<{self.bits}, {'true' if self.signed else 'false'}>"
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The native type, little-endian."""
+        size = next(n for n in (1, 2, 4, 8) if self.bits <= 8 * n)
+        return np.dtype(f"<{'i' if self.signed else 'u'}{size}")
+
+    @property
+    def native(self) -> str:
+        """The native C++ type."""
+        return f"{'' if self.signed else 'u'}int{8 * self.dtype.itemsize}_t"
+
+
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """A constant array of the generated design.
+
+    Attributes:
+        name: C identifier, also names its file.
+        values: integers, stored row-major.
+        type: element type.
+        comment: what it holds.
+        pragmas: placement, the text behind ``#pragma HLS``, with ``{name}`` for the array.
+    """
+
+    name: str
+    values: np.ndarray
+    type: IntType
+    comment: str
+    pragmas: tuple[str, ...] = ()
+
+    @property
+    def dimensions(self) -> str:
+        return "".join(f"[{n}]" for n in self.values.shape)
+
+    @property
+    def loaded(self) -> bool:
+        """Whether C simulation reads it from a file."""
+        return self.values.size > INLINE_LIMIT
+
+    @property
+    def placement(self) -> list[str]:
+        return [text.format(name=self.name) for text in self.pragmas]
+
+    def initialiser(self) -> str:
+        """Rows of at most 24 values, braces by dimension."""
+        return _braces(self.values) if self.values.ndim > 1 else "{\n" + _rows(self.values) + "\n}"
+
+    def binary(self) -> bytes:
+        """The values as native integers, for designs that load them."""
+        return self.values.astype(self.type.dtype).tobytes()
+
+
+def _braces(values: np.ndarray) -> str:
+    if values.ndim == 1 and values.size <= 24:
+        return "{" + ", ".join(map(str, values.tolist())) + "}"
+    if values.ndim == 1:
+        return "{" + _rows(values).lstrip() + "}"
+    return "{\n" + ",\n".join(_braces(part) for part in values) + "\n}"
+
+
+def _rows(values: np.ndarray) -> str:
+    items = list(map(str, values.tolist()))
+    return ",\n".join("    " + ", ".join(items[i : i + 24]) for i in range(0, len(items), 24))
+
+
+__all__ = ["INLINE_LIMIT", "Constant", "IntType", "check_identifier", "unique_identifiers"]

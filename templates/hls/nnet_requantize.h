@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Uniform re-quantisation: clip(round(x / 2^shift), lowest, highest).
+//
+// CONFIG_T: members of nnet_elementwise.h (n_params 1), wide_t (holds x, shifted left where shift < 0, plus half an output
+// step), shift, rounding (nnet::half_up, nnet::half_even or nnet::round_floor), lowest, highest.
+#ifndef NNET_REQUANTIZE_H_
+#define NNET_REQUANTIZE_H_
+
+#include "nnet_elementwise.h"
+
+namespace nnet {
+
+enum rounding_mode { half_up, half_even, round_floor };
+
+template <class CONFIG_T> struct requantizer {
+    typedef typename CONFIG_T::wide_t wide_t;
+    static const int right = CONFIG_T::shift > 0 ? CONFIG_T::shift : 0;
+    static const int left = CONFIG_T::shift < 0 ? -CONFIG_T::shift : 0;
+
+    // What to add before the shift drops the low bits.
+    static wide_t increment(wide_t x) {
+        const wide_t half = right > 0 ? wide_t(1) << (right > 0 ? right - 1 : 0) : wide_t(0);
+        if (right == 0 || CONFIG_T::rounding == round_floor) {
+            return 0;
+        }
+        return CONFIG_T::rounding == half_up ? half : wide_t(half - 1 + ((x >> right) & 1));
+    }
+
+    static typename CONFIG_T::output_t code(typename CONFIG_T::input_t input, int) {
+#pragma HLS INLINE
+        const wide_t x = wide_t(input) << left;
+        const wide_t sum = x + increment(x);
+        const wide_t rounded = sum >> right;
+        const wide_t lowest = CONFIG_T::lowest, highest = CONFIG_T::highest;
+        return rounded < lowest ? lowest : rounded > highest ? highest : rounded;
+    }
+};
+
+template <class CONFIG_T, class DATA_T, class RES_T> void requantize(DATA_T &data, RES_T &res) {
+    elementwise<CONFIG_T, requantizer<CONFIG_T>>(data, res);
+}
+
+} // namespace nnet
+
+#endif
