@@ -1,1 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Multiplication-free CNN inference on Xilinx FPGAs.
+
+The public names are loaded when first used, so that ``import dietcnn_hls`` is quick and imports no TensorFlow.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dietcnn_hls import methods
+    from dietcnn_hls.api import convert, convert_and_build
+    from dietcnn_hls.reports.compare import compare
+    from dietcnn_hls.reports.model import Report
+    from dietcnn_hls.training import layers
+
+_HOMES = {
+    "Report": ("dietcnn_hls.reports.model", "Report"),
+    "compare": ("dietcnn_hls.reports.compare", "compare"),
+    "convert": ("dietcnn_hls.api", "convert"),
+    "convert_and_build": ("dietcnn_hls.api", "convert_and_build"),
+    "layers": ("dietcnn_hls.training.layers", None),
+    "methods": ("dietcnn_hls.methods", None),
+}
+
+__version__ = "0.1.0"
+__all__ = ["Report", "compare", "convert", "convert_and_build", "layers", "methods"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'dietcnn_hls' has no attribute '{name}'")
+    module, attribute = _HOMES[name]
+    loaded = import_module(module)
+    return loaded if attribute is None else getattr(loaded, attribute)

@@ -245,7 +245,7 @@ def _simulate(build: Build, model: Any, codes: np.ndarray | None, labels: np.nda
                     graph, folder, io_type=build.io_type, part=build.part, clock_period=build.clock_period, folding=build.folding
                 )
                 if codes is not None and expected is not None:
-                    csim.write_test_vectors(graph, folder, codes[:32], expected[:32])
+                    csim.write_testbench(folder, codes[:32], expected[:32])
         simulator = csim.compile(workspace.resolve("hls"))
     if codes is None or expected is None:
         return
