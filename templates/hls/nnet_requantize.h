@@ -19,11 +19,12 @@ template <class CONFIG_T> struct requantizer {
 
     // What to add before the shift drops the low bits.
     static wide_t increment(wide_t x) {
-        const wide_t half = right > 0 ? wide_t(1) << (right > 0 ? right - 1 : 0) : wide_t(0);
         if (right == 0 || CONFIG_T::rounding == round_floor) {
             return 0;
         }
-        return CONFIG_T::rounding == half_up ? half : wide_t(half - 1 + ((x >> right) & 1));
+        const wide_t half = wide_t(1) << (right > 0 ? right - 1 : 0);
+        const wide_t odd = (x >> right) & 1;
+        return CONFIG_T::rounding == half_up ? half : wide_t(half - 1 + odd);
     }
 
     static typename CONFIG_T::output_t code(typename CONFIG_T::input_t input, int) {
@@ -32,7 +33,8 @@ template <class CONFIG_T> struct requantizer {
         const wide_t sum = x + increment(x);
         const wide_t rounded = sum >> right;
         const wide_t lowest = CONFIG_T::lowest, highest = CONFIG_T::highest;
-        return rounded < lowest ? lowest : rounded > highest ? highest : rounded;
+        const wide_t raised = rounded < lowest ? lowest : rounded;
+        return typename CONFIG_T::output_t(raised > highest ? highest : raised);
     }
 };
 
