@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from dietcnn_hls import methods
+from dietcnn_hls.training.integer_layers import PositiveGain, ShiftBatchNormalization, UniformActivation
 from dietcnn_hls.training.layers import (
     CodebookActivation,
     ExactBatchNormalization,
@@ -20,8 +21,9 @@ def custom_objects() -> dict[str, Any]:
     """Every class that a saved model of this package may name, for ``tf.keras.models.load_model``."""
     objects: dict[str, Any] = {}
     qkeras.utils._add_supported_quantized_objects(objects)
-    own = (LookupConv2D, LookupDense, LookupDepthwiseConv2D, CodebookActivation, ExactBatchNormalization)
-    objects.update({layer.__name__: layer for layer in own})
+    layers = (LookupConv2D, LookupDense, LookupDepthwiseConv2D, CodebookActivation, ExactBatchNormalization)
+    integer_layers = (UniformActivation, ShiftBatchNormalization, PositiveGain)
+    objects.update({layer.__name__: layer for layer in (*layers, *integer_layers)})
     for method in methods.available().values():
         objects.update(method.keras_objects())
     return objects
@@ -33,5 +35,7 @@ __all__ = [
     "LookupConv2D",
     "LookupDense",
     "LookupDepthwiseConv2D",
+    "ShiftBatchNormalization",
+    "UniformActivation",
     "custom_objects",
 ]

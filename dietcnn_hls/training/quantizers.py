@@ -35,8 +35,11 @@ class KernelQuantizer:
         """Largest magnitude of a latent weight; QKeras clips to it, and never below 1."""
         return 1.0
 
+    trainable: tuple[str, ...] = ()
+    """Names of those variables that the optimiser trains; the others follow from `fit`."""
+
     def state(self) -> dict[str, np.ndarray]:
-        """Names and initial values of the layer's non-trainable variables, float32."""
+        """Names and initial values of the layer's variables, float32."""
         raise NotImplementedError
 
     def fit(self, kernel: np.ndarray, state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rebuilds a float model with uniform activations on power-of-two grids, calibrated for the least squared error.
 
-What methods share whose inputs are plain integers: the image as it comes, ReLUs as QKeras' ``quantized_relu``, encoders as
-``quantized_bits``. Both lower to a shift with rounding and clipping. The method adds what becomes of a linear layer.
+What methods share whose inputs are plain integers: the image as it comes, ReLUs and encoders as `UniformActivation`, which
+lowers to a shift with rounding and clipping. The method adds what becomes of a linear layer.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from dietcnn_hls.training.integer_layers import UniformActivation
 from dietcnn_hls.training.plan import Plan, Step
 from dietcnn_hls.training.rebuild import Rebuilder, Signal
-from dietcnn_hls.training.tf import qkeras
 
 IMAGE_FRACTION = 8
 """Images are uint8 codes, value = code / 256."""
@@ -57,13 +57,13 @@ class UniformRebuilder(Rebuilder):
         if signal.fraction is not None:
             return signal
         fraction = activation_fraction(signal.data, self.bits, signed=True)
-        quantizer = qkeras.quantized_bits(self.bits, self.bits - 1 - fraction, alpha=1)
-        return self.apply(qkeras.QActivation(quantizer, name=name), signal, fraction=fraction)
+        return self.apply(
+            UniformActivation(self.bits, fraction, signed=True, name=name), signal, scale=signal.scale, fraction=fraction
+        )
 
     def relu(self, step: Step, signal: Signal) -> Signal:
         fraction = activation_fraction(signal.data, self.bits, signed=False)
-        quantizer = qkeras.quantized_relu(self.bits, self.bits - fraction)
-        return self.apply(qkeras.QActivation(quantizer, name=step.name), signal, fraction=fraction)
+        return self.apply(UniformActivation(self.bits, fraction, name=step.name), signal, scale=signal.scale, fraction=fraction)
 
 
 def channels_of(plan: Plan, step: Step, taps: int) -> int:

@@ -14,7 +14,7 @@ from dietcnn_hls.methods.conlocnn import METHOD
 from dietcnn_hls.methods.conlocnn.format import DigitFormat
 from dietcnn_hls.methods.conlocnn.kernel import SignedDigitKernel
 from dietcnn_hls.methods.conlocnn.search import formats
-from tests.kernels import stream
+from tests.methods.streams import stream
 
 FORMATS = [f for bits in range(2, 9) for f in formats(bits)]
 

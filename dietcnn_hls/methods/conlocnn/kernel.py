@@ -117,7 +117,7 @@ class SignedDigitKernel(Kernel):
         arrays = {
             "positions": HlsArray(self._position_table, bits_for(0, int(self._position_table.max())), False, "lutrom"),
             "code_bits": HlsArray(np.array(self.format.code_bits), 4, False, "lutrom"),
-            "weights": HlsArray(self.words, self.format.bits, False),
+            "weights": HlsArray(self.words, self.format.bits, False, lanes=True),
         }
         if not self._identity:
             arrays["integers"] = HlsArray(self.integers, self._integer_bits, bool(self.integers.min() < 0), "lutrom")

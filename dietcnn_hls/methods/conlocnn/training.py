@@ -90,7 +90,7 @@ class _Rebuilder(UniformRebuilder):
 
     def linear(self, step: Step, signal: Signal) -> Signal:
         assert signal.fraction is not None
-        weights = tap_weights(step)
+        weights = tap_weights(step) * signal.scale
         choice = self._choose(step, weights, signal.data)
         quantizer = SignedDigits(choice.format.positions, choice.fraction)
         layer = _layer(step, quantizer, signal.fraction + choice.fraction)

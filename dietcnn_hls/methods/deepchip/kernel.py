@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""DeepChip's kernel: two accumulations and a constant scaling of each, once per output.
+
+``(positive * P - negative * N) << shift`` with P the sum of the inputs whose weight is positive and N of those whose weight is
+negative. The scales are one pair a layer, known at build time: shifts and adds, or wires where they are powers of two.
+Schindler et al., Towards Efficient Forward Propagation on Resource-Constrained Systems, ECML PKDD 2018.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from dietcnn_hls.errors import LoweringError
+from dietcnn_hls.integers import bits_for, exact_matmul
+from dietcnn_hls.methods.base import HlsArray, HlsKernel, Kernel, KernelOutput, RtlKernel
+from dietcnn_hls.methods.deepchip.scales import adders
+from dietcnn_hls.operations import Operations
+
+CODE_BITS = 2
+"""A stored weight: bit 0 says that it is not zero, bit 1 that it is negative."""
+
+
+@dataclass(frozen=True, eq=False)
+class TernaryKernel(Kernel):
+    """``(positive * sum of integers at +1 - negative * sum of integers at -1) << shifts[output]``.
+
+    Attributes:
+        weights: (outputs, taps) int8 in {-1, 0, 1}.
+        positive: scale of the positive weights, an integer > 0.
+        negative: scale of the negative weights, an integer > 0.
+        shifts: (outputs,) left shift of each output, >= 0: a batch-norm whose gains are powers of two.
+        fraction: grid of the results.
+        integers: grid integers of the input codes lo..hi, in order.
+        lo: the first input code.
+    """
+
+    method: ClassVar[str] = "deepchip"
+    weights: np.ndarray
+    positive: int
+    negative: int
+    shifts: np.ndarray
+    fraction: int
+    integers: np.ndarray
+    lo: int
+
+    def __post_init__(self) -> None:
+        if not np.isin(self.weights, (-1, 0, 1)).all():
+            raise LoweringError("ternary weights are -1, 0 or 1")
+        if self.positive < 1 or self.negative < 1:
+            raise LoweringError(f"ternary scales are positive integers, got {self.positive} and {self.negative}")
+        if self.shifts.shape != (self.outputs,) or (self.shifts < 0).any():
+            raise LoweringError(f"one shift >= 0 for each of {self.outputs} outputs is needed, got {self.shifts.tolist()}")
+
+    @property
+    def outputs(self) -> int:
+        return self.weights.shape[0]
+
+    @property
+    def taps(self) -> int:
+        return self.weights.shape[1]
+
+    @property
+    def output(self) -> KernelOutput:
+        lows, highs = self.bounds()
+        return KernelOutput(int(lows.min()), int(highs.max()), self.fraction)
+
+    @property
+    def scaled_weights(self) -> np.ndarray:
+        """(outputs, taps) integers: what an ordinary layer would multiply with."""
+        scale = np.where(self.weights > 0, self.positive, self.negative)
+        return (self.weights.astype(np.int64) * scale) << self.shifts.astype(np.int64)[:, None]
+
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        weights = self.scaled_weights
+        ends = np.stack([weights * int(self.integers.min()), weights * int(self.integers.max())])
+        return ends.min(axis=0).sum(axis=1), ends.max(axis=0).sum(axis=1)
+
+    def accumulate(self, windows: np.ndarray, rows: slice = slice(None)) -> np.ndarray:
+        weights, values = self.weights[rows], self.integers[windows - self.lo]
+        plus = exact_matmul(values, (weights > 0).T)
+        minus = exact_matmul(values, (weights < 0).T)
+        return (self.positive * plus - self.negative * minus) << self.shifts[rows].astype(np.int64)
+
+    @property
+    def scalings(self) -> int:
+        """Constant scalings per output: the scales that are no powers of two (their shift-adds are in `operations`)."""
+        return sum(bool(adders(scale)) for scale in (self.positive, self.negative))
+
+    @property
+    def zeros(self) -> int:
+        """Weights that are zero."""
+        return int((self.weights == 0).sum())
+
+    def operations(self) -> Operations:
+        """The adds of nonzero weights, a subtraction and the scalings' adds per output, a shift where channels differ."""
+        per_side = np.stack([(self.weights > 0).sum(axis=1), (self.weights < 0).sum(axis=1)])
+        accumulated = int(np.maximum(per_side - 1, 0).sum())
+        joined = int((per_side > 0).all(axis=0).sum())
+        return Operations(
+            additions=accumulated + joined + self.outputs * (adders(self.positive) + adders(self.negative)),
+            shifts=self.outputs if self._shifted else 0,
+            lookups=0 if self._identity else self.taps,
+        )
+
+    @property
+    def _shifted(self) -> bool:
+        """True where outputs shift by different amounts, which hardware that shares lanes does at run time."""
+        return bool((self.shifts != self.shifts[0]).any())
+
+    @property
+    def _identity(self) -> bool:
+        """True where the codes are the integers themselves and need no decoding table."""
+        return bool(np.array_equal(self.integers, np.arange(self.lo, self.lo + len(self.integers))))
+
+    @property
+    def _integer_bits(self) -> int:
+        return bits_for(int(self.integers.min()), int(self.integers.max()))
+
+    @property
+    def _sum_range(self) -> tuple[int, int]:
+        """Range of P and of N over all input codes."""
+        taps = int(max((self.weights > 0).sum(axis=1).max(), (self.weights < 0).sum(axis=1).max()))
+        return min(0, taps * int(self.integers.min())), max(0, taps * int(self.integers.max()))
+
+    @property
+    def table_bits(self) -> int:
+        shifts = self.outputs * bits_for(0, int(self.shifts.max())) if self._shifted else 0
+        return shifts + (0 if self._identity else len(self.integers) * self._integer_bits)
+
+    @property
+    def weight_bits(self) -> int:
+        return self.weights.size * CODE_BITS
+
+    @property
+    def codes(self) -> np.ndarray:
+        """(outputs, taps) uint8 stored weights: 0, 1 (plus) or 3 (minus)."""
+        return np.where(self.weights < 0, 3, self.weights).astype(np.uint8)
+
+    def hls(self) -> HlsKernel:
+        low, high = self._sum_range
+        arrays = {
+            "weights": HlsArray(self.codes, CODE_BITS, False, lanes=True),
+            "shifts": HlsArray(self.shifts, bits_for(0, int(self.shifts.max())), False, "lutrom"),
+        }
+        if not self._identity:
+            arrays["integers"] = HlsArray(self.integers, self._integer_bits, bool(self.integers.min() < 0), "lutrom")
+        return HlsKernel(
+            header="nnet_kernel_ternary.h",
+            struct="ternary_kernel",
+            constants={
+                "positive": self.positive,
+                "negative": self.negative,
+                "sum_bits": bits_for(low, high),
+                "sum_signed": low < 0,
+                "decode": not self._identity,
+                "first_code": self.lo,
+            },
+            arrays=arrays,
+        )
+
+    def rtl(self) -> RtlKernel:
+        low, high = self._sum_range
+        tables = {"SHIFTS": (self.shifts, bits_for(0, int(self.shifts.max())))}
+        if not self._identity:
+            tables["INTEGERS"] = (self.integers, self._integer_bits)
+        return RtlKernel(
+            module="kernel_ternary",
+            parameters={
+                "POSITIVE": self.positive,
+                "NEGATIVE": self.negative,
+                "SUM_BITS": bits_for(low, high),
+                "SUM_SIGNED": int(low < 0),
+                "INTEGER_BITS": self._integer_bits,
+                "INTEGER_SIGNED": int(self.integers.min() < 0),
+                "DECODE": int(not self._identity),
+            },
+            tables=tables,
+            weights=self.codes,
+            weight_bits=CODE_BITS,
+        )

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Layers whose hardware is a shift, an add and a clip: no multiplier and no thresholds.
+
+`UniformActivation` rounds to a power-of-two grid; unlike QKeras' quantisers its range may lie below 1. Before it,
+`ShiftBatchNormalization` has gains that are powers of two.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dietcnn_hls.errors import ConfigError
+from dietcnn_hls.training.layers import ExactBatchNormalization
+from dietcnn_hls.training.tf import tf
+
+
+@tf.keras.utils.register_keras_serializable(package="dietcnn_hls")
+class UniformActivation(tf.keras.layers.Layer):
+    """``clip(floor(x * 2**fraction + 1/2), lo, hi) * 2**-fraction``: ReLU (or, signed, identity) on a uniform grid.
+
+    The gradient is straight-through inside the range and zero outside.
+
+    Args:
+        bits: width of a code, sign included.
+        fraction: fractional bits of the grid; any integer.
+        signed: codes in [-2**(bits-1), 2**(bits-1) - 1] instead of [0, 2**bits - 1].
+    """
+
+    def __init__(self, bits: int, fraction: int, signed: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.bits, self.fraction, self.signed = int(bits), int(fraction), bool(signed)
+        if not 1 <= self.bits <= 16:
+            raise ConfigError(f"layer '{self.name}': activations of {bits} bits; use 1 to 16")
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Smallest and largest code."""
+        return (-(1 << (self.bits - 1)), (1 << (self.bits - 1)) - 1) if self.signed else (0, (1 << self.bits) - 1)
+
+    def call(self, inputs: Any) -> Any:
+        lo, hi = self.grid
+        scale = 2.0**self.fraction
+
+        @tf.custom_gradient
+        def quantize(x: Any) -> Any:
+            # in float64: adding one half in float32 would round and move values just below a midpoint
+            codes = tf.clip_by_value(tf.floor(tf.cast(x, tf.float64) * scale + 0.5), float(lo), float(hi))
+
+            def gradient(g: Any) -> Any:
+                return tf.where((x * scale >= lo - 0.5) & (x * scale <= hi + 0.5), g, 0.0)
+
+            return tf.cast(codes / scale, tf.float32), gradient
+
+        return quantize(tf.convert_to_tensor(inputs))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "bits": self.bits, "fraction": self.fraction, "signed": self.signed}
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+
+SMALLEST_GAIN = 2.0**-10
+"""Gammas stay at or above it: a power of two has no zero and one sign."""
+
+
+@tf.keras.utils.register_keras_serializable(package="dietcnn_hls")
+class ShiftBatchNormalization(ExactBatchNormalization):
+    """``y = x * 2**exponent + shift`` per channel, the exponent being that of the gain, rounded.
+
+    The idea is the shift-based batch-norm of Courbariaux et al. (arXiv 1602.02830, 2016). Training normalises with the batch's
+    mean and takes the exponents from the moving variance, so that they rest; gradients are those of the ordinary layer. The
+    gain ``gamma / sqrt(variance + epsilon)`` must stay positive, to which gamma is constrained.
+
+    Args:
+        lowest: smallest exponent.
+        highest: largest exponent.
+        fraction: the shift is rounded, half up, to the grid ``2**-fraction``.
+    """
+
+    def __init__(self, lowest: int, highest: int, fraction: int, **kwargs: Any) -> None:
+        kwargs.setdefault("gamma_constraint", PositiveGain())
+        super().__init__(**kwargs)
+        self.lowest, self.highest, self.fraction = int(lowest), int(highest), int(fraction)
+        if self.lowest > self.highest:
+            raise ConfigError(f"layer '{self.name}': exponents from {lowest} to {highest} leave none")
+
+    @property
+    def exponents(self) -> Any:
+        """(channels,) int32 tensor: each gain's nearest power of two, compared at 1.5 times the lower one."""
+        steps = tf.constant(np.ldexp(1.5, np.arange(self.lowest, self.highest)), tf.float64)
+        return self.lowest + tf.searchsorted(steps, self._gain(), side="right")
+
+    def affine(self) -> tuple[Any, Any]:
+        powers = tf.constant(np.ldexp(1.0, np.arange(self.lowest, self.highest + 1)), tf.float64)
+        scale = tf.gather(powers, self.exponents - self.lowest)
+        beta = 0.0 if self.beta is None else tf.cast(self.beta, tf.float64)
+        grid = 2.0**self.fraction
+        shift = tf.floor((beta - tf.cast(self.moving_mean, tf.float64) * scale) * grid + 0.5) / grid
+        return tf.cast(scale, tf.float32), tf.cast(shift, tf.float32)
+
+    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        if not (isinstance(training, bool | int) and training and self.trainable):
+            return super().call(inputs, training=False, mask=mask)
+        plain = tf.keras.layers.BatchNormalization.call(self, inputs, training=True, mask=mask)
+        beta = 0.0 if self.beta is None else self.beta
+        _, variance = tf.nn.moments(inputs, list(range(len(inputs.shape) - 1)))
+        gamma = 1.0 if self.gamma is None else self.gamma
+        wanted = tf.pow(2.0, tf.cast(self.exponents, tf.float32)) * tf.sqrt(variance + self.epsilon) / gamma
+        return (plain - beta) * tf.stop_gradient(wanted) + beta
+
+    def _gain(self) -> Any:
+        variance = tf.cast(self.moving_variance, tf.float64) + float(self.epsilon)
+        gamma = tf.ones_like(variance) if self.gamma is None else tf.cast(self.gamma, tf.float64)
+        # the select keeps TensorFlow from computing rsqrt instead, which rounds differently
+        return gamma / tf.where(variance > 0, tf.sqrt(variance), variance)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "lowest": self.lowest, "highest": self.highest, "fraction": self.fraction}
+
+
+@tf.keras.utils.register_keras_serializable(package="dietcnn_hls")
+class PositiveGain(tf.keras.constraints.Constraint):
+    """Keeps gammas at `SMALLEST_GAIN` or more."""
+
+    def __call__(self, gamma: Any) -> Any:
+        return tf.maximum(gamma, SMALLEST_GAIN)
