@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from pydantic import BaseModel
 
+from dietcnn_hls.integers import bits_for
 from dietcnn_hls.operations import Operations
 
 if TYPE_CHECKING:
@@ -135,6 +136,20 @@ class Kernel(ABC):
     @abstractmethod
     def weight_bits(self) -> int:
         """Bits of stored weights of the layer."""
+
+    @property
+    def addition_bits(self) -> int:
+        """Width of the additions that `operations` counts, for the operation-energy model; by default the accumulator's."""
+        return bits_for(self.output.lo, self.output.hi)
+
+    @property
+    def lookup_bits(self) -> tuple[int, int] | None:
+        """(bits of an entry, bits of the table that it is read from) of the look-ups that `operations` counts, likewise.
+
+        By default the widest entry of the C++ side's tables, read from all of them; None where there are none.
+        """
+        entries = [array.bits for name, array in self.hls().arrays.items() if name != "weights"]
+        return (max(entries), self.table_bits) if entries and self.table_bits else None
 
     @abstractmethod
     def hls(self) -> HlsKernel:

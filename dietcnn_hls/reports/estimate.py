@@ -202,11 +202,9 @@ def widths(graph: LoweredGraph, node: Node) -> Widths:
     operand = sources[0].bits if sources else node.stream.bits
     match node.op:
         case Linear(kernel=kernel):
-            out = kernel.output
-            accumulator = bits_for(out.lo, out.hi)
             weight = max(1, round(kernel.weight_bits / (kernel.outputs * kernel.taps)))
-            entry = max((a.bits for name, a in kernel.hls().arrays.items() if name != "weights"), default=None)
-            return Widths((operand, weight), accumulator, entry, kernel.table_bits or None, operand, accumulator)
+            entry, table = kernel.lookup_bits or (None, None)
+            return Widths((operand, weight), kernel.addition_bits, entry, table, operand, kernel.addition_bits)
         case SymbolMap(table=table):
             return Widths(lookup=node.stream.bits, table=table.shape[1] * node.stream.bits)
         case Add() | SumPool():
