@@ -6,6 +6,7 @@ Seeds come from hypothesis; everything else follows from the seed, so a failure 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,9 @@ from dietcnn_hls.lowered import (
     node,
 )
 from dietcnn_hls.methods.base import Kernel
+from dietcnn_hls.methods.conlocnn.kernel import SignedDigitKernel
+from dietcnn_hls.methods.conlocnn.search import formats
+from dietcnn_hls.methods.deepchip.kernel import TernaryKernel
 from dietcnn_hls.methods.dietcnn.kernel import SymbolicKernel, TableKernel
 from dietcnn_hls.methods.fixed_point.kernel import MultiplyKernel
 
@@ -77,7 +81,32 @@ def multiply_kernel(rng: np.random.Generator, source: Stream, outputs: int, taps
     return MultiplyKernel(weights, source.fraction + 7, source.integers, source.lo)
 
 
-KERNELS = {"table": table_kernel, "symbolic": symbolic_kernel, "multiply": multiply_kernel}
+def signed_digit_kernel(rng: np.random.Generator, source: Stream, outputs: int, taps: int, symbols: int) -> SignedDigitKernel:
+    """Any words of any format of 2 to 8 bits."""
+    choices = formats(int(rng.integers(2, 9)))
+    digits = choices[int(rng.integers(len(choices)))]
+    words = rng.choice(np.flatnonzero(digits.meaningful), (outputs, taps)).astype(np.uint16)
+    return SignedDigitKernel(words, digits.positions, source.fraction + 5, source.integers, source.lo)
+
+
+def ternary_kernel(rng: np.random.Generator, source: Stream, outputs: int, taps: int, symbols: int) -> TernaryKernel:
+    """Sparse or dense, one scale or two, with and without shifts."""
+    zeros = rng.random()
+    weights = rng.choice([0, 1, -1], (outputs, taps), p=[zeros, (1 - zeros) * 0.6, (1 - zeros) * 0.4]).astype(np.int8)
+    shifts = rng.integers(0, 4, outputs) if rng.random() < 0.5 else np.zeros(outputs, np.int64)
+    positive, negative = (int(v) for v in rng.integers(1, 16, 2))
+    return TernaryKernel(weights, positive, negative, shifts, source.fraction + 4, source.integers, source.lo)
+
+
+KERNELS: dict[str, Callable[..., Kernel]] = {
+    "table": table_kernel,
+    "symbolic": symbolic_kernel,
+    "multiply": multiply_kernel,
+    "signed_digit": signed_digit_kernel,
+    "ternary": ternary_kernel,
+}
+SIGNED = ("multiply", "signed_digit", "ternary")
+"""Kernels that take negative codes; the others index tables by the code."""
 
 
 def encode(rng: np.random.Generator, name: str, source: Node, symbols: int) -> Node:
@@ -124,7 +153,8 @@ def random_graph(seed: int, kernels: tuple[str, ...] = ("table",), limits: Shape
 
     def linear(name: str, kernel_name: str, win: Window | None) -> None:
         source = nodes[-1].stream
-        kernel_name = "multiply" if source.lo < 0 else kernel_name
+        if source.lo < 0 and kernel_name not in SIGNED:
+            kernel_name = next(k for k in kernels if k in SIGNED)
         outputs = int(rng.integers(1, limits.channels + 2))
         taps = source.size if win is None else win.size[0] * win.size[1] * source.channels
         kernel: Kernel = KERNELS[kernel_name](rng, source, outputs, taps, symbols())
@@ -136,7 +166,7 @@ def random_graph(seed: int, kernels: tuple[str, ...] = ("table",), limits: Shape
     for i in range(int(rng.integers(0, limits.layers))):
         height, width, _ = nodes[-1].stream.shape
         linear(f"conv{i}", str(rng.choice(kernels)), window(rng, height, width))
-        nodes.append(activation(rng, f"act{i}", nodes[-1], symbols(), "multiply" in kernels))
+        nodes.append(activation(rng, f"act{i}", nodes[-1], symbols(), bool(set(kernels) & set(SIGNED))))
         height, width, _ = nodes[-1].stream.shape
         if rng.random() < 0.5 and min(height, width) >= 2:
             size = int(rng.integers(2, min(3, height, width) + 1))
@@ -145,7 +175,7 @@ def random_graph(seed: int, kernels: tuple[str, ...] = ("table",), limits: Shape
     nodes.append(node("flatten", Reshape((nodes[-1].stream.size,)), [nodes[-1]]))
     for i in range(int(rng.integers(0, 2))):
         linear(f"dense{i}", str(rng.choice(kernels)), None)
-        nodes.append(activation(rng, f"dense{i}_act", nodes[-1], symbols(), "multiply" in kernels))
+        nodes.append(activation(rng, f"dense{i}_act", nodes[-1], symbols(), bool(set(kernels) & set(SIGNED))))
     linear("logits", str(rng.choice([k for k in kernels if k != "symbolic"] or ["table"])), None)
     return LoweredGraph("random_net", tuple(nodes), {"seed": seed})
 

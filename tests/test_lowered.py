@@ -14,12 +14,13 @@ from dietcnn_hls import reference
 from dietcnn_hls.backend.thresholds import affine, fold_thresholds
 from dietcnn_hls.errors import DatasetError, LoweringError
 from dietcnn_hls.lowered import Linear, LoweredGraph, MaxPool, Stream, Window
+from dietcnn_hls.methods.deepchip.kernel import TernaryKernel
 from dietcnn_hls.methods.dietcnn.kernel import SymbolicKernel, TableKernel
 from dietcnn_hls.storage import load_graph, save_graph
 from tests.graphs import random_codes, random_graph
 
 seeds = st.integers(0, 2**32 - 1)
-ALL = ("table", "symbolic", "multiply")
+ALL = ("table", "symbolic", "multiply", "signed_digit", "ternary")
 
 
 def scalar_linear(op: Linear, stream: Stream, image: np.ndarray, row: int, column: int, output: int) -> int:
@@ -41,7 +42,8 @@ def scalar_linear(op: Linear, stream: Stream, image: np.ndarray, row: int, colum
         total = scalar_symbolic(kernel, taps, output)
     else:
         values = {code: int(v) for code, v in enumerate(kernel.integers, kernel.lo)}
-        total = sum(values[a] * int(w) for a, w in zip(taps, kernel.weights[output], strict=True))
+        weights = kernel.scaled_weights if isinstance(kernel, TernaryKernel) else kernel.weights
+        total = sum(values[a] * int(w) for a, w in zip(taps, weights[output], strict=True))
     return total + (0 if op.bias is None else int(op.bias[output]))
 
 

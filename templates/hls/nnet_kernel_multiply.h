@@ -8,20 +8,10 @@
 #ifndef NNET_KERNEL_MULTIPLY_H_
 #define NNET_KERNEL_MULTIPLY_H_
 
+#include "nnet_operand.h"
 #include "nnet_types.h"
 
 namespace nnet {
-
-// The integer behind a code.
-template <class CONFIG_T, bool DECODE> struct operand {
-    typedef typename CONFIG_T::input_t type;
-    static type of(typename CONFIG_T::input_t code) { return code; }
-};
-
-template <class CONFIG_T> struct operand<CONFIG_T, true> {
-    typedef typename CONFIG_T::integers_t type;
-    static type of(typename CONFIG_T::input_t code) { return CONFIG_T::integers[int(code) - CONFIG_T::first_code]; }
-};
 
 template <class CONFIG_T> struct multiply_kernel {
     typedef typename CONFIG_T::input_t input_t;

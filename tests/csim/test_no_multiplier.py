@@ -24,7 +24,7 @@ def compile_without_multiplier(graph: LoweredGraph, folder: Path, io_type: str) 
 
 
 @pytest.mark.parametrize("io_type", ["io_parallel", "io_stream"])
-@pytest.mark.parametrize("kernel", ["table", "symbolic"])
+@pytest.mark.parametrize("kernel", ["table", "symbolic", "signed_digit", "ternary"])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_lookup_designs_compile_without_a_multiplication(tmp_path: Path, kernel: str, io_type: str, seed: int) -> None:
     for graph in (random_graph(seed, (kernel,)), branching_graph(seed, (kernel,))):

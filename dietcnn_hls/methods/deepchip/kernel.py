@@ -9,6 +9,7 @@ Schindler et al., Towards Efficient Forward Propagation on Resource-Constrained 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.integers import bits_for, exact_matmul
 from dietcnn_hls.methods.base import HlsArray, HlsKernel, Kernel, KernelOutput, RtlKernel
+from dietcnn_hls.methods.deepchip.huffman import LENGTH_BITS, Compressed, compress
 from dietcnn_hls.methods.deepchip.scales import adders
 from dietcnn_hls.operations import Operations
 
@@ -134,6 +136,11 @@ class TernaryKernel(Kernel):
     def weight_bits(self) -> int:
         return self.weights.size * CODE_BITS
 
+    @cached_property
+    def compressed(self) -> Compressed:
+        """The weights as a Huffman-coded stream."""
+        return compress(self.weights)
+
     @property
     def codes(self) -> np.ndarray:
         """(outputs, taps) uint8 stored weights: 0, 1 (plus) or 3 (minus)."""
@@ -144,6 +151,8 @@ class TernaryKernel(Kernel):
         arrays = {
             "weights": HlsArray(self.codes, CODE_BITS, False, lanes=True),
             "shifts": HlsArray(self.shifts, bits_for(0, int(self.shifts.max())), False, "lutrom"),
+            "lengths": HlsArray(self.compressed.lengths, LENGTH_BITS, False),
+            "stream": HlsArray(self.compressed.stream, 8, False),
         }
         if not self._identity:
             arrays["integers"] = HlsArray(self.integers, self._integer_bits, bool(self.integers.min() < 0), "lutrom")
@@ -155,6 +164,10 @@ class TernaryKernel(Kernel):
                 "negative": self.negative,
                 "sum_bits": bits_for(low, high),
                 "sum_signed": low < 0,
+                "runs": self.compressed.dictionary.kind == "run",
+                "string_size": self.compressed.dictionary.size,
+                "n_symbols": len(self.compressed.lengths),
+                "n_bytes": len(self.compressed.stream),
                 "decode": not self._identity,
                 "first_code": self.lo,
             },
