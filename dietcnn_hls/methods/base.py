@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from pydantic import BaseModel
 
+from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.integers import bits_for
 from dietcnn_hls.operations import Operations
 
@@ -84,7 +85,13 @@ class RtlKernel:
         tables: named small tables passed as packed-vector parameters: name -> (values, bits).
         weights: (outputs, taps) unsigned lane codes.
         weight_bits: bits of one lane code.
-        sources: further files below ``templates/rtl`` that the module needs.
+        sources: further files below ``templates/rtl`` that the module needs, beside those that it instantiates by name.
+        lane_bounds: (lowest, highest) contribution of every lane to the module's sums, each (outputs, taps): the engine
+            derives the widths of all running sums. None where the module does not sum integers; its results are then
+            codes in the kernel's output range.
+        offsets: (outputs,) constants that the engine adds to the module's results (inside thresholds or biases, for free)
+            to get the kernel's; None for zeros.
+        ordered: True where the result depends on the order of the taps.
     """
 
     module: str
@@ -93,6 +100,9 @@ class RtlKernel:
     weights: np.ndarray
     weight_bits: int
     sources: tuple[str, ...] = ()
+    lane_bounds: tuple[np.ndarray, np.ndarray] | None = None
+    offsets: np.ndarray | None = None
+    ordered: bool = False
 
 
 class Kernel(ABC):
@@ -150,6 +160,14 @@ class Kernel(ABC):
         """
         entries = [array.bits for name, array in self.hls().arrays.items() if name != "weights"]
         return (max(entries), self.table_bits) if entries and self.table_bits else None
+
+    def scaled(self, exponents: np.ndarray, lowest: int) -> Kernel:
+        """The kernel with result c times ``2**exponents[c]``, on a grid finer by ``-lowest`` bits: a batch-norm of shifts.
+
+        Raises:
+            LoweringError: the method has no per-channel shift.
+        """
+        raise LoweringError(f"method '{self.method}' has no shifts per channel; put a CodebookActivation behind the batch-norm")
 
     @abstractmethod
     def hls(self) -> HlsKernel:

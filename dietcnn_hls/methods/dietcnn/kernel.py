@@ -90,12 +90,20 @@ class TableKernel(Kernel):
         )
 
     def rtl(self) -> RtlKernel:
+        """Entries are stored less the least one of their weight symbol: unsigned, narrower, and exact thanks to `offsets`."""
+        table = self.table.astype(np.int64)
+        lowest = table.min(axis=0)
+        stored = table - lowest
+        highest = stored.max(axis=0)[self.weights]
+        bits = bits_for(0, int(stored.max()))
         return RtlKernel(
             module="kernel_table",
-            parameters={"PRODUCT_BITS": self.product_bits, "PRODUCT_SIGNED": int(self.table.min() < 0)},
-            tables={"TABLE": (self.table, self.product_bits)},
+            parameters={"SYMBOLS": table.shape[1], "PRODUCT_BITS": bits},
+            tables={"TABLE": (stored, bits)},
             weights=self.weights,
-            weight_bits=_symbol_bits(self.table.shape[1]),
+            weight_bits=_symbol_bits(table.shape[1]),
+            lane_bounds=(np.zeros_like(highest), highest),
+            offsets=lowest[self.weights].sum(axis=1),
         )
 
 
@@ -194,10 +202,11 @@ class SymbolicKernel(Kernel):
         bits = _symbol_bits(len(self.levels))
         return RtlKernel(
             module="kernel_symbolic",
-            parameters={"SUM_SYMBOLS": len(self.levels)},
+            parameters={"SYMBOLS": self.product.shape[1], "SUM_SYMBOLS": len(self.levels)},
             tables={"PRODUCT": (self.product, bits), "ADD": (self.add, bits)},
             weights=self.weights,
             weight_bits=_symbol_bits(self.product.shape[1]),
+            ordered=True,
         )
 
 

@@ -92,14 +92,18 @@ class MultiplyKernel(Kernel):
 
     def rtl(self) -> RtlKernel:
         width = self._weight_width
+        weights = self.weights.astype(np.int64)
+        ends = np.stack([weights * int(self.integers.min()), weights * int(self.integers.max())])
         return RtlKernel(
             module="kernel_multiply",
             parameters={
                 "INTEGER_BITS": self._integer_bits,
                 "INTEGER_SIGNED": int(self.integers.min() < 0),
                 "DECODE": int(not self._identity),
+                "USE_DSP": 0,
             },
             tables={} if self._identity else {"INTEGERS": (self.integers, self._integer_bits)},
-            weights=self.weights.astype(np.int64) & ((1 << width) - 1),
+            weights=weights & ((1 << width) - 1),
             weight_bits=width,
+            lane_bounds=(ends.min(axis=0), ends.max(axis=0)),
         )

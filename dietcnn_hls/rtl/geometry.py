@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which folds a linear layer can have in the streaming engine, and what its sliding window then looks like.
+
+PE divides the output channels (of a group). SIMD takes one of three forms, so that line buffers alone can serve it; S divides the
+input channels (of a group):
+
+===  =================  ==========================================================================================
+0    S                  a beat holds S channels of one pixel
+1    kh * S             a beat holds S channels of a column of kh pixels
+2    kh * kw * S        a beat holds S channels of the whole window; one group, and S = channels unless PE = outputs
+===  =================  ==========================================================================================
+
+A dense layer is a 1 x 1 window over one pixel, so every divisor of its taps is legal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dietcnn_hls.errors import ConfigError
+from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Node, Window
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A linear layer as a convolution. Sizes are those of the input image before padding; dense layers see one pixel."""
+
+    channels: int
+    height: int
+    width: int
+    window: Window
+    outputs: int
+    ordered: bool
+
+    @property
+    def group_channels(self) -> int:
+        return self.channels // self.window.groups
+
+    @property
+    def group_outputs(self) -> int:
+        return self.outputs // self.window.groups
+
+    @property
+    def taps(self) -> int:
+        return self.window.size[0] * self.window.size[1] * self.group_channels
+
+    @property
+    def positions(self) -> int:
+        """Output pixels."""
+        return int(np.prod(self.window.output_hw(self.height, self.width)))
+
+
+@dataclass(frozen=True)
+class WindowShape:
+    """How a fold reads its window: `form` as in the module's table, `codes` channels of a pixel at a time."""
+
+    form: int
+    codes: int
+    simd: int
+
+    def tap(self, geometry: Geometry) -> np.ndarray:
+        """(beats, simd) tap index, in (kh, kw, channel) order, of every lane in every beat of a pass."""
+        (kh, kw), channels, codes = geometry.window.size, geometry.group_channels, self.codes
+        taps = np.arange(geometry.taps).reshape(kh, kw, channels // codes, codes)
+        order = {0: (0, 1, 2, 3), 1: (1, 2, 0, 3), 2: (2, 0, 1, 3)}[self.form]
+        return taps.transpose(order).reshape(-1, self.simd)
+
+
+def geometry(graph: LoweredGraph, node: Node) -> Geometry:
+    """The convolution that a linear node is."""
+    assert isinstance(node.op, Linear)
+    source = graph.input_streams(node)[0]
+    ordered = node.op.kernel.rtl().ordered
+    if node.op.window is None:
+        return Geometry(source.size, 1, 1, Window((1, 1)), node.op.kernel.outputs, ordered)
+    height, width, channels = source.shape
+    return Geometry(channels, height, width, node.op.window, node.op.kernel.outputs, ordered)
+
+
+def window_shape(geometry: Geometry, fold: Fold) -> WindowShape | None:
+    """The simplest window unit that serves this SIMD, or None."""
+    (kh, kw), channels = geometry.window.size, geometry.group_channels
+    for form, block in ((0, 1), (1, kh), (2, kh * kw)):
+        codes, rest = divmod(fold.simd, block)
+        if rest or codes == 0 or channels % codes:
+            continue
+        whole = codes == channels
+        if form == 2 and (geometry.window.groups > 1 or (fold.pe != geometry.outputs and not whole)):
+            continue
+        if geometry.ordered and not (form == 0 and _power_of_two(fold.simd)) and fold.simd != geometry.taps:
+            continue
+        return WindowShape(form, codes, fold.simd)
+    return None
+
+
+def legal_pe(geometry: Geometry) -> list[int]:
+    """All PE that this layer can have."""
+    return divisors(geometry.group_outputs)
+
+
+def legal_simd(geometry: Geometry, pe: int = 1) -> list[int]:
+    """All SIMD that this layer can have at this PE."""
+    return [simd for simd in divisors(geometry.taps) if window_shape(geometry, Fold(pe, simd))]
+
+
+def legal_folds(graph: LoweredGraph, node: Node) -> list[Fold]:
+    """All folds of a linear layer that the engine can build, by lanes, then by SIMD descending."""
+    shape = geometry(graph, node)
+    folds = [Fold(pe, simd) for pe in legal_pe(shape) for simd in legal_simd(shape, pe)]
+    return sorted(folds, key=lambda fold: (fold.lanes, -fold.simd))
+
+
+def check_fold(name: str, geometry: Geometry, fold: Fold) -> WindowShape:
+    """The window unit of a fold; ConfigError naming the layer and what would be legal."""
+    if fold.pe < 1 or geometry.group_outputs % fold.pe:
+        of = f"{geometry.group_outputs} outputs" + (" of a group" if geometry.window.groups > 1 else "")
+        raise ConfigError(f"layer '{name}': PE {fold.pe} must divide its {of}. PE: {legal_pe(geometry)}")
+    shape = window_shape(geometry, fold)
+    if shape is None:
+        (kh, kw), channels = geometry.window.size, geometry.group_channels
+        reason = f"{channels} channels under a {kh} x {kw} window" if kh * kw > 1 else f"{channels} inputs"
+        order = " whose tap order is fixed" if geometry.ordered else ""
+        raise ConfigError(
+            f"layer '{name}': SIMD {fold.simd} cannot be streamed from {reason}{order} at PE {fold.pe}. "
+            f"SIMD: {legal_simd(geometry, fold.pe)}"
+        )
+    return shape
+
+
+def cycles(geometry: Geometry, fold: Fold) -> int:
+    """Cycles that the kernel array needs for one inference: positions * outputs/PE * taps/SIMD."""
+    return geometry.positions * (geometry.outputs // fold.pe) * (geometry.taps // fold.simd)
+
+
+def divisors(n: int) -> list[int]:
+    """All divisors in ascending order."""
+    return [d for d in range(1, n + 1) if n % d == 0]
+
+
+def _power_of_two(n: int) -> bool:
+    return n & (n - 1) == 0
+
+
+__all__ = [
+    "Geometry",
+    "WindowShape",
+    "check_fold",
+    "cycles",
+    "divisors",
+    "geometry",
+    "legal_folds",
+    "legal_pe",
+    "legal_simd",
+    "window_shape",
+]

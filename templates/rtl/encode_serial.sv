@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Per-channel threshold encoder for slow streams: one comparator does the binary search, one step a cycle.
+//
+// Formula  as encode_tree: count = #{j : x >= threshold[c][j]}, code = count, or MAX_CODE - count where FLIP is set.
+// Ports    in: one value of IN_BITS bits a beat, channel 0 .. CHANNELS-1 in turn. It must stay until it is taken.
+// Layout   FILE holds CHANNELS * 2^STEPS words of THRESHOLD_BITS bits for $readmemh; word (c << STEPS) + n, n >= 1, is node n of the
+//          channel's search tree: n = 2^s + prefix is threshold (2*prefix + 1) * 2^(STEPS-1-s) - 1. Missing thresholds
+//          are unreachable; word 0 of a channel is not read. Signs and THRESHOLD_BITS
+//          as in encode_tree. FLIP: bit channel.
+// Folding  STEPS cycles a value (one where STEPS = 1).
+// Latency  STEPS - 1 cycles from a value's first cycle to its code (combinational in the last); keep reset up two cycles.
+
+module encode_serial #(
+    parameter int unsigned CHANNELS = 1,
+    parameter int unsigned IN_BITS = 8,
+    parameter int unsigned THRESHOLD_BITS = IN_BITS,
+    parameter bit SIGNED = 1'b0,
+    parameter int unsigned STEPS = 2,
+    parameter int unsigned OUT_BITS = 2,
+    parameter int unsigned MAX_CODE = 3,
+    parameter bit BLOCK = 1'b1,
+    parameter logic [CHANNELS-1:0] FLIP = '0,
+    parameter FILE = ""
+) (
+    input  logic clk,
+    input  logic rst,
+    input  logic in_valid,
+    output logic in_ready,
+    input  logic [IN_BITS-1:0] in_data,
+    output logic out_valid,
+    input  logic out_ready,
+    output logic [OUT_BITS-1:0] out_data
+);
+  localparam int unsigned CHANNEL_BITS = CHANNELS > 1 ? $clog2(CHANNELS) : 1;
+
+  // `node` is the tree node whose threshold the memory shows
+  logic [STEPS-1:0] node;
+  logic [CHANNEL_BITS-1:0] channel;
+  wire [THRESHOLD_BITS-1:0] threshold;
+  wire [IN_BITS-1:0] x = in_data ^ (IN_BITS'(SIGNED) << (IN_BITS - 1));
+  /* verilator lint_off UNUSEDSIGNAL */  // only the sign is read
+  wire [THRESHOLD_BITS:0] difference = {1'b1, THRESHOLD_BITS'(x)} - {1'b0, threshold};
+  /* verilator lint_on UNUSEDSIGNAL */
+  wire [STEPS:0] below = {node, difference[THRESHOLD_BITS]};  // its top bit is set once the search is through
+
+  wire found = below[STEPS];
+  assign out_valid = in_valid && found;
+  assign in_ready = out_ready && found;
+  wire taken = out_valid && out_ready;
+  wire move = taken || (in_valid && !found);
+
+  wire [STEPS-1:0] next_node = rst || taken ? STEPS'(1) : move ? below[STEPS-1:0] : node;
+  wire [CHANNEL_BITS-1:0] following = channel == CHANNEL_BITS'(CHANNELS - 1) ? '0 : channel + 1'b1;
+  wire [CHANNEL_BITS-1:0] next_channel = rst ? '0 : taken ? following : channel;
+  always_ff @(posedge clk) begin
+    node <= next_node;
+    channel <= next_channel;
+  end
+  if (CHANNELS == 1) begin : g_shared
+    rom #(.DEPTH(2 ** STEPS), .WIDTH(THRESHOLD_BITS), .BLOCK(BLOCK), .FILE(FILE)) thresholds (
+        .clk(clk), .read(1'b1), .address(next_node), .data(threshold)
+    );
+  end else begin : g_channels
+    rom #(.DEPTH(CHANNELS * 2 ** STEPS), .WIDTH(THRESHOLD_BITS), .BLOCK(BLOCK), .FILE(FILE)) thresholds (
+        .clk(clk), .read(1'b1), .address({next_channel, next_node}), .data(threshold)
+    );
+  end
+
+  wire flip = FLIP[channel];
+  wire [OUT_BITS-1:0] count = OUT_BITS'(below[STEPS-1:0]);
+  assign out_data = flip ? OUT_BITS'(MAX_CODE) - count : count;
+endmodule

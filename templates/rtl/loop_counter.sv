@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// One level of a nested loop: counts 0 .. COUNT-1 on `step`; `last` marks the final turn.
+//
+// Nesting  step(outer) = step(inner) && last(inner).
+// Latency  none: `last` describes the current turn. COUNT = 1 costs nothing.
+
+module loop_counter #(
+    parameter int unsigned COUNT = 2
+) (
+    input  logic clk,
+    input  logic rst,
+    input  logic step,
+    output logic last
+);
+  if (COUNT <= 1) begin : g_once
+    wire unused = &{1'b0, clk, rst, step};
+    assign last = 1'b1;
+  end else begin : g_count
+    localparam int unsigned BITS = $clog2(COUNT);
+    logic [BITS-1:0] value;
+    assign last = value == BITS'(COUNT - 1);
+    always_ff @(posedge clk) begin
+      if (rst || (step && last)) value <= '0;
+      else if (step) value <= value + 1'b1;
+    end
+  end
+endmodule

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Position along one padded axis: BEFORE padding steps, LENGTH inside, AFTER padding steps, and again.
+//
+// Latency  none: `inside` and `last` describe the current step.
+
+module pad_axis #(
+    parameter int unsigned BEFORE = 0,
+    parameter int unsigned LENGTH = 1,
+    parameter int unsigned AFTER = 0
+) (
+    input  logic clk,
+    input  logic rst,
+    input  logic step,
+    output logic inside_image,
+    output logic last
+);
+  localparam int unsigned COUNT = BEFORE + LENGTH + AFTER;
+  if (COUNT == 1) begin : g_once
+    wire unused = &{1'b0, clk, rst, step};
+    assign inside_image = 1'b1;
+    assign last = 1'b1;
+  end else begin : g_count
+    localparam int unsigned BITS = $clog2(COUNT);
+    logic [BITS-1:0] value;
+    assign last = value == BITS'(COUNT - 1);
+    always_ff @(posedge clk) begin
+      if (rst || (step && last)) value <= '0;
+      else if (step) value <= value + 1'b1;
+    end
+    if (BEFORE == 0 && AFTER == 0) begin : g_bare
+      assign inside_image = 1'b1;
+    end else begin : g_padded
+      assign inside_image = value >= BITS'(BEFORE) && value <= BITS'(BEFORE + LENGTH - 1);
+    end
+  end
+endmodule

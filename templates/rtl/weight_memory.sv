@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Weights of one kernel array, read in the order in which they are used, over and over.
+//
+// Ports    `data` always holds the word of the current beat; `advance` moves to the next one.
+// Layout   FILE holds DEPTH words of WIDTH bits for $readmemh, in order of use (group, output pass, beat); lane
+//          pe*SIMD + s of a beat lies at bits (pe*SIMD + s) * weight bits.
+// Folding  one word a beat. DEPTH = 1 (every weight has its own lane): the word is the constant WORD, no memory.
+// Latency  the first word is there one cycle after reset begins; keep reset up for two cycles.
+// BLOCK    1: block RAM, 0: LUTs.
+
+module weight_memory #(
+    parameter int unsigned DEPTH = 2,
+    parameter int unsigned WIDTH = 2,
+    parameter bit BLOCK = 1'b1,
+    parameter logic [WIDTH-1:0] WORD = '0,
+    parameter FILE = ""
+) (
+    input  logic clk,
+    input  logic rst,
+    input  logic advance,
+    output logic [WIDTH-1:0] data
+);
+  if (DEPTH == 1) begin : g_constant
+    wire unused = &{1'b0, clk, rst, advance};
+    assign data = WORD;
+  end else begin : g_memory
+    localparam int unsigned BITS = $clog2(DEPTH);
+    wire unused = &{1'b0, WORD};
+    logic [BITS-1:0] address;
+    wire [BITS-1:0] following = address == BITS'(DEPTH - 1) ? '0 : address + 1'b1;
+    wire [BITS-1:0] wanted = rst ? '0 : following;
+    wire fetch = rst || advance;
+    always_ff @(posedge clk) if (fetch) address <= wanted;
+    rom #(.DEPTH(DEPTH), .WIDTH(WIDTH), .BLOCK(BLOCK), .FILE(FILE)) weight_rom (
+        .clk(clk), .read(fetch), .address(wanted), .data(data)
+    );
+  end
+endmodule

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sliding window that presents a whole window of CODES channels in one beat: KERNEL_H-1 line delays, then KERNEL_W-1
+// pixel delays, then a register.
+//
+// Formula  out = in(y*STRIDE_H + i, x*STRIDE_W + j, chunk) for all i < KERNEL_H, j < KERNEL_W, low bits first in
+//          (i, j, code) order; beats run over the CHUNKS words of a pixel; `out_last` with the last of them.
+// Folding  each beat is presented REPEATS times; while it is, the delays already move on to the next window.
+// Latency  1 cycle after the window's last word.
+
+module window_full #(
+    parameter int unsigned CODE_BITS = 1,
+    parameter int unsigned CODES = 1,
+    parameter int unsigned CHUNKS = 1,
+    parameter int unsigned HEIGHT = 1,
+    parameter int unsigned WIDTH = 1,
+    parameter int unsigned KERNEL_H = 1,
+    parameter int unsigned KERNEL_W = 1,
+    parameter int unsigned STRIDE_H = 1,
+    parameter int unsigned STRIDE_W = 1,
+    parameter int unsigned REPEATS = 1,
+    parameter bit BLOCK = 1'b0
+) (
+    input  logic clk,
+    input  logic rst,
+    input  logic in_valid,
+    output logic in_ready,
+    input  logic [CODES*CODE_BITS-1:0] in_data,
+    output logic out_valid,
+    input  logic out_ready,
+    output logic [KERNEL_H*KERNEL_W*CODES*CODE_BITS-1:0] out_data,
+    output logic out_last
+);
+  localparam int unsigned WORD = CODES * CODE_BITS;
+  localparam int unsigned COLUMN = KERNEL_H * WORD;
+
+  wire column_valid, column_ready, window_valid, window_ready;
+  wire [COLUMN-1:0] column;
+  wire [KERNEL_W*COLUMN-1:0] window;  // (kw, kh, code) order
+  wire [KERNEL_W*COLUMN-1:0] ordered;  // (kh, kw, code) order
+
+  line_buffer #(
+      .WORD_BITS(WORD), .ROWS(KERNEL_H), .LINE(WIDTH * CHUNKS), .HEIGHT(HEIGHT), .STRIDE(STRIDE_H), .BLOCK(BLOCK)
+  ) lines (
+      .clk(clk), .rst(rst), .in_valid(in_valid), .in_ready(in_ready), .in_data(in_data),
+      .out_valid(column_valid), .out_ready(column_ready), .out_data(column)
+  );
+  // along x a pixel takes the place of a row
+  line_buffer #(
+      .WORD_BITS(COLUMN), .ROWS(KERNEL_W), .LINE(CHUNKS), .HEIGHT(WIDTH), .STRIDE(STRIDE_W)
+  ) pixels (
+      .clk(clk), .rst(rst), .in_valid(column_valid), .in_ready(column_ready), .in_data(column),
+      .out_valid(window_valid), .out_ready(window_ready), .out_data(window)
+  );
+  for (genvar i = 0; i < KERNEL_H; i = i + 1) begin : g_row
+    for (genvar j = 0; j < KERNEL_W; j = j + 1) begin : g_column
+      assign ordered[(i*KERNEL_W+j)*WORD +: WORD] = window[(j*KERNEL_H+i)*WORD +: WORD];
+    end
+  end
+  stream_repeat #(.WORD_BITS(KERNEL_W * COLUMN), .REPEATS(REPEATS)) hold (
+      .clk(clk), .rst(rst), .in_valid(window_valid), .in_ready(window_ready), .in_data(ordered),
+      .out_valid(out_valid), .out_ready(out_ready), .out_data(out_data)
+  );
+  loop_counter #(.COUNT(CHUNKS)) chunk (.clk(clk), .rst(rst), .step(out_valid && out_ready), .last(out_last));
+endmodule
