@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from dietcnn_hls.errors import ConfigError, suggest
+
 
 def lenet5(input_shape: tuple[int, int, int] = (32, 32, 1), classes: int = 10, width: float = 1.0) -> Any:
     """LeNet-5 as in the DietCNN paper: 6@5x5, pool, 16@5x5, pool, 120, 84, classes; 416,520 MACs on 32x32x1.
@@ -24,7 +26,7 @@ def lenet5(input_shape: tuple[int, int, int] = (32, 32, 1), classes: int = 10, w
 
     return tf.keras.Sequential(
         [
-            tf.keras.layers.Input(input_shape),
+            tf.keras.layers.Input(input_shape, name="input"),
             *_convolution("conv1", round(6 * width), 5),
             tf.keras.layers.MaxPooling2D(name="pool1"),
             *_convolution("conv2", round(16 * width), 5),
@@ -44,7 +46,7 @@ def digits_lenet(input_shape: tuple[int, int, int] = (8, 8, 1), classes: int = 1
 
     return tf.keras.Sequential(
         [
-            tf.keras.layers.Input(input_shape),
+            tf.keras.layers.Input(input_shape, name="input"),
             *_convolution("conv1", round(8 * width), 3),
             *_convolution("conv2", round(16 * width), 3),
             tf.keras.layers.MaxPooling2D(name="pool1"),
@@ -76,3 +78,15 @@ def _hidden(name: str, linear: Any) -> list[Any]:
 
 NETWORKS: dict[str, Callable[..., Any]] = {"digits_lenet": digits_lenet, "lenet5": lenet5}
 """Builders by name; each takes ``(input_shape, classes, width=1.0)``."""
+
+
+def names() -> list[str]:
+    """The names that `get` knows."""
+    return sorted(NETWORKS)
+
+
+def get(name: str) -> Callable[..., Any]:
+    """The builder called `name`; ConfigError with a suggestion otherwise."""
+    if name not in NETWORKS:
+        raise ConfigError(f"unknown network '{name}'.{suggest(name, NETWORKS)}")
+    return NETWORKS[name]

@@ -127,6 +127,11 @@ def fit_scaled(samples: np.ndarray, symbols: int, grid: tuple[int, int], fractio
     return found
 
 
+def fit_scale(samples: np.ndarray, levels: np.ndarray, start: float) -> float:
+    """The scale near `start` at which ``scale * levels`` quantise `samples` with the least squared error."""
+    return float(min(start * np.geomspace(0.6, 1.6, 33), key=lambda scale: quantisation_error(samples, levels * scale)))
+
+
 def midpoints(levels: np.ndarray, scale: float = 1.0) -> np.ndarray:
     """Thresholds (K-1,) float32 halfway between neighbouring levels (K,), times `scale`."""
     levels = np.asarray(levels, np.float64)

@@ -7,6 +7,7 @@ in float32 with straight-through gradients; at inference every value is exact, o
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -77,7 +78,10 @@ class LookupLayer:
         self._state = {}
         for name, value in self.quantizer.state().items():
             variable = self.add_weight(  # type: ignore[attr-defined]
-                name=name, shape=value.shape, initializer=tf.keras.initializers.Constant(value), trainable=False
+                name=name,
+                shape=value.shape,
+                initializer=tf.keras.initializers.Constant(value),
+                trainable=name in self.quantizer.trainable,
             )
             setattr(self, name, variable)
             self._state[name] = variable
@@ -107,6 +111,14 @@ class LookupLayer:
         """The plain linear operation on decoded values, in the type of `x`."""
         raise NotImplementedError
 
+    def columns(self, x: Any) -> Any:
+        """(N, ...) inputs -> (R, taps, groups) windows, one row for each output position, taps in (kh, kw, channel) order."""
+        raise NotImplementedError
+
+    def kernel_columns(self, kernel: Any) -> Any:
+        """A kernel in Keras' layout -> (taps, groups, outputs per group), to go with `columns`."""
+        raise NotImplementedError
+
     def call(self, inputs: Any, training: Any = None) -> Any:
         fast = bool(training) if isinstance(training, bool | int) else False
         total = self.quantizer.linear(self, inputs, self.kernel, self._state, fast)  # type: ignore[attr-defined]
@@ -128,7 +140,9 @@ class LookupLayer:
         return snap(tf.convert_to_tensor(bias))
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "bias_fraction": self.bias_fraction}  # type: ignore[misc]
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*constraints.serialize")  # QKeras serialises quantisers as constraints
+            return {**super().get_config(), "bias_fraction": self.bias_fraction}  # type: ignore[misc]
 
 
 def _restored(quantizer: Any) -> Any:
@@ -159,6 +173,13 @@ class LookupConv2D(LookupLayer, qkeras.QConv2D):
     def correlate(self, x: Any, kernel: Any) -> Any:
         return tf.nn.conv2d(x, kernel, self.strides, self.padding.upper())
 
+    def columns(self, x: Any) -> Any:
+        patches = _patches(x, self)
+        return tf.reshape(patches, [-1, patches.shape[-1], 1])
+
+    def kernel_columns(self, kernel: Any) -> Any:
+        return tf.reshape(kernel, [-1, 1, self.filters])
+
 
 @register
 class LookupDense(LookupLayer, qkeras.QDense):
@@ -169,6 +190,12 @@ class LookupDense(LookupLayer, qkeras.QDense):
 
     def correlate(self, x: Any, kernel: Any) -> Any:
         return tf.linalg.matmul(x, kernel)
+
+    def columns(self, x: Any) -> Any:
+        return x[:, :, None]
+
+    def kernel_columns(self, kernel: Any) -> Any:
+        return kernel[:, None, :]
 
 
 @register
@@ -197,6 +224,18 @@ class LookupDepthwiseConv2D(LookupLayer, qkeras.QDepthwiseConv2D):
     def correlate(self, x: Any, kernel: Any) -> Any:
         return tf.nn.depthwise_conv2d(x, kernel, (1, *self.strides, 1), self.padding.upper())
 
+    def columns(self, x: Any) -> Any:
+        return tf.reshape(_patches(x, self), [-1, self.kernel_size[0] * self.kernel_size[1], x.shape[-1]])
+
+    def kernel_columns(self, kernel: Any) -> Any:
+        return tf.reshape(kernel, [-1, *kernel.shape[2:]])
+
+
+def _patches(x: Any, layer: Any) -> Any:
+    """(N, H, W, C) -> (N, H', W', kh * kw * C), zeros outside."""
+    sizes, strides = [1, *layer.kernel_size, 1], [1, *layer.strides, 1]
+    return tf.image.extract_patches(x, sizes, strides, [1, 1, 1, 1], layer.padding.upper())
+
 
 @register
 class CodebookActivation(tf.keras.layers.Layer):
@@ -209,10 +248,20 @@ class CodebookActivation(tf.keras.layers.Layer):
         fraction: the levels are integers times ``2**-fraction``.
         bits: width of those integers, sign included; default `fraction`, which spans [0, 1).
         signed: negative levels are allowed (an activation without ReLU).
+        group: activations of one group keep equal levels when codebooks are refitted; None stands alone.
     """
 
-    def __init__(self, symbols: int, fraction: int, bits: int | None = None, signed: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        symbols: int,
+        fraction: int,
+        bits: int | None = None,
+        signed: bool = False,
+        group: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        self.group = group
         self.symbols = check_symbols(symbols, f"layer '{self.name}': a codebook")
         self.fraction = int(fraction)
         self.bits = int(fraction if bits is None else bits)
@@ -247,6 +296,12 @@ class CodebookActivation(tf.keras.layers.Layer):
         self.levels.assign(levels)
         self.thresholds.assign(thresholds)
 
+    @property
+    def scale(self) -> float:
+        """What the activations are divided by on their way to the levels: thresholds are midpoints times this."""
+        slope, _, _ = _straight_through(self.levels, self.thresholds)
+        return 1 / float(slope)
+
     def call(self, inputs: Any) -> Any:
         @tf.custom_gradient
         def encode(y: Any, levels: Any, thresholds: Any) -> Any:
@@ -259,8 +314,8 @@ class CodebookActivation(tf.keras.layers.Layer):
         return encode(inputs, tf.convert_to_tensor(self.levels), tf.convert_to_tensor(self.thresholds))
 
     def get_config(self) -> dict[str, Any]:
-        own = {"symbols": self.symbols, "fraction": self.fraction, "bits": self.bits, "signed": self.signed}
-        return {**super().get_config(), **own}
+        own = ("symbols", "fraction", "bits", "signed", "group")
+        return {**super().get_config(), **{name: getattr(self, name) for name in own}}
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape

@@ -8,7 +8,7 @@ thus calibrated on what the earlier, already quantised ones really yield.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,12 +30,14 @@ class Signal:
         data: its values on the calibration images, float32.
         scale: the float model's value is about ``scale * data``.
         fraction: grid of the values when they are coded (what hardware streams), else None: they need an encoder.
+        encoder: name of the layer that coded them.
     """
 
     tensor: Any
     data: np.ndarray
     scale: float = 1.0
     fraction: int | None = None
+    encoder: str | None = None
 
 
 class Rebuilder(ABC):
@@ -49,7 +51,7 @@ class Rebuilder(ABC):
 
     def build(self) -> Any:
         """The rebuilt model, calibrated."""
-        entry = tf.keras.layers.Input(self.images.shape[1:])
+        entry = tf.keras.layers.Input(self.images.shape[1:], name=INPUT)
         self._signals = {INPUT: self.input(Signal(entry, self.images))}
         for step in self.plan:
             inputs = [self._signals[name] for name in step.inputs]
@@ -67,7 +69,8 @@ class Rebuilder(ABC):
         """Call `layer` on the tensors and on the calibration data."""
         tensors = [s.tensor for s in signals]
         tensor = layer(tensors if len(tensors) > 1 else tensors[0])
-        return Signal(tensor, run_layer(layer, [s.data for s in signals]), scale, fraction)
+        encoder = None if fraction is None else layer.name
+        return Signal(tensor, run_layer(layer, [s.data for s in signals]), scale, fraction, encoder)
 
     def is_output(self, step: Step) -> bool:
         """True for the linear layer whose sums are the network's logits."""
@@ -102,10 +105,16 @@ class Rebuilder(ABC):
 
     def _add(self, step: Step, inputs: list[Signal]) -> Signal:
         coded = [self.coded(signal, f"{step.name}_encode{i}") for i, signal in enumerate(inputs)]
-        return self.apply(_copy(step.layer), *coded, scale=coded[0].scale)
+        return self.add(step, coded)
+
+    def add(self, step: Step, signals: list[Signal]) -> Signal:
+        """A residual add of two coded signals."""
+        return self.apply(copy_layer(step.layer), *signals, scale=signals[0].scale)
 
     def _keep(self, step: Step, inputs: list[Signal]) -> Signal:
-        return self.apply(_copy(step.layer), inputs[0], scale=inputs[0].scale, fraction=inputs[0].fraction)
+        source = inputs[0]
+        kept = self.apply(copy_layer(step.layer), source)
+        return replace(kept, scale=source.scale, fraction=source.fraction, encoder=source.encoder)
 
     def _softmax(self, step: Step, inputs: list[Signal]) -> Signal:
         return self.apply(tf.keras.layers.Activation("softmax", name=step.name), inputs[0])
@@ -136,5 +145,6 @@ def run_layer(layer: Any, inputs: list[np.ndarray], batch: int = 256) -> np.ndar
     return np.concatenate(parts)
 
 
-def _copy(layer: Any) -> Any:
+def copy_layer(layer: Any) -> Any:
+    """A new layer of the same configuration."""
     return type(layer).from_config(layer.get_config())

@@ -7,7 +7,7 @@ import os
 
 from dietcnn_hls.errors import ToolError
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # must stand before the import; keeps start-up messages off stderr
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before the import: start-up chatter off stderr; failures raise
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # TF 2.15 would otherwise load Keras 3, which QKeras cannot use
 
 try:

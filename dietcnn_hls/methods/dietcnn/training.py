@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dietcnn_hls.errors import ConfigError
+from dietcnn_hls.methods.dietcnn.sums import symbolic_sums
 from dietcnn_hls.training.codebooks import fit_levels
 from dietcnn_hls.training.layers import check_symbols, nearest_level
 from dietcnn_hls.training.quantizers import KernelQuantizer
 from dietcnn_hls.training.tf import tf
 
 if TYPE_CHECKING:
+    from dietcnn_hls.methods.dietcnn import DietOptions
     from dietcnn_hls.training.layers import LookupLayer
 
 
@@ -86,11 +88,30 @@ class Codebook(KernelQuantizer):
         return decode(tf.convert_to_tensor(kernel), tf.convert_to_tensor(state["codebook"]))
 
     def linear(self, layer: LookupLayer, x: Any, kernel: Any, state: Mapping[str, Any], training: bool) -> Any:
-        return super().linear(layer, x, kernel, state, training)
+        exact = super().linear(layer, x, kernel, state, training)
+        if self.accumulate == "exact":
+            return exact
+        assert self.sum_fraction is not None
+        columns, decoded = layer.columns(x), layer.kernel_columns(self.quantize(kernel, state))
+        sums = symbolic_sums(columns, decoded, tf.convert_to_tensor(state["sum_codebook"]), self.sum_fraction, self.order)
+        return _in_place_of(exact, tf.reshape(tf.stop_gradient(sums), tf.shape(exact)))
 
     def get_config(self) -> dict[str, Any]:
         names = ("symbols", "fraction", "bits", "zero", "accumulate", "order", "sum_symbols", "sum_fraction")
         return {name: getattr(self, name) for name in names}
+
+
+@tf.custom_gradient
+def _in_place_of(exact: Any, symbolic: Any) -> Any:
+    """The symbolic sums, with the gradient of the exact ones."""
+    return tf.cast(symbolic, exact.dtype), lambda g: (g, None)
+
+
+def quantize(model: Any, x_calibration: np.ndarray, options: DietOptions) -> Any:
+    """Float Keras model -> codebook model, calibrated; see ``Method.quantize``."""
+    from dietcnn_hls.methods.dietcnn.conversion import convert
+
+    return convert(model, x_calibration, options)
 
 
 def _spread(symbols: int, lo: int, hi: int) -> np.ndarray:

@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Float model to codebook model: where codebooks go, how they are calibrated, and what scales are free.
+
+Three freedoms cost nothing in hardware and are all used. Batch-norm lives in thresholds, so each output channel's kernel may
+be scaled to share one codebook with the others. Thresholds take any scale, so every activation spans the same range [0, 1).
+And the weight grid's own scale is chosen for the best codebook on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from dietcnn_hls.errors import ConfigError
+from dietcnn_hls.methods.dietcnn import DietOptions
+from dietcnn_hls.methods.dietcnn.sums import fit_sums
+from dietcnn_hls.methods.dietcnn.training import Codebook
+from dietcnn_hls.training.codebooks import ScaledLevels, fit_levels, fit_scale, fit_scaled, midpoints, quantisation_error
+from dietcnn_hls.training.layers import (
+    CodebookActivation,
+    ExactBatchNormalization,
+    LookupConv2D,
+    LookupDense,
+    LookupDepthwiseConv2D,
+    LookupLayer,
+)
+from dietcnn_hls.training.plan import INPUT, Plan, Step, read_plan
+from dietcnn_hls.training.rebuild import Rebuilder, Signal
+from dietcnn_hls.training.tf import tf
+from dietcnn_hls.training.uniform import layer_arguments
+
+LATENT_SPREAD = 0.1
+"""About the standard deviation of latent hidden weights: that of trained float layers, so that usual learning rates suit."""
+
+SAMPLES = 100_000
+"""Activation values that fit one codebook."""
+
+WINDOWS = 1500
+"""Windows that choose a codebook of sums."""
+
+
+def convert(model: Any, x_calibration: np.ndarray, options: DietOptions) -> Any:
+    """Float Keras model -> codebook model whose inference is what the hardware computes.
+
+    Raises:
+        UnsupportedLayerError, LoweringError, DatasetError, ConfigError: see `read_plan` and `check_calibration`; and codebooks
+            that do not fit their grids.
+    """
+    _check(options)
+    plan = read_plan(model)
+    shape = model.input_shape[1:]
+    first = _Converter(plan, shape, x_calibration, model.name, options, {})
+    built = first.build()
+    if options.codebooks == "per_layer" and not first.ties:
+        return built
+    return _Converter(plan, shape, x_calibration, model.name, options, _joined(first)).build()
+
+
+def _check(options: DietOptions) -> None:
+    for what, symbols, bits in (
+        ("activation", options.activation_symbols, options.activation_bits),
+        ("weight", max(options.weight_symbols, options.dense_symbols or 0), options.weight_bits),
+    ):
+        if symbols > 2**bits:
+            need = (symbols - 1).bit_length()
+            raise ConfigError(f"{symbols} {what} symbols do not fit a grid of {bits} bits; set {what}_bits to {need} or more")
+
+
+class _Converter(Rebuilder):
+    """Rebuilds a plan with lookup layers.
+
+    Args:
+        fixed: codebooks that are given, by the activation's name; the others follow their own samples.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        shape: tuple[int, ...],
+        x: np.ndarray,
+        name: str,
+        options: DietOptions,
+        fixed: Mapping[str, ScaledLevels],
+    ) -> None:
+        super().__init__(plan, shape, x, name)
+        self.options = options
+        self.fixed = fixed
+        self.samples: dict[str, np.ndarray] = {}
+        self.layers: dict[str, CodebookActivation] = {}
+        self.ties: list[set[str]] = []  # activations whose streams meet in adds and must have one scale
+
+    # ---- activations
+
+    def input(self, signal: Signal) -> Signal:
+        return self._encode(signal, f"{INPUT}_encode", signed=bool(signal.data.min() < 0))
+
+    def coded(self, signal: Signal, name: str) -> Signal:
+        return signal if signal.fraction is not None else self._encode(signal, name, signed=True)
+
+    def relu(self, step: Step, signal: Signal) -> Signal:
+        return self._encode(signal, step.name, signed=False)
+
+    def add(self, step: Step, signals: list[Signal]) -> Signal:
+        names = {str(signal.encoder) for signal in signals}
+        self.ties = [names.union(*(t for t in self.ties if t & names)), *(t for t in self.ties if not t & names)]
+        if len({signal.scale for signal in signals}) == 1:
+            return super().add(step, signals)
+        # first pass, the scales are still apart: the tensor is thrown away, the data goes on with what it stands for
+        whole = super().add(step, signals)
+        return Signal(whole.tensor, sum(s.data * np.float32(s.scale) for s in signals))  # type: ignore[arg-type]
+
+    def _encode(self, signal: Signal, name: str, signed: bool) -> Signal:
+        bits = self.options.activation_bits
+        group = f"{'signed' if signed else 'unsigned'}" if self.options.codebooks == "shared" else None
+        layer = CodebookActivation(self.options.activation_symbols, bits - signed, bits, signed, group, name=name)
+        layer.build(signal.data.shape)
+        values = _thinned(signal.data if signed else np.maximum(signal.data, 0))
+        self.samples[name], self.layers[name] = values, layer
+        fit = self.fixed.get(name) or fit_scaled(values, layer.symbols, layer.grid, layer.fraction)
+        levels = fit.levels * 2.0**-layer.fraction
+        layer.set_codebook(levels, midpoints(levels, fit.scale))
+        return self.apply(layer, signal, scale=signal.scale * fit.scale, fraction=layer.fraction)
+
+    # ---- linear layers
+
+    def linear(self, step: Step, signal: Signal) -> Signal:
+        return self._logits(step, signal) if self.is_output(step) else self._hidden(step, signal)
+
+    def _hidden(self, step: Step, signal: Signal) -> Signal:
+        """Kernel channels of one spread, then a batch-norm that takes the factors back."""
+        kernel = step.kernel.reshape(-1, len(step.bias)).astype(np.float64)
+        spread = np.sqrt(np.mean(kernel**2, axis=0))
+        quantizer, gain = self._free_scale(kernel / np.where(spread > 0, spread, 1.0), step)
+        factor = gain / np.where(spread > 0, spread, 1.0)
+        raw = self.apply(self._lookup(step, quantizer, kernel * factor, None, signal), signal)
+        axes = tuple(range(raw.data.ndim - 1))
+        mean, variance = raw.data.mean(axes, dtype=np.float64), raw.data.var(axes, dtype=np.float64)
+        norm = _norm_layer(step)
+        norm.build(raw.data.shape)
+        if step.norm is None:
+            slope = signal.scale / factor
+            values = [slope * np.sqrt(variance + norm.epsilon), slope * mean + step.bias]
+        else:
+            values = [1.0 if w is None else w.numpy() for w in (step.norm.gamma, None)]
+            values[1] = 0.0 if step.norm.beta is None else step.norm.beta.numpy()
+        for variable, value in zip(norm.weights, [*values, mean, variance], strict=True):
+            variable.assign(np.broadcast_to(np.asarray(value, np.float32), variable.shape))
+        return self.apply(norm, raw)
+
+    def _free_scale(self, kernel: np.ndarray, step: Step) -> tuple[Codebook, float]:
+        """Quantiser and gain for a kernel of spread 1 whose scale is free: where its best codebook on the grid loses least."""
+        top = 2 ** (self.options.weight_bits - 1) - 1
+        gains = np.geomspace(max(top / 6, 0.5), top, 24)
+        best = min(gains, key=lambda gain: self._loss(kernel * gain, step) / gain**2)
+        fraction = round(float(np.log2(best / LATENT_SPREAD)))
+        return self._codebook(step, fraction), float(best) * 2.0**-fraction
+
+    def _logits(self, step: Step, signal: Signal) -> Signal:
+        """The last layer keeps its scale, but for powers of two: nothing behind it could take a factor back."""
+        kernel = step.kernel.astype(np.float64) * signal.scale
+        top = 2 ** (self.options.weight_bits - 1) - 1
+        covering = int(np.floor(np.log2(top / (np.abs(kernel).max() or 1.0))))
+        fraction = min(range(covering, covering + 5), key=lambda f: self._loss(kernel * 2.0**f, step) * 4.0**-f)
+        assert signal.fraction is not None
+        return self.apply(self._lookup(step, self._codebook(step, fraction), kernel, signal.fraction + fraction, signal), signal)
+
+    def _symbols(self, step: Step) -> int:
+        dense = self.options.dense_symbols
+        return dense if dense is not None and isinstance(step.layer, tf.keras.layers.Dense) else self.options.weight_symbols
+
+    def _codebook(self, step: Step, fraction: int, **sums: Any) -> Codebook:
+        return Codebook(self._symbols(step), fraction, self.options.weight_bits, self.options.weight_zero, **sums)
+
+    def _loss(self, kernel: np.ndarray, step: Step) -> float:
+        levels = fit_levels(kernel, self._symbols(step), self._codebook(step, 0).grid, self.options.weight_zero)
+        return quantisation_error(kernel, levels)
+
+    def _lookup(self, step: Step, quantizer: Codebook, kernel: np.ndarray, bias_fraction: int | None, signal: Signal) -> Any:
+        """The lookup layer that stands for a step, its kernel and codebooks set; `bias_fraction` None: no bias."""
+        layer = _layer(step, quantizer, kernel, bias_fraction)
+        if self.options.accumulate == "exact":
+            return layer
+        columns, weights = _sampled_windows(layer, signal.data)
+        sums = fit_sums(columns, weights, self.options.activation_symbols, self.options.order)
+        symbolic = self._codebook(
+            step,
+            quantizer.fraction,
+            accumulate="symbolic",
+            order=self.options.order,
+            sum_symbols=len(sums.levels),
+            sum_fraction=sums.fraction,
+        )
+        layer = _layer(step, symbolic, kernel, None if bias_fraction is None else sums.fraction)
+        layer.set_state({"sum_codebook": sums.levels * 2.0**-sums.fraction})
+        return layer
+
+
+def _layer(step: Step, quantizer: Codebook, kernel: np.ndarray, bias_fraction: int | None) -> Any:
+    kinds: dict[str, Any] = {"Conv2D": LookupConv2D, "Dense": LookupDense, "DepthwiseConv2D": LookupDepthwiseConv2D}
+    kind = kinds[type(step.layer).__name__]
+    own = {kind._quantizer_argument: quantizer, "use_bias": bias_fraction is not None, "bias_fraction": bias_fraction}
+    layer = kind(**layer_arguments(step), **own)
+    layer.build(step.layer.input_shape)
+    layer.kernel.assign(kernel.astype(np.float32).reshape(layer.kernel.shape))
+    if bias_fraction is not None:
+        layer.bias.assign(step.bias)
+    layer.refit()
+    return layer
+
+
+def _sampled_windows(layer: LookupLayer, data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Some input windows and, for each, the decoded weights of one output: (n, taps) both."""
+    rng = np.random.RandomState(0)
+    images = data[rng.choice(len(data), min(len(data), 64), replace=False)]
+    columns = np.asarray(layer.columns(tf.convert_to_tensor(images)))
+    kernel = np.asarray(layer.kernel_columns(layer.decoded_kernel()))
+    row, group, output = (rng.randint(0, n, WINDOWS) for n in (len(columns), *kernel.shape[1:]))
+    return columns[row, :, group], kernel[:, group, output].T
+
+
+def _norm_layer(step: Step) -> ExactBatchNormalization:
+    if step.norm is None:
+        return ExactBatchNormalization(name=f"{step.name}_norm")
+    config = step.norm.get_config()
+    return ExactBatchNormalization(name=step.norm.name, momentum=config["momentum"], epsilon=config["epsilon"])
+
+
+def _thinned(values: np.ndarray) -> np.ndarray:
+    """At most `SAMPLES` values, evenly chosen."""
+    flat = values.ravel()
+    return flat[:: -(-len(flat) // SAMPLES)]
+
+
+def _joined(first: _Converter) -> dict[str, ScaledLevels]:
+    """Codebooks after a first pass: one scale for streams that meet in an add and, when shared, one set of levels for all."""
+    scales = {name: layer.scale for name, layer in first.layers.items()}
+    for tie in first.ties:
+        widest = max(scales[name] for name in tie)
+        scales |= dict.fromkeys(tie, widest)
+    if first.options.codebooks == "shared":
+        return _shared(first, scales)
+    tied = set().union(*first.ties)
+    return {
+        name: ScaledLevels(_levels(first.layers[name], first.samples[name] / scales[name]), scales[name]) for name in sorted(tied)
+    }
+
+
+def _levels(layer: CodebookActivation, values: np.ndarray) -> np.ndarray:
+    return fit_levels(values * 2.0**layer.fraction, layer.symbols, layer.grid)
+
+
+def _shared(first: _Converter, scales: dict[str, float]) -> dict[str, ScaledLevels]:
+    """One set of levels for the unsigned activations and one for the signed; each keeps a scale of its own."""
+    result = {}
+    tied = set().union(*first.ties) if first.ties else set()
+    for signed in (False, True):
+        names = [name for name, layer in first.layers.items() if layer.signed == signed]
+        if not names:
+            continue
+        each = SAMPLES // len(names)
+        pool = [first.samples[n][:: max(1, len(first.samples[n]) // each)] / scales[n] for n in names]
+        levels = _levels(first.layers[names[0]], np.concatenate(pool))
+        for name in names:
+            values = levels * 2.0 ** -first.layers[name].fraction
+            scale = scales[name] if name in tied else fit_scale(first.samples[name], values, scales[name])
+            result[name] = ScaledLevels(levels, scale)
+    return result

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The baseline in QKeras: batch-norm folded, `quantized_bits` kernels and biases, `quantized_relu` between.
+
+The model consists of QKeras' own layers, so stock hls4ml converts it as well.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dietcnn_hls.training.plan import Step, read_plan
+from dietcnn_hls.training.rebuild import Signal
+from dietcnn_hls.training.tf import qkeras
+from dietcnn_hls.training.uniform import UniformRebuilder, from_taps, is_depthwise, layer_arguments, tap_weights
+
+if TYPE_CHECKING:
+    from dietcnn_hls.methods.fixed_point import FixedPointOptions
+
+
+def quantize(model: Any, x_calibration: np.ndarray, options: FixedPointOptions) -> Any:
+    """Float Keras model -> QKeras model of uniform fixed point; see ``Method.quantize``."""
+    plan = read_plan(model)
+    return _Converter(plan, model.input_shape[1:], x_calibration, model.name, options).build()
+
+
+class _Converter(UniformRebuilder):
+    def __init__(self, plan: Any, shape: tuple[int, ...], x: np.ndarray, name: str, options: FixedPointOptions) -> None:
+        super().__init__(plan, shape, x, name, options.activation_bits)
+        self.weight_bits = options.weight_bits
+
+    def linear(self, step: Step, signal: Signal) -> Signal:
+        weights = tap_weights(step)
+        _, bias = step.gain_and_shift()
+        integer = covering_bits(weights)
+        assert signal.fraction is not None
+        # on the accumulator's grid, so that adding the bias is exact
+        bias_fraction = signal.fraction + self.weight_bits - 1 - integer
+        bias_integer = covering_bits(bias) + 1  # room to train
+        word = "depthwise_quantizer" if is_depthwise(step) else "kernel_quantizer"
+        quantizers = {
+            word: qkeras.quantized_bits(self.weight_bits, integer, alpha=1),
+            "bias_quantizer": qkeras.quantized_bits(max(2, 1 + bias_integer + bias_fraction), bias_integer, alpha=1),
+        }
+        kind = {"Conv2D": qkeras.QConv2D, "Dense": qkeras.QDense, "DepthwiseConv2D": qkeras.QDepthwiseConv2D}
+        layer = kind[type(step.layer).__name__](**layer_arguments(step), **quantizers)
+        layer.build(step.layer.input_shape)
+        layer.set_weights([from_taps(step, weights).astype(np.float32), bias.astype(np.float32)])
+        return self.apply(layer, signal)
+
+
+def covering_bits(values: np.ndarray) -> int:
+    """Integer bits, without sign and possibly negative, of the narrowest power-of-two range that holds all `values`."""
+    return math.ceil(math.log2(float(np.abs(values).max(initial=0.0)) or 2.0**-8))

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a network and a dataset to a trained model of a method: float stage, conversion, second stage."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dietcnn_hls import datasets
+from dietcnn_hls.atomic import atomic_write_npz, content_key
+from dietcnn_hls.errors import OutputError
+from dietcnn_hls.methods.base import Method, MethodOptions
+from dietcnn_hls.training.loop import History, logits_model, predict, train
+from dietcnn_hls.training.recipe import Recipe
+from dietcnn_hls.training.tf import tf
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A float network, the method's model made of it, and how both were trained; `float_history` is None when it was cached."""
+
+    model: Any
+    float_model: Any
+    history: History
+    float_history: History | None
+
+
+def train_design(
+    build: Callable[[], Any],
+    dataset: datasets.Dataset,
+    method: Method,
+    options: MethodOptions,
+    recipe: Recipe,
+    *,
+    seed: int,
+    checkpoint_dir: Path | None = None,
+    teacher_cache: Path | None = None,
+) -> Trained:
+    """Train the float network, convert it with `method`, train on.
+
+    Args:
+        build: returns a fresh float Keras model, (N, *dataset.input_shape) -> (N, dataset.classes).
+        dataset: its training images are split for validation; its test images are not looked at.
+        method: how linear layers are computed.
+        options: the method's options.
+        recipe: see `Recipe`.
+        seed: of initial weights and of everything random.
+        checkpoint_dir: where the state after each epoch is kept; an interrupted call with the same arguments goes on from it.
+        teacher_cache: folder of float networks; designs of one network, dataset, seed and recipe share one.
+
+    Raises:
+        DietError: see `train` and ``Method.quantize``.
+    """
+    split = datasets.split_validation(dataset.x_train, dataset.y_train, recipe.validation, seed)
+    tf.keras.utils.set_random_seed(seed)
+    float_model = build()
+    float_history = _train_float(float_model, split, recipe, seed, checkpoint_dir, teacher_cache)
+    calibration = datasets.to_float(split.x_train[: recipe.calibration])
+    tf.keras.utils.set_random_seed(seed)
+    model = method.quantize(float_model, calibration, options)
+    history = train(model, split, recipe, seed=seed, teacher=float_model, checkpoint_dir=checkpoint_dir)
+    return Trained(model, float_model, history, float_history)
+
+
+def _train_float(
+    model: Any, split: datasets.Split, recipe: Recipe, seed: int, checkpoint_dir: Path | None, cache: Path | None
+) -> History | None:
+    """Train `model` in place, or load its weights from `cache`, where they are then kept."""
+    path = None
+    if cache is not None:
+        keys = {"float_epochs", "float_learning_rate", "batch", "shift", "flip", "label_smoothing"}
+        key = content_key(model.get_weights(), list(split), recipe.model_dump(include=keys), seed)
+        path = cache / f"float-{key[:24]}.npz"
+        if path.is_file():
+            with np.load(path, allow_pickle=False) as content:
+                model.set_weights([content[f"w{i}"] for i in range(len(content.files))])
+            return None
+    history = train(model, split, recipe, seed=seed, stage="float", checkpoint_dir=checkpoint_dir)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write_npz(path, {f"w{i}": w for i, w in enumerate(model.get_weights())})
+    return history
+
+
+def logits(model: Any, x: np.ndarray) -> np.ndarray:
+    """A model's logits (before a final softmax) for float32 images (N, H, W, C): exact inference, (N, classes) float32."""
+    return predict(logits_model(model), x)
+
+
+def accuracy(model: Any, x: np.ndarray, y: np.ndarray) -> float:
+    """Part of the images (float32 or uint8, (N, H, W, C)) whose largest logit is the label; the first of equals counts."""
+    values = datasets.to_float(x) if x.dtype == np.uint8 else x
+    return float((logits(model, values).argmax(axis=1) == y).mean())
+
+
+def load_model(path: str | os.PathLike[str]) -> Any:
+    """A model saved by ``model.save``, ``.keras`` or ``.h5``; OutputError when the file is missing or is none."""
+    from dietcnn_hls.training import custom_objects
+
+    if not Path(path).exists():
+        raise OutputError(f"{path} does not exist; give a saved Keras model (.keras or .h5)")
+    try:
+        return tf.keras.models.load_model(path, custom_objects=custom_objects(), compile=False)
+    except Exception as error:  # Keras raises nearly anything on a file that is no model
+        raise OutputError(f"{path} is no Keras model that can be loaded: {error}") from error

@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The training loop: deterministic for a seed, resumable after any epoch with the same result, blind to the test set."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from dietcnn_hls import datasets, progress
+from dietcnn_hls.atomic import atomic_write_npz, content_key
+from dietcnn_hls.errors import DatasetError, LoweringError
+from dietcnn_hls.training.recipe import Recipe, augment
+from dietcnn_hls.training.refit import refit_codebooks
+from dietcnn_hls.training.tf import tf
+
+Stage = Literal["float", "method"]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch gave: mean training loss, accuracy and loss on the validation images, seconds."""
+
+    loss: float
+    accuracy: float
+    validation_loss: float
+    seconds: float
+
+
+@dataclass
+class History:
+    """All epochs of a stage, and which one's weights were kept."""
+
+    epochs: list[Epoch] = field(default_factory=list)
+    best: int = -1
+
+    def add(self, epoch: Epoch) -> bool:
+        """Append; True when it is the best so far: highest accuracy, then lowest loss, on the validation images."""
+        rank = [(e.accuracy, -e.validation_loss) for e in (*self.epochs, epoch)]
+        self.epochs.append(epoch)
+        if self.best < 0 or rank[-1] > rank[self.best]:
+            self.best = len(self.epochs) - 1
+        return self.best == len(self.epochs) - 1
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> History:
+        data = json.loads(text)
+        return cls([Epoch(**epoch) for epoch in data["epochs"]], data["best"])
+
+
+def train(
+    model: Any,
+    split: datasets.Split,
+    recipe: Recipe,
+    *,
+    seed: int,
+    stage: Stage = "method",
+    teacher: Any = None,
+    checkpoint_dir: Path | None = None,
+) -> History:
+    """Train `model` in place; it ends with the weights of the epoch that was best on the validation images.
+
+    The same seed, data, recipe, machine and number of threads give the same weights; TensorFlow's op determinism is switched
+    on for the process. Codebooks are refitted before the first `recipe.refits` epochs after the first.
+
+    Args:
+        model: built Keras model with logits (or a final softmax) as output.
+        split: uint8 images and labels for training and validation.
+        recipe: epochs, rates, augmentation.
+        seed: order of images, shifts, dropout.
+        stage: 'float' takes the recipe's float keys and no teacher.
+        teacher: float model whose outputs are followed, or None.
+        checkpoint_dir: folder where the state after each epoch is kept; a later call with the same arguments goes on from it.
+
+    Raises:
+        DatasetError: images that do not fit the model.
+        LoweringError: the loss is NaN or Inf.
+    """
+    tf.config.experimental.enable_op_determinism()
+    tf.keras.utils.set_random_seed(seed)
+    _check(model, split)
+    trainer = _Trainer(model, split, recipe, seed, stage, teacher)
+    checkpoint = None if checkpoint_dir is None else _Checkpoint(checkpoint_dir / f"{stage}.npz", trainer)
+    if checkpoint is not None:
+        checkpoint.restore()
+    while len(trainer.history.epochs) < trainer.epochs:
+        trainer.run_epoch()
+        if checkpoint is not None:
+            checkpoint.save()
+    trainer.finish()
+    return trainer.history
+
+
+def _check(model: Any, split: datasets.Split) -> None:
+    shape = tuple(model.input_shape[1:])
+    for what, x in (("training", split.x_train), ("validation", split.x_validation)):
+        if x.shape[1:] != shape or not len(x):
+            raise DatasetError(f"{what} images of shape {x.shape} for a model of input (N, {', '.join(map(str, shape))})")
+    if int(split.y_train.max()) >= model.output_shape[-1]:
+        raise DatasetError(f"label {int(split.y_train.max())} for a model of {model.output_shape[-1]} outputs")
+
+
+class _Trainer:
+    """State of one stage: model, optimiser, history and the best weights so far."""
+
+    def __init__(self, model: Any, split: datasets.Split, recipe: Recipe, seed: int, stage: Stage, teacher: Any) -> None:
+        self.model, self.split, self.recipe, self.seed, self.stage = model, split, recipe, seed, stage
+        first = stage == "float"
+        self.epochs = recipe.float_epochs if first else recipe.epochs
+        self.shift = recipe.shift * (2 if first else 1)
+        self.refits = 0 if first else recipe.refits
+        self.batch = min(recipe.batch, len(split.x_train))
+        self.steps = len(split.x_train) // self.batch
+        rate = recipe.float_learning_rate if first else recipe.learning_rate
+        schedule = tf.keras.optimizers.schedules.CosineDecay(rate, max(1, self.epochs * self.steps))
+        self.optimizer = tf.keras.optimizers.Adam(schedule)
+        self.optimizer.build(model.trainable_variables)
+        self.follow = 0.0 if first or teacher is None else recipe.distillation
+        self.outputs = logits_model(model)
+        self.teacher = logits_model(teacher) if self.follow else None
+        self.random = any(isinstance(layer, tf.keras.layers.Dropout) for layer in model.layers)
+        self.history = History()
+        self.best: list[np.ndarray] = model.get_weights()
+        self._step: Callable[..., Any] | None = None
+
+    def run_epoch(self) -> None:
+        number = len(self.history.epochs)
+        start = time.monotonic()
+        rng = np.random.RandomState(_mixed(self.seed, number))  # nothing random outlives an epoch: resuming needs no state
+        with progress.step(f"training ({self.stage}): epoch {number + 1} of {self.epochs}"):
+            if 0 < number <= self.refits:
+                refit_codebooks(self.model, datasets.to_float(self.split.x_train[: self.recipe.calibration]))
+            loss = self._train(rng)
+            accuracy, validation = self._validate()
+        if not np.isfinite(loss):
+            raise LoweringError(f"training diverged in epoch {number + 1} (loss {loss}); lower the learning rate")
+        if self.history.add(Epoch(loss, accuracy, validation, time.monotonic() - start)):
+            self.best = self.model.get_weights()
+
+    def _train(self, rng: np.random.RandomState) -> float:
+        if self._step is None or self.random:
+            tf.random.set_seed(rng.randint(2**31))  # dropout counts its calls inside the graph: a new graph starts afresh
+            self._step = tf.function(self._make_step())
+        order = rng.permutation(len(self.split.x_train))[: self.steps * self.batch].reshape(self.steps, self.batch)
+        total = 0.0
+        for indices in progress.track(order, "steps"):
+            images = augment(self.split.x_train[indices], self.shift, self.recipe.flip, rng)
+            total += float(self._step(datasets.to_float(images), self.split.y_train[indices]))
+        return total / self.steps
+
+    def _make_step(self) -> Callable[..., Any]:
+        recipe, classes = self.recipe, self.model.output_shape[-1]
+        cross_entropy = tf.nn.softmax_cross_entropy_with_logits
+
+        def step(x: Any, y: Any) -> Any:
+            targets = tf.one_hot(y, classes) * (1 - recipe.label_smoothing) + recipe.label_smoothing / classes
+            with tf.GradientTape() as tape:
+                logits = self.outputs(x, training=True)
+                loss = tf.reduce_mean(cross_entropy(targets, logits))
+                if self.teacher is not None:
+                    heat = recipe.temperature
+                    soft = cross_entropy(tf.nn.softmax(self.teacher(x, training=False) / heat), logits / heat)
+                    loss = (1 - self.follow) * loss + self.follow * heat**2 * tf.reduce_mean(soft)
+                if self.model.losses:
+                    loss += tf.add_n(self.model.losses)
+            variables = self.model.trainable_variables
+            self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+            return loss
+
+        return step
+
+    def _validate(self) -> tuple[float, float]:
+        values = predict(self.outputs, datasets.to_float(self.split.x_validation)).astype(np.float64)
+        right = float((values.argmax(axis=1) == self.split.y_validation).mean())
+        values -= values.max(axis=1, keepdims=True)
+        losses = np.log(np.exp(values).sum(axis=1)) - values[np.arange(len(values)), self.split.y_validation]
+        return right, float(losses.mean())
+
+    def finish(self) -> None:
+        """Put the best epoch's weights into the model."""
+        self.model.set_weights(self.best)
+
+
+class _Checkpoint:
+    """The trainer's state after an epoch, in one file that is whole or absent; ignored when made from anything else."""
+
+    def __init__(self, path: Path, trainer: _Trainer) -> None:
+        self.path, self.trainer = path, trainer
+        split, teacher = trainer.split, trainer.teacher
+        self.key = content_key(
+            trainer.model.to_json(),
+            trainer.model.get_weights(),
+            None if teacher is None else teacher.get_weights(),
+            list(split),
+            trainer.recipe.model_dump(),
+            trainer.seed,
+            trainer.stage,
+        )
+
+    def save(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        trainer = self.trainer
+        arrays = {f"best_{i}": w for i, w in enumerate(trainer.best)}
+        arrays |= {f"model_{i}": w for i, w in enumerate(trainer.model.get_weights())}
+        arrays |= {f"optimizer_{i}": v.numpy() for i, v in enumerate(trainer.optimizer.variables)}
+        atomic_write_npz(self.path, arrays | {"key": np.array(self.key), "history": np.array(trainer.history.to_json())})
+
+    def restore(self) -> None:
+        try:
+            with np.load(self.path, allow_pickle=False) as content:
+                arrays = dict(content)
+        except (OSError, ValueError):
+            return
+        if str(arrays.get("key")) != self.key:
+            return
+        trainer = self.trainer
+        trainer.history = History.from_json(str(arrays["history"]))
+        trainer.best = [arrays[f"best_{i}"] for i in range(len(trainer.best))]
+        trainer.model.set_weights([arrays[f"model_{i}"] for i in range(len(trainer.best))])
+        for i, variable in enumerate(trainer.optimizer.variables):
+            variable.assign(arrays[f"optimizer_{i}"])
+
+
+def _mixed(seed: int, epoch: int) -> int:
+    """A seed for one epoch that no neighbouring seed shares."""
+    return int(np.random.SeedSequence((seed, epoch)).generate_state(1)[0])
+
+
+def logits_model(model: Any) -> Any:
+    """The model up to its logits: without a softmax at the end; variables are shared."""
+    last = model.layers[-1]
+    if isinstance(last, tf.keras.layers.Softmax) or getattr(last, "activation", None) is tf.keras.activations.softmax:
+        if not isinstance(last, (tf.keras.layers.Softmax, tf.keras.layers.Activation)):
+            raise DatasetError(f"layer '{last.name}' fuses softmax; make it a layer of its own")
+        return tf.keras.Model(model.inputs, last.input)
+    return model
+
+
+def predict(model: Any, x: np.ndarray, batch: int = 500) -> np.ndarray:
+    """Inference on float32 images (N, H, W, C) -> (N, outputs) float32, in batches."""
+    run = tf.function(lambda images: model(images, training=False), reduce_retracing=True)
+    return np.concatenate([run(tf.convert_to_tensor(x[i : i + batch])).numpy() for i in range(0, len(x), batch)])
