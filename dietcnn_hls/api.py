@@ -7,6 +7,7 @@ Each stage is whole or absent in the output folder; every comparison is of integ
 
 from __future__ import annotations
 
+import dataclasses
 import platform
 import tempfile
 import time
@@ -124,12 +125,13 @@ def convert_and_build(
     Raises:
         DietError: a stated failure, before long work where it can be known before.
     """
-    chosen = _check_arguments(part, io_type, synthesis, x_test, y_test)
+    chosen = check_arguments(part, io_type, synthesis)
+    _check_samples(x_test, y_test)
     spec = _folding_spec(folding)
     model = _quantized(model, method, x_calibration)
-    design = sanitize(name or getattr(model, "name", None) or "design")
-    with Workspace.open(output_dir, design) as workspace:
-        graph = _lower(model, design, workspace)
+    graph = _lowered(model, name)
+    with Workspace.open(output_dir, graph.name) as workspace:
+        _keep(graph, workspace)
         build = Build(graph, workspace, solve(graph, spec), io_type, part, clock_period, dict(labels or {}))
         estimate.check_fits(graph, build.folding, part)
         codes = None if x_test is None else reference.quantize_input(graph, to_values(x_test))
@@ -153,7 +155,7 @@ def convert(model: Any, name: str | None = None) -> LoweredGraph:
         path = Path(model)
         if path.suffix == ".npz":
             return load_graph(path)
-        from dietcnn_hls.training import load_model
+        from dietcnn_hls.training.design import load_model
 
         model = load_model(path)
     from dietcnn_hls.backend.convert import lower_keras
@@ -166,7 +168,8 @@ def to_values(x: np.ndarray) -> np.ndarray:
     return x.astype(np.float32) / np.float32(256) if x.dtype == np.uint8 else np.asarray(x)
 
 
-def _check_arguments(part: str, io_type: str, synthesis: str, x: np.ndarray | None, y: np.ndarray | None) -> str:
+def check_arguments(part: str, io_type: str, synthesis: str) -> Literal["vitis", "yosys", "none"]:
+    """What `synthesis` comes to on this machine; raises where a name is unknown or a tool is missing."""
     lookup(part)
     for what, value, known in (
         ("io_type", io_type, ("io_stream", "io_parallel")),
@@ -174,10 +177,6 @@ def _check_arguments(part: str, io_type: str, synthesis: str, x: np.ndarray | No
     ):
         if value not in known:
             raise ConfigError(f"unknown {what} '{value}'.{suggest(str(value), known)}")
-    if x is not None and y is not None and len(x) != len(y):
-        raise DatasetError(f"x_test holds {len(x)} samples and y_test {len(y)}")
-    if y is not None and x is None:
-        raise DatasetError("y_test without x_test")
     doctor.require("g++", "C-simulation")
     chosen = _available_synthesis() if synthesis == "auto" else synthesis
     if chosen == "yosys":
@@ -185,7 +184,14 @@ def _check_arguments(part: str, io_type: str, synthesis: str, x: np.ndarray | No
         doctor.require(YOSYS, "synthesis")
     elif chosen == "vitis":
         doctor.require("vitis", "Vitis HLS synthesis")
-    return chosen
+    return chosen  # type: ignore[return-value]
+
+
+def _check_samples(x: np.ndarray | None, y: np.ndarray | None) -> None:
+    if x is not None and y is not None and len(x) != len(y):
+        raise DatasetError(f"x_test holds {len(x)} samples and y_test {len(y)}")
+    if y is not None and x is None:
+        raise DatasetError("y_test without x_test")
 
 
 def _available_synthesis() -> Literal["vitis", "yosys", "none"]:
@@ -214,17 +220,21 @@ def _quantized(model: Any, method: str | Mapping[str, Any] | None, x_calibration
     return chosen.quantize(model, to_values(x_calibration), options)
 
 
-def _lower(model: Any, design: str, workspace: Workspace) -> LoweredGraph:
-    graph = convert(model, design)
+def _lowered(model: Any, name: str | None) -> LoweredGraph:
+    graph = convert(model, name)
     if not graph.linear_nodes:
-        raise LoweringError(f"'{design}' has no conv or dense layer to convert")
+        raise LoweringError(f"'{graph.name}' has no conv or dense layer to convert")
+    return graph if name is None else dataclasses.replace(graph, name=sanitize(name))
+
+
+def _keep(graph: LoweredGraph, workspace: Workspace) -> None:
+    """The graph as a stage of its own: it is what a later conversion without TensorFlow starts from."""
     with tempfile.TemporaryDirectory() as folder:
         save_graph(graph, Path(folder) / "graph.npz")
         content = (Path(folder) / "graph.npz").read_bytes()
     if not workspace.done("lowered", key := content_key(content)):
         with workspace.stage("lowered", key) as stage:
             (stage / "graph.npz").write_bytes(content)
-    return graph
 
 
 def _first(codes: np.ndarray | None, count: int | None) -> np.ndarray | None:
@@ -265,7 +275,7 @@ def _simulate(build: Build, model: Any, codes: np.ndarray | None, labels: np.nda
 
 def keras_outputs(model: Any, codes: np.ndarray, graph: LoweredGraph) -> np.ndarray:
     """The Keras model's logits for input codes, (N, classes) float32."""
-    from dietcnn_hls.training import logits
+    from dietcnn_hls.training.design import logits
 
     values = codes.astype(np.float32) * np.float32(2.0**-graph.input.stream.fraction)
     return logits(model, values)
@@ -364,4 +374,14 @@ def _versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: text for name, text in found.items() if text != "absent"}
 
 
-__all__ = ["Build", "compared", "convert", "convert_and_build", "keras_outputs", "make_report", "to_values", "top1"]
+__all__ = [
+    "Build",
+    "check_arguments",
+    "compared",
+    "convert",
+    "convert_and_build",
+    "keras_outputs",
+    "make_report",
+    "to_values",
+    "top1",
+]

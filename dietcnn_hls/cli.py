@@ -62,20 +62,20 @@ def methods(as_json: bool) -> None:
     """List the methods, their options and the built-in networks and datasets."""
     from dietcnn_hls import datasets
     from dietcnn_hls import methods as registry
-    from dietcnn_hls.networks import names
+    from dietcnn_hls.networks import NETWORKS
 
     listing = {
         name: {"title": m.title, "citation": m.citation, "options": m.options.model_json_schema().get("properties", {})}
         for name, m in registry.available().items()
     }
     if as_json:
-        click.echo(json.dumps({"methods": listing, "networks": names(), "datasets": datasets.names()}, indent=2))
+        click.echo(json.dumps({"methods": listing, "networks": sorted(NETWORKS), "datasets": datasets.names()}, indent=2))
         return
     for name, entry in listing.items():
         click.echo(f"{name}: {entry['title']}\n    {entry['citation']}")
         for option, schema in entry["options"].items():
             click.echo(f"    {option} = {schema.get('default')}: {schema.get('description', '')}")
-    click.echo(f"networks: {', '.join(names())}\ndatasets: {', '.join(datasets.names())}, or a path to an .npz")
+    click.echo(f"networks: {', '.join(sorted(NETWORKS))}\ndatasets: {', '.join(datasets.names())}, or a path to an .npz")
 
 
 @cli.command()

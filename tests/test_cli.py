@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line as a stranger meets it: exit codes, parseable stdout, errors in one line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dietcnn_hls.api import convert_and_build
+from tests.graphs import random_codes, random_graph
+
+
+def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from dietcnn_hls.cli import main; main()", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=cwd)
+
+
+@pytest.fixture(scope="module")
+def builds(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("builds")
+    graph = random_graph(11)
+    x = random_codes(graph, 20, 1)
+    for name, folding in (("small", None), ("fast", 20)):
+        convert_and_build(graph, folder / name, x_test=x / 256.0, synthesis="none", folding=folding, name=name)
+    return [folder / "small", folder / "fast"]
+
+
+def test_doctor_and_methods_list_what_there_is() -> None:
+    tools = {row["name"] for row in json.loads(run("doctor", "--json").stdout)}
+    assert {"g++", "verilator", "vitis"} <= tools
+    listing = json.loads(run("methods", "--json").stdout)
+    assert {"dietcnn", "fixed_point"} <= set(listing["methods"]) and "lenet5" in listing["networks"]
+    assert "digits" in listing["datasets"]
+    assert "weight_symbols" in run("methods").stdout
+
+
+def test_compare_prints_every_format(builds: list[Path], tmp_path: Path) -> None:
+    paths = [str(path) for path in builds]
+    assert "| small " in run("compare", *paths).stdout
+    assert run("compare", *paths, "--format", "csv").stdout.startswith("design,")
+    assert json.loads(run("compare", *paths, "--format", "json").stdout)
+    assert "<html" in run("compare", *paths, "--format", "html").stdout
+    written = run("compare", *paths, "--output", str(tmp_path / "c"))
+    assert written.returncode == 0 and any(path.suffix == ".md" for path in (tmp_path / "c").iterdir())
+
+
+@pytest.mark.parametrize(
+    "arguments, status, text",
+    [
+        (["build", "nowhere.yml"], 2, "does not exist"),
+        (["bild"], 2, "No such command"),
+        (["compare"], 2, "Missing argument"),
+        (["compare", ".", "--format", "xml"], 2, "'xml' is not one of"),
+        (["compare", "."], 1, "error: No report at"),
+    ],
+)
+def test_usage_is_2_and_a_stated_failure_1(arguments: list[str], status: int, text: str, tmp_path: Path) -> None:
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == status and text in done.stderr
+    assert "Traceback" not in done.stderr and done.stdout == ""
+
+
+def test_a_misspelt_key_is_one_line_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "c.yml").write_text("{design: d, network: digits_lenet, dataset: digits, method: dietcnn}")
+    done = run("build", "c.yml", "--set", "method.weight_symbol=4", cwd=tmp_path)
+    assert done.returncode == 1 and "Did you mean 'weight_symbols'?" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["c.yml"]
