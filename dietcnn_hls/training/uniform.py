@@ -54,16 +54,22 @@ class UniformRebuilder(Rebuilder):
         return Signal(signal.tensor, signal.data, 1.0, IMAGE_FRACTION)
 
     def coded(self, signal: Signal, name: str) -> Signal:
-        if signal.fraction is not None:
-            return signal
-        fraction = activation_fraction(signal.data, self.bits, signed=True)
-        return self.apply(
-            UniformActivation(self.bits, fraction, signed=True, name=name), signal, scale=signal.scale, fraction=fraction
-        )
+        return signal if signal.fraction is not None else self._activated(signal, name, signed=True)
 
     def relu(self, step: Step, signal: Signal) -> Signal:
-        fraction = activation_fraction(signal.data, self.bits, signed=False)
-        return self.apply(UniformActivation(self.bits, fraction, name=step.name), signal, scale=signal.scale, fraction=fraction)
+        return self._activated(signal, step.name, signed=False)
+
+    def activation(self, name: str, fraction: int, signed: bool) -> Any:
+        """The Keras layer that rounds and clips to `bits`-bit codes; methods with layers of their own override it."""
+        return UniformActivation(self.bits, fraction, signed, name=name)
+
+    finest: int | None = None
+    """Largest fraction that `activation` can have, where that is limited."""
+
+    def _activated(self, signal: Signal, name: str, signed: bool) -> Signal:
+        fraction = activation_fraction(signal.data, self.bits, signed)
+        fraction = fraction if self.finest is None else min(fraction, self.finest)
+        return self.apply(self.activation(name, fraction, signed), signal, scale=signal.scale, fraction=fraction)
 
 
 def channels_of(plan: Plan, step: Step, taps: int) -> int:

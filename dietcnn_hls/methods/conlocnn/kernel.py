@@ -104,6 +104,10 @@ class SignedDigitKernel(Kernel):
         return 0 if self._identity else len(self.integers) * self._integer_bits
 
     @property
+    def lookup_bits(self) -> tuple[int, int] | None:
+        return None if self._identity else (self._integer_bits, len(self.integers) * self._integer_bits)
+
+    @property
     def weight_bits(self) -> int:
         return self.words.size * self.format.bits
 

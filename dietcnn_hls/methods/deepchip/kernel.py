@@ -8,7 +8,7 @@ Schindler et al., Towards Efficient Forward Propagation on Resource-Constrained 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
@@ -86,6 +86,10 @@ class TernaryKernel(Kernel):
         minus = exact_matmul(values, (weights < 0).T)
         return (self.positive * plus - self.negative * minus) << self.shifts[rows].astype(np.int64)
 
+    def scaled(self, exponents: np.ndarray, lowest: int) -> TernaryKernel:
+        shifts = self.shifts + np.asarray(exponents, dtype=np.int64) - lowest
+        return replace(self, shifts=shifts, fraction=self.fraction - lowest)
+
     @property
     def scalings(self) -> int:
         """Constant scalings per output: the scales that are no powers of two (their shift-adds are in `operations`)."""
@@ -131,6 +135,10 @@ class TernaryKernel(Kernel):
     def table_bits(self) -> int:
         shifts = self.outputs * bits_for(0, int(self.shifts.max())) if self._shifted else 0
         return shifts + (0 if self._identity else len(self.integers) * self._integer_bits)
+
+    @property
+    def lookup_bits(self) -> tuple[int, int] | None:
+        return None if self._identity else (self._integer_bits, len(self.integers) * self._integer_bits)
 
     @property
     def weight_bits(self) -> int:

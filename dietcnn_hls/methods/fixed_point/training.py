@@ -30,6 +30,12 @@ class _Converter(UniformRebuilder):
     def __init__(self, plan: Any, shape: tuple[int, ...], x: np.ndarray, name: str, options: FixedPointOptions) -> None:
         super().__init__(plan, shape, x, name, options.activation_bits)
         self.weight_bits = options.weight_bits
+        self.finest = self.bits - 1  # QKeras' quantisers take no negative number of integer bits
+
+    def activation(self, name: str, fraction: int, signed: bool) -> Any:
+        integer = self.bits - fraction - signed
+        words = f"quantized_bits({self.bits},{integer},alpha=1)" if signed else f"quantized_relu({self.bits},{integer})"
+        return qkeras.QActivation(words, name=name)  # in words: QKeras cannot load an activation saved as an object
 
     def linear(self, step: Step, signal: Signal) -> Signal:
         weights = tap_weights(step)
