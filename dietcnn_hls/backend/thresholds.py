@@ -14,10 +14,14 @@ import numpy as np
 from dietcnn_hls.lowered import Encode, Stream
 
 
+def batch_norm(y: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Our Keras batch-norm at inference: float32 values (channels last or broadcast) -> float32."""
+    return (y.astype(np.float64) * scale.astype(np.float64) + shift.astype(np.float64)).astype(np.float32)
+
+
 def affine(acc: np.ndarray, fraction: int, scale: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """What the Keras layers make of accumulator integers: float32 values after batch-norm (channels last)."""
-    value = (acc.astype(np.float64) * 2.0**-fraction).astype(np.float32).astype(np.float64)
-    return (value * scale.astype(np.float64) + shift.astype(np.float64)).astype(np.float32)
+    return batch_norm((acc.astype(np.float64) * 2.0**-fraction).astype(np.float32), scale, shift)
 
 
 def fold_thresholds(

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hls4ml backend `DietCNN`: flows that lower a model, and what happens on compile, predict and build."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from hls4ml.backends import FPGABackend
+from hls4ml.model.flow import register_flow
+from hls4ml.model.optimizer import get_backend_passes
+
+from dietcnn_hls import csim, reference
+from dietcnn_hls.backend.graphs import lowered_graph
+from dietcnn_hls.backend.layers import register_layers
+from dietcnn_hls.errors import ConfigError, ToolError, suggest
+
+if TYPE_CHECKING:
+    # hls4ml registers backends while its graph module is still being imported
+    from hls4ml.model.graph import ModelGraph
+
+PREPARE = ("check_model", "drop_identity", "fold_batch_norm", "move_pool")
+LOWER = ("lower_input", "lower_linear", "lower_activation", "lower_max_pool", "lower_reshape", "lower_add", "check_lowered")
+
+
+class DietCNNBackend(FPGABackend):
+    """Converts models of lookup layers; project files are written by `dietcnn_hls.csim`, synthesis is Vitis HLS."""
+
+    def __init__(self) -> None:
+        register_layers()
+        super().__init__("DietCNN")
+        self._register_flows()
+
+    def _register_flows(self) -> None:
+        found = get_backend_passes(self.name)
+        for name in (*PREPARE, *LOWER):
+            # hls4ml prints and goes on when a module of passes cannot be imported
+            if f"dietcnn:{name}" not in found:
+                raise ToolError(f"the installation lacks the pass '{name}' of dietcnn_hls.backend; install the package again")
+        prepare = register_flow("prepare", [f"dietcnn:{name}" for name in PREPARE], backend=self.name)
+        lower = register_flow("lower", [f"dietcnn:{name}" for name in LOWER], requires=[prepare], backend=self.name)
+        self._default_flow = register_flow("ip", None, requires=[lower], backend=self.name)
+        self._writer_flow = register_flow("write", ["dietcnn:write_hls"], requires=[self._default_flow], backend=self.name)
+
+    def get_default_flow(self) -> str:
+        return self._default_flow  # type: ignore[no-any-return]
+
+    def get_writer_flow(self) -> str:
+        return self._writer_flow  # type: ignore[no-any-return]
+
+    def create_initial_config(
+        self,
+        part: str | None = None,
+        clock_period: float | None = None,
+        io_type: str | None = None,
+        metadata: dict[str, object] | None = None,
+        **unknown: object,
+    ) -> dict[str, Any]:
+        """hls4ml's configuration of one conversion.
+
+        Args:
+            part: Xilinx part, default xc7z020clg400-1.
+            clock_period: ns, default 5.
+            io_type: 'io_parallel' (hls4ml's default) or 'io_stream'.
+            metadata: JSON data for the lowered graph.
+            unknown: anything else is refused.
+
+        Raises:
+            ConfigError: an option that this backend does not have.
+        """
+        from dietcnn_hls.backend.keras_handlers import register_handlers
+
+        register_handlers()  # not sooner: hls4ml's front ends are imported after its backends
+        known = ("part", "clock_period", "io_type")
+        for name, value in unknown.items():
+            if value is not None:
+                raise ConfigError(f"backend DietCNN has no option '{name}'.{suggest(name, known)}")
+        return {
+            "Part": part or "xc7z020clg400-1",
+            "ClockPeriod": 5.0 if clock_period is None else clock_period,
+            "IOType": io_type or "io_parallel",
+            "Metadata": metadata or {},
+            "HLSConfig": {},
+        }
+
+    def compile(self, model: ModelGraph) -> str:
+        """Compile the C simulation; returns the library's path. ToolError when there is no compiler or it fails."""
+        simulation = csim.compile(Path(model.config.get_output_dir()))
+        model.dietcnn_simulation = simulation
+        return str(simulation.library)
+
+    def predict(self, model: ModelGraph, x: np.ndarray, threads: int | None = None) -> np.ndarray:
+        """Run the C simulation on floats, all samples in one call.
+
+        Args:
+            model: compiled.
+            x: (N, *input shape) on the input grid (uint8 images / 256), or one sample without N.
+            threads: default all cores.
+
+        Returns:
+            (N, *output shape), or without N: output codes as real values, in the type of `x`.
+
+        Raises:
+            ToolError: the model is not compiled.
+            DatasetError: inputs off the grid, out of range or of another shape.
+        """
+        simulation: csim.CSim | None = getattr(model, "dietcnn_simulation", None)
+        if simulation is None:
+            raise ToolError("the model is not compiled; call compile() first")
+        graph, x = simulation.graph, np.asarray(x)
+        single = x.shape == graph.input.stream.shape
+        codes = reference.quantize_input(graph, x[None] if single else x)
+        values = reference.output_values(graph, simulation.predict(codes, threads))
+        values = values.astype(x.dtype if np.issubdtype(x.dtype, np.floating) else np.float64)
+        return values[0] if single else values  # type: ignore[no-any-return]
+
+    def build(
+        self, model: ModelGraph, *, csim: bool = True, synth: bool = True, export: bool = False, timeout_s: float = 6 * 3600.0
+    ) -> Any:
+        """Run Vitis HLS on the written project; returns its report, or None without synthesis.
+
+        Args:
+            model: written or compiled.
+            csim: run Vitis' own C simulation first.
+            synth: synthesise.
+            export: export the IP.
+            timeout_s: wall-clock limit.
+
+        Raises:
+            ToolError: Vitis is missing or fails.
+        """
+        from dietcnn_hls.reports.vitis import run_vitis
+
+        folder = Path(model.config.get_output_dir()).absolute()
+        if not (folder / "build_prj.tcl").exists():
+            self.write(model)
+        steps = [name for name, wanted in (("csim", csim), ("csynth", synth), ("export", export)) if wanted]
+        return run_vitis(folder, steps, timeout_s=timeout_s)
+
+
+__all__ = ["DietCNNBackend", "lowered_graph"]

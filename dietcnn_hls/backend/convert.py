@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One call from a Keras model or a lowered graph to hls4ml's ModelGraph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dietcnn_hls.csim.cpp import check_identifier
+from dietcnn_hls.errors import ConfigError
+from dietcnn_hls.lowered import Fold, LoweredGraph
+from dietcnn_hls.rtl.folding import FoldingSpec
+
+if TYPE_CHECKING:
+    from hls4ml.model.graph import ModelGraph
+
+
+def convert(
+    model: Any,
+    output_dir: str | Path,
+    *,
+    name: str | None = None,
+    io_type: str = "io_stream",
+    part: str = "xc7z020clg400-1",
+    clock_period: float = 5.0,
+    folding: Mapping[str, Fold] | FoldingSpec | None = None,
+    metadata: Mapping[str, object] | None = None,
+) -> ModelGraph:
+    """Lower a model; nothing is written until ``write()`` or ``compile()`` of the result.
+
+    Args:
+        model: Keras model of the layers that this backend knows, or a `LoweredGraph`.
+        output_dir: where ``write()`` puts the project.
+        name: top function, a C identifier; default 'myproject' for Keras models, the graph's own name otherwise.
+        io_type: 'io_stream' or 'io_parallel'.
+        part: Xilinx part.
+        clock_period: ns.
+        folding: folds by layer (others one lane), or a specification to solve; default one lane each.
+        metadata: JSON data carried in the lowered graph.
+
+    Raises:
+        UnsupportedLayerError: a layer without a lowering, by name.
+        LoweringError: weights or ranges that cannot be represented exactly.
+        ConfigError: bad options.
+    """
+    import hls4ml
+
+    from dietcnn_hls.backend.graphs import model_graph_from_lowered, set_folding
+    from dietcnn_hls.backend.support import check_keras_layers
+
+    if isinstance(model, LoweredGraph):
+        graph = LoweredGraph(name or model.name, model.nodes, {**model.metadata, **(metadata or {})})
+        check_identifier(graph.name)
+        return model_graph_from_lowered(graph, output_dir, io_type=io_type, part=part, clock_period=clock_period, folding=folding)
+    if not hasattr(model, "to_json"):
+        raise ConfigError(f"convert() takes a Keras model or a LoweredGraph, not {type(model).__name__}")
+    check_keras_layers(model)
+    converted = hls4ml.converters.convert_from_keras_model(
+        model,
+        output_dir=str(output_dir),
+        project_name=check_identifier(name or "myproject"),
+        backend="DietCNN",
+        io_type=io_type,
+        part=part,
+        clock_period=clock_period,
+        metadata=dict(metadata or {}),
+    )
+    set_folding(converted, folding)
+    return converted  # type: ignore[no-any-return]
+
+
+__all__ = ["convert"]

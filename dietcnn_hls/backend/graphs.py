@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Between hls4ml's ModelGraph and the lowered graph, in both directions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dietcnn_hls.backend.layers import LAYER_OF, LoweredLayer
+from dietcnn_hls.errors import ConfigError, LoweringError
+from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Node
+from dietcnn_hls.rtl.folding import FoldingSpec, LayerFold, solve
+
+if TYPE_CHECKING:
+    # hls4ml registers backends while its graph module is still being imported
+    from hls4ml.model.graph import ModelGraph
+
+
+def lowered_graph(model: ModelGraph) -> LoweredGraph:
+    """The lowered graph of a converted model, named after its project.
+
+    Raises:
+        LoweringError: the model was not converted with ``backend='DietCNN'``.
+    """
+    nodes = []
+    for layer in model.graph.values():
+        if not isinstance(layer, LoweredLayer):
+            raise LoweringError(f"layer '{layer.name}' is not lowered; convert the model with backend='DietCNN'")
+        inputs = tuple(name for name in layer.inputs if name != "input")
+        nodes.append(Node(layer.name, layer.op, inputs, layer.stream))
+    return LoweredGraph(model.config.get_project_name(), tuple(nodes), dict(model.config.get_config_value("Metadata") or {}))
+
+
+def folding_of(model: ModelGraph, graph: LoweredGraph) -> dict[str, Fold]:
+    """The fold of every linear layer: set by `set_folding`, else the cheapest that honours the layer's reuse factor."""
+    given = {node.name: model.graph[node.name].get_attr("fold") for node in graph.linear_nodes}
+    layers = {
+        name: LayerFold(reuse_factor=int(model.graph[name].get_attr("reuse_factor", 1)))
+        if fold is None
+        else LayerFold(pe=fold.pe, simd=fold.simd)
+        for name, fold in given.items()
+    }
+    return solve(graph, FoldingSpec(layers=layers))
+
+
+def set_folding(model: ModelGraph, folding: Mapping[str, Fold] | FoldingSpec | None) -> dict[str, Fold]:
+    """Fix the folds of a converted model: by layer (others get one lane), by what to reach, or one lane each (None).
+
+    Returns:
+        The fold of every linear layer.
+
+    Raises:
+        ConfigError: unknown layer, a fold that does not divide, or a target out of reach.
+    """
+    if not isinstance(folding, FoldingSpec):
+        layers = {name: LayerFold(pe=fold.pe, simd=fold.simd) for name, fold in (folding or {}).items()}
+        folding = FoldingSpec(layers=layers)
+    folds = solve(lowered_graph(model), folding)
+    for name, fold in folds.items():
+        model.graph[name].set_attr("fold", fold)
+    return folds
+
+
+def model_graph_from_lowered(
+    graph: LoweredGraph,
+    output_dir: str | Path,
+    *,
+    io_type: str = "io_stream",
+    part: str = "xc7z020clg400-1",
+    clock_period: float = 5.0,
+    folding: Mapping[str, Fold] | FoldingSpec | None = None,
+) -> ModelGraph:
+    """A ModelGraph of an already lowered (for example saved) graph; needs neither Keras nor TensorFlow.
+
+    Raises:
+        ConfigError: bad options, or a node called 'input', a name that hls4ml keeps for itself.
+    """
+    from hls4ml.model.graph import ModelGraph
+    from hls4ml.utils.config import create_config
+
+    config = create_config(
+        str(output_dir), graph.name, "DietCNN", io_type=io_type, part=part, clock_period=clock_period, metadata=graph.metadata
+    )
+    config["HLSConfig"] = {"Model": {"Precision": "fixed<16,6>", "ReuseFactor": 1}}
+    layers = [_layer(node) for node in graph.nodes]
+    model = ModelGraph.from_layer_list(config, layers, [graph.input.name], [graph.output.name])
+    set_folding(model, folding)
+    return model
+
+
+def _layer(node: Node) -> dict[str, Any]:
+    if node.name == "input":
+        raise ConfigError("hls4ml keeps the name 'input' for itself; rename that layer of the model")
+    layer: dict[str, Any] = {"name": node.name, "class_name": LAYER_OF[type(node.op)], "op": node.op, "stream": node.stream}
+    layer["inputs"] = list(node.inputs) or ["input"]
+    return layer | ({"reuse_factor": 1} if isinstance(node.op, Linear) else {})
+
+
+__all__ = ["folding_of", "lowered_graph", "model_graph_from_lowered", "set_folding"]

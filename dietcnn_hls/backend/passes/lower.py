@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Passes that replace each layer by a lowered one, inputs first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from hls4ml.model.layers import Layer
+from hls4ml.model.optimizer import OptimizerPass
+
+from dietcnn_hls.backend import layers as ir
+from dietcnn_hls.backend.activations import Before, Codebook, Uniform, lower_activation, qkeras_uniform, symbol_bias
+from dietcnn_hls.backend.edit import consumers, insert_after, replace_by_op, source
+from dietcnn_hls.backend.linear import TrainedLinear, bias_integers, lower_kernel
+from dietcnn_hls.backend.passes.prepare import is_activation, is_linear, is_pool
+from dietcnn_hls.backend.support import unsupported
+from dietcnn_hls.errors import DietError, LoweringError
+from dietcnn_hls.lowered import Add, Linear, MaxPool, Op, Reshape, Source, Stream, Window, infer_stream
+
+if TYPE_CHECKING:
+    # hls4ml registers backends while its graph module is still being imported
+    from hls4ml.model.graph import ModelGraph
+
+INPUT_CODES = (0, 255, 8)
+"""lo, hi and fraction of the network's input: uint8 images as code / 256."""
+
+
+class Lowering(OptimizerPass):
+    """Base: matches layers of its kind whose inputs are lowered already."""
+
+    def wants(self, node: Layer) -> bool:
+        raise NotImplementedError
+
+    def match(self, node: Layer) -> bool:
+        if isinstance(node, ir.LoweredLayer) or not self.wants(node):
+            return False
+        return all(isinstance(node.get_input_node(name), ir.LoweredLayer) for name in node.inputs if name != "input")
+
+    def lower(self, model: ModelGraph, node: Layer, op: Op, declared: Stream | None = None, **attributes: object) -> Layer:
+        """Replace `node` by `op`; errors of shapes and ranges get the layer's name."""
+        streams = [node.get_input_node(name).stream for name in node.inputs if name != "input"]
+        try:
+            stream = infer_stream(op, streams, declared)
+        except DietError as error:
+            raise type(error)(f"layer '{node.name}': {error}") from error
+        return replace_by_op(model, node, op, stream, **attributes)
+
+
+class LowerInput(Lowering):
+    def wants(self, node: Layer) -> bool:
+        return node.class_name == "Input"
+
+    def transform(self, model: ModelGraph, node: Layer) -> bool:
+        lo, hi, fraction = INPUT_CODES
+        shape = tuple(int(n) for n in node.get_attr("input_shape"))
+        self.lower(model, node, Source(), Stream(shape, lo, hi, fraction))
+        return True
+
+
+class LowerLinear(Lowering):
+    """Kernel by the method of the quantiser. The bias goes into the activation's thresholds where there are any."""
+
+    def wants(self, node: Layer) -> bool:
+        return is_linear(node)
+
+    def transform(self, model: ModelGraph, node: Layer) -> bool:
+        trained, read = trained_linear(node), source(node)
+        kernel = lower_kernel(trained, read.stream)
+        symbols, bias = kernel.output.levels is not None, trained.bias
+        readers = _activations_behind(model, node)
+        if bias is not None and readers and (symbols or all(_has_thresholds(reader) for reader in readers)):
+            for reader in readers:
+                reader.set_attr("bias_values", bias)
+            bias = None
+        integers = None if bias is None or symbols else bias_integers(bias, kernel.output.fraction, node.name)
+        reuse = int(model.config.get_reuse_factor(node))
+        new = self.lower(model, node, Linear(kernel, integers, trained.window), reuse_factor=reuse)
+        if bias is not None and symbols:
+            op = symbol_bias(node.name, new.stream, bias)
+            values = {"op": op, "stream": infer_stream(op, [new.stream])}
+            name = f"{node.name}_bias"
+            insert_after(model, new, model.make_node(ir.LAYER_OF[type(op)], name, values, list(new.outputs), [name]))
+        return True
+
+
+class LowerActivation(Lowering):
+    def wants(self, node: Layer) -> bool:
+        return is_activation(node)
+
+    def transform(self, model: ModelGraph, node: Layer) -> bool:
+        before = Before(node.get_attr("bias_values"), node.get_attr("scale"), node.get_attr("shift"))
+        self.lower(model, node, lower_activation(node.name, source(node).stream, _activation(node), before))
+        return True
+
+
+class LowerMaxPool(Lowering):
+    def wants(self, node: Layer) -> bool:
+        return is_pool(node)
+
+    def transform(self, model: ModelGraph, node: Layer) -> bool:
+        self.lower(model, node, MaxPool(_window(node, "pool", 1)))
+        return True
+
+
+class LowerReshape(Lowering):
+    def wants(self, node: Layer) -> bool:
+        return node.class_name == "Reshape"
+
+    def transform(self, model: ModelGraph, node: Layer) -> bool:
+        shape = tuple(int(n) for n in node.get_attr("target_shape"))
+        if len(shape) not in (1, 3):
+            raise unsupported(node.name, "Reshape", f"{shape} is neither an image (H, W, C) nor a vector (N,)")
+        self.lower(model, node, Reshape(shape))
+        return True
+
+
+class LowerAdd(Lowering):
+    """Both operands are shifted to the finer of their grids."""
+
+    def wants(self, node: Layer) -> bool:
+        return node.class_name == "Merge"
+
+    def transform(self, model: ModelGraph, node: Layer) -> bool:
+        left, right = (node.get_input_node(name).stream for name in node.inputs)
+        fraction = max(left.fraction, right.fraction)
+        self.lower(model, node, Add((fraction - left.fraction, fraction - right.fraction)))
+        return True
+
+
+class CheckLowered(OptimizerPass):
+    """Whatever no pass has lowered is refused by name; this pass comes last."""
+
+    def match(self, node: Layer) -> bool:
+        return not isinstance(node, ir.LoweredLayer)
+
+    def transform(self, model: ModelGraph, node: Layer) -> bool:
+        if node.class_name == "ExactBatchNormalization":
+            readers = ", ".join(f"'{reader.name}'" for reader in consumers(model, node)) or "the model's output"
+            raise unsupported(
+                node.name, node.class_name, f"it feeds {readers}; put a CodebookActivation directly behind it, it folds into one"
+            )
+        raise unsupported(node.name, node.class_name)
+
+
+def trained_linear(node: Layer) -> TrainedLinear:
+    """What the front end read of a linear layer, ours or QKeras'."""
+    if isinstance(node, ir.LookupLinear):
+        kernel, bias = node.get_attr("kernel"), node.get_attr("bias_values")
+        quantizer, state, depthwise = (
+            node.get_attr("quantizer"),
+            node.get_attr("state"),
+            node.class_name == "LookupDepthwiseConv2D",
+        )
+    else:
+        depthwise = node.class_name == "DepthwiseConv2D"
+        kernel = node.get_attr("depthwise_data" if depthwise else "weight_data")
+        quantizer, state = node.get_attr("depthwise_quantizer" if depthwise else "weight_quantizer").qkeras_config, {}
+        bias = _qkeras_bias(node, kernel.shape[-2] * kernel.shape[-1] if depthwise else kernel.shape[-1])
+    window = None if kernel.ndim == 2 else _window(node, "filt", kernel.shape[2] if depthwise else 1)
+    return TrainedLinear(node.name, np.asarray(kernel), quantizer, state, bias, window)
+
+
+def _qkeras_bias(node: Layer, outputs: int) -> np.ndarray | None:
+    """The bias as QKeras quantises it; without a bias quantiser as it is."""
+    data, quantizer = node.get_attr("bias_data"), node.get_attr("bias_quantizer")
+    if data is None or not node.get_attr("use_bias", True):
+        return None
+    if data.shape != (outputs,):
+        raise LoweringError(
+            f"layer '{node.name}': hls4ml read a bias of shape {data.shape} for {outputs} outputs, because the layer's name "
+            "holds the name of a variable; rename the layer"
+        )
+    values = data.astype(np.float64)
+    if quantizer is not None:
+        config: dict[str, Any] = quantizer.qkeras_config
+        if config["class_name"] != "quantized_bits":
+            raise unsupported(node.name, node.class_name, f"its bias_quantizer is {config['class_name']}; use quantized_bits")
+        values = qkeras_uniform(node.name, config, relu=False).values(data)
+    return values if values.any() else None
+
+
+def _window(node: Layer, prefix: str, groups: int) -> Window:
+    def pair(word: str) -> tuple[int, int]:
+        return int(node.get_attr(f"{word}_height")), int(node.get_attr(f"{word}_width"))
+
+    top, bottom, left, right = (int(node.get_attr(f"pad_{side}")) for side in ("top", "bottom", "left", "right"))
+    return Window(pair(prefix), pair("stride"), (top, bottom, left, right), groups)
+
+
+def _activation(node: Layer) -> Codebook | Uniform:
+    if node.class_name == "CodebookActivation":
+        return Codebook(node.get_attr("levels"), node.get_attr("fraction"), node.get_attr("thresholds"))
+    return qkeras_uniform(node.name, node.get_attr("activation_quantizer"), node.get_attr("activation") == "relu")
+
+
+def _has_thresholds(activation: Layer) -> bool:
+    """Whether an activation becomes thresholds, which take a bias for nothing."""
+    return activation.class_name == "CodebookActivation" or activation.get_attr("scale") is not None
+
+
+def _activations_behind(model: ModelGraph, node: Layer) -> list[Layer]:
+    """The activations that read a linear layer, through pools too; none where anything else reads it."""
+    found = []
+    for reader in consumers(model, node):
+        behind = consumers(model, reader) if is_pool(reader) else [reader]
+        if not behind or not all(is_activation(activation) for activation in behind):
+            return []
+        found += behind
+    return found
