@@ -56,26 +56,30 @@ class Codebook:
 
 @dataclass(frozen=True)
 class Uniform:
-    """``clip(round_half_even(y * 2**fraction), lo, hi)``: what QKeras' quantised activations compute."""
+    """``clip(round(y * 2**fraction), lo, hi)``, rounding 'half_even' (QKeras' quantised activations) or 'half_up' (ours)."""
 
     lo: int
     hi: int
     fraction: int
+    rounding: str = "half_even"
 
     def values(self, y: np.ndarray) -> np.ndarray:
         """The quantised values of `y`, float64."""
-        return np.clip(np.rint(y.astype(np.float64) * 2.0**self.fraction), self.lo, self.hi) * 2.0**-self.fraction
+        scaled = y.astype(np.float64) * 2.0**self.fraction
+        rounded = np.rint(scaled) if self.rounding == "half_even" else np.floor(scaled + 0.5)
+        return np.clip(rounded, self.lo, self.hi) * 2.0**-self.fraction  # type: ignore[no-any-return]
 
     @property
     def codebook(self) -> Codebook:
         """The same as a codebook of consecutive integers.
 
-        y rounds to j or above from j - 1/2 on where that tie rounds to an even j, and above it where j is odd.
+        y rounds to j or above from j - 1/2 on, but with half_even and odd j that tie itself rounds down.
         """
         steps = np.arange(self.lo + 1, self.hi + 1)
         ties = ((steps - 0.5) * 2.0**-self.fraction).astype(np.float32)
-        above = np.nextafter(ties, np.float32(np.inf))
-        return Codebook(tuple(range(self.lo, self.hi + 1)), self.fraction, np.where(steps % 2 == 0, ties, above))
+        if self.rounding == "half_even":
+            ties = np.where(steps % 2 == 0, ties, np.nextafter(ties, np.float32(np.inf)))
+        return Codebook(tuple(range(self.lo, self.hi + 1)), self.fraction, ties)
 
 
 def lower_activation(
@@ -90,7 +94,7 @@ def lower_activation(
     if isinstance(activation, Uniform):
         if source.levels is None and before.empty:
             shift = source.fraction - activation.fraction
-            return Requantize(shift, "half_even", activation.lo, activation.hi, activation.fraction)
+            return Requantize(shift, activation.rounding, activation.lo, activation.hi, activation.fraction)
         if activation.hi - activation.lo > MAX_THRESHOLDS:
             raise UnsupportedLayerError(
                 f"layer '{name}': batch-norm or symbols before an activation of {activation.hi - activation.lo + 1} levels need "
@@ -123,7 +127,7 @@ def qkeras_uniform(name: str, quantizer: Mapping[str, Any], relu: bool) -> Unifo
         UnsupportedLayerError: an option that is not a plain uniform quantiser.
     """
     config = quantizer["config"]
-    refused = {"use_sigmoid": 0, "negative_slope": 0, "use_stochastic_rounding": False} if relu else {}
+    refused: dict[str, object] = {"use_sigmoid": 0, "negative_slope": 0, "use_stochastic_rounding": False} if relu else {}
     if relu and config.get("relu_upper_bound") is not None and not config.get("is_quantized_clip", True):
         refused["relu_upper_bound"] = None
     for option, wanted in refused.items():

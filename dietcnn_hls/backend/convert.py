@@ -70,4 +70,11 @@ def convert(
     return converted  # type: ignore[no-any-return]
 
 
-__all__ = ["convert"]
+def lower_keras(model: Any, name: str, metadata: Mapping[str, object] | None = None) -> LoweredGraph:
+    """The lowered graph of a Keras model, named `name` (a C identifier). Errors as in `convert`; nothing is written."""
+    from dietcnn_hls.backend.graphs import lowered_graph
+
+    return lowered_graph(convert(model, ".", name=name, metadata=metadata))
+
+
+__all__ = ["convert", "lower_keras"]

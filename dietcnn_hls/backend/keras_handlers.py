@@ -98,16 +98,36 @@ def _parse_activation(keras_layer: dict[str, Any], input_names: Any, input_shape
     return _finish(layer | {"levels": levels, "fraction": fraction, "thresholds": thresholds}, list(input_shapes[0]))
 
 
+def _parse_uniform(keras_layer: dict[str, Any], input_names: Any, input_shapes: Any, reader: Any) -> Parsed:
+    layer, config = _start(keras_layer, input_names), keras_layer["config"]
+    bits = int(config["bits"])
+    lo, hi = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if config["signed"] else (0, (1 << bits) - 1)
+    return _finish(layer | {"uniform": (lo, hi, int(config["fraction"]), "half_up")}, list(input_shapes[0]))
+
+
 def _parse_batch_norm(keras_layer: dict[str, Any], input_names: Any, input_shapes: Any, reader: Any) -> Parsed:
     layer = _start(keras_layer, input_names)
     found = {name: value.astype(np.float64) for name, value in variables(reader, layer["name"]).items()}
     variance = found["moving_variance"] + float(keras_layer["config"]["epsilon"])
     gain = found.get("gamma", np.float64(1.0)) / np.sqrt(variance)
-    shift = found.get("beta", np.float64(0.0)) - found["moving_mean"] * gain
+    if layer["class_name"] == "ShiftBatchNormalization":
+        layer["class_name"] = "ExactBatchNormalization"
+        gain, shift = _powers_of_two(gain, found, keras_layer["config"])
+    else:
+        shift = found.get("beta", np.float64(0.0)) - found["moving_mean"] * gain
     scale, shift = gain.astype(np.float32), shift.astype(np.float32)
     if not (np.isfinite(scale).all() and np.isfinite(shift).all()):
         raise LoweringError(f"layer '{layer['name']}': batch-norm holds NaN, Inf or a variance below zero; the training diverged")
     return _finish(layer | {"scale": scale, "shift": shift}, list(input_shapes[0]))
+
+
+def _powers_of_two(gain: np.ndarray, found: dict[str, np.ndarray], config: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Scale and shift of a shift batch-norm: the nearest power of two, compared at 1.5 times the lower one."""
+    lowest, highest = int(config["lowest"]), int(config["highest"])
+    steps = np.ldexp(1.5, np.arange(lowest, highest))
+    scale = np.ldexp(1.0, lowest + np.searchsorted(steps, gain, side="right"))
+    grid = 2.0 ** int(config["fraction"])
+    return scale, np.floor((found.get("beta", np.float64(0.0)) - found["moving_mean"] * scale) * grid + 0.5) / grid
 
 
 _HANDLERS: dict[str, Callable[[dict[str, Any], Any, Any, Any], Parsed]] = {
@@ -115,7 +135,9 @@ _HANDLERS: dict[str, Callable[[dict[str, Any], Any, Any, Any], Parsed]] = {
     "LookupDepthwiseConv2D": _parse_conv2d,
     "LookupDense": _parse_dense,
     "CodebookActivation": _parse_activation,
+    "UniformActivation": _parse_uniform,
     "ExactBatchNormalization": _parse_batch_norm,
+    "ShiftBatchNormalization": _parse_batch_norm,
 }
 
 

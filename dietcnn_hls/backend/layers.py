@@ -43,8 +43,12 @@ class CodebookActivation(KerasLayer):
     """Attributes ``levels`` (integers), ``fraction`` and ``thresholds`` (float32)."""
 
 
+class UniformActivation(KerasLayer):
+    """Attribute ``uniform``: (lo, hi, fraction, rounding)."""
+
+
 class ExactBatchNormalization(KerasLayer):
-    """Attributes ``scale`` and ``shift``, float32 by channel."""
+    """Attributes ``scale`` and ``shift``, float32 by channel. Shift batch-norms are read as this too."""
 
 
 class LoweredLayer(Layer):
@@ -115,7 +119,7 @@ _LOWERED = (DietInput, DietLinear, DietEncode, DietRequantize, DietSymbolMap, Di
 
 def register_layers() -> None:
     """Make all layers known to hls4ml."""
-    for layer in (*LOOKUP_LAYERS, CodebookActivation, ExactBatchNormalization, *_LOWERED):
+    for layer in (*LOOKUP_LAYERS, CodebookActivation, UniformActivation, ExactBatchNormalization, *_LOWERED):
         if layer.__name__ not in layer_map:
             register_layer(layer.__name__, layer)
 

@@ -31,11 +31,13 @@ _REMEDIES = {
     "Merge": "only Add joins two branches",
 }
 _KNOWN = (
-    *("Input", "LookupConv2D", "LookupDepthwiseConv2D", "LookupDense", "CodebookActivation", "ExactBatchNormalization"),
+    *("Input", "LookupConv2D", "LookupDepthwiseConv2D", "LookupDense", "CodebookActivation"),
+    *("UniformActivation", "ExactBatchNormalization"),
     *("Conv2D", "DepthwiseConv2D", "Dense", "Reshape", "Pooling2D", "Merge", "Activation", "Softmax"),
 )
 _KERAS = (
-    "LookupConv2D, LookupDepthwiseConv2D, LookupDense, CodebookActivation, ExactBatchNormalization, QConv2D, QDepthwiseConv2D, "
+    "LookupConv2D, LookupDepthwiseConv2D, LookupDense, CodebookActivation, UniformActivation, ExactBatchNormalization, "
+    "ShiftBatchNormalization, QConv2D, QDepthwiseConv2D, "
     "QDense, QActivation, MaxPooling2D, Add, Flatten, Reshape and Dropout"
 )
 _STRATEGIES = ("latency", "resource")

@@ -12,15 +12,19 @@ from hls4ml.model.optimizer import OptimizerPass
 from dietcnn_hls.backend import layers as ir
 from dietcnn_hls.backend.activations import Before, Codebook, Uniform, lower_activation, qkeras_uniform, symbol_bias
 from dietcnn_hls.backend.edit import consumers, insert_after, replace_by_op, source
-from dietcnn_hls.backend.linear import TrainedLinear, bias_integers, lower_kernel
+from dietcnn_hls.backend.linear import TrainedLinear, bias_fraction, bias_integers, lower_kernel
 from dietcnn_hls.backend.passes.prepare import is_activation, is_linear, is_pool
 from dietcnn_hls.backend.support import unsupported
 from dietcnn_hls.errors import DietError, LoweringError
 from dietcnn_hls.lowered import Add, Linear, MaxPool, Op, Reshape, Source, Stream, Window, infer_stream
+from dietcnn_hls.methods.base import Kernel
 
 if TYPE_CHECKING:
     # hls4ml registers backends while its graph module is still being imported
     from hls4ml.model.graph import ModelGraph
+
+EXACT_FLOAT32 = 2**24
+"""Integers below it are exact in float32."""
 
 INPUT_CODES = (0, 255, 8)
 """lo, hi and fraction of the network's input: uint8 images as code / 256."""
@@ -69,6 +73,9 @@ class LowerLinear(Lowering):
         kernel = lower_kernel(trained, read.stream)
         symbols, bias = kernel.output.levels is not None, trained.bias
         readers = _activations_behind(model, node)
+        absorbed = _absorb_shifts(kernel, bias, readers)
+        if absorbed is not None:
+            kernel, bias = absorbed
         if bias is not None and readers and (symbols or all(_has_thresholds(reader) for reader in readers)):
             for reader in readers:
                 reader.set_attr("bias_values", bias)
@@ -191,7 +198,35 @@ def _window(node: Layer, prefix: str, groups: int) -> Window:
 def _activation(node: Layer) -> Codebook | Uniform:
     if node.class_name == "CodebookActivation":
         return Codebook(node.get_attr("levels"), node.get_attr("fraction"), node.get_attr("thresholds"))
+    if node.class_name == "UniformActivation":
+        return Uniform(*node.get_attr("uniform"))
     return qkeras_uniform(node.name, node.get_attr("activation_quantizer"), node.get_attr("activation") == "relu")
+
+
+def _absorb_shifts(kernel: Kernel, bias: np.ndarray | None, readers: list[Layer]) -> tuple[Kernel, np.ndarray] | None:
+    """A batch-norm of shifts before a uniform activation moves into the kernel and its bias, which leaves a plain shift.
+
+    None where the kernel has no such form, or float32 could round what Keras computes.
+    """
+    if len(readers) != 1 or readers[0].get_attr("scale") is None or not isinstance(_activation(readers[0]), Uniform):
+        return None
+    scale, shift = readers[0].get_attr("scale").astype(np.float64), readers[0].get_attr("shift").astype(np.float64)
+    mantissas, exponents = np.frexp(scale)
+    if (mantissas != 0.5).any() or kernel.output.levels is not None:
+        return None
+    total = shift + (0.0 if bias is None else bias * scale)
+    exponents = exponents - 1
+    lowest = min(int(exponents.min()), kernel.output.fraction - bias_fraction(total, readers[0].name))
+    try:
+        scaled = kernel.scaled(exponents, lowest)
+    except LoweringError:  # no shifts in this kernel: thresholds take the batch-norm
+        return None
+    lows, highs = (np.abs(bound + total * 2.0**scaled.output.fraction).max() for bound in scaled.bounds())
+    if max(lows, highs) >= EXACT_FLOAT32:
+        return None
+    readers[0].set_attr("scale", None)
+    readers[0].set_attr("shift", None)
+    return scaled, total
 
 
 def _has_thresholds(activation: Layer) -> bool:

@@ -21,9 +21,9 @@ def is_identity(node: Layer) -> bool:
 
 
 def is_activation(node: Layer) -> bool:
-    """A codebook activation or one of QKeras' quantised ones."""
+    """A codebook, uniform or QKeras' quantised activation."""
     quantised = node.class_name == "Activation" and node.get_attr("activation_quantizer") is not None
-    return node.class_name == "CodebookActivation" or quantised
+    return node.class_name in ("CodebookActivation", "UniformActivation") or quantised
 
 
 def is_pool(node: Layer) -> bool:
