@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from pydantic import BaseModel
 
-from dietcnn_hls.errors import LoweringError
+from dietcnn_hls.errors import ConfigError, LoweringError
 from dietcnn_hls.integers import bits_for
 from dietcnn_hls.operations import Operations
 
@@ -227,7 +227,6 @@ class Method(ABC):
     def lower(self, spec: LinearSpec) -> Kernel:
         """Trained layer -> kernel. LoweringError names the layer when it cannot be exact."""
 
-    @abstractmethod
     def quantize(self, model: Any, x_calibration: np.ndarray, options: MethodOptions) -> Any:
         """Float Keras model -> Keras model whose forward pass is what the hardware computes (needs the qkeras extra).
 
@@ -236,6 +235,26 @@ class Method(ABC):
             x_calibration: float32 images on the input grid, (N, H, W, C).
             options: an instance of ``self.options``.
         """
+        from dietcnn_hls.training.plan import read_plan
+
+        return self.rebuilder(read_plan(model), model.input_shape[1:], x_calibration, model.name, options).build()
+
+    def rebuilder(
+        self, plan: Any, input_shape: tuple[int, ...], x_calibration: np.ndarray, name: str, options: MethodOptions
+    ) -> Any:
+        """The `training.rebuild.Rebuilder` by which this method dresses layers, also beside others' in one model.
+
+        Args:
+            plan: a `training.plan.Plan`.
+            input_shape: (H, W, C).
+            x_calibration: as in `quantize`.
+            name: of the new model.
+            options: an instance of ``self.options``.
+
+        Raises:
+            ConfigError: the method, or one of its options, concerns whole models only.
+        """
+        raise ConfigError(f"method '{self.name}' cannot share a model with others; give it the whole model")
 
     def keras_objects(self) -> dict[str, Any]:
         """Custom objects for ``tf.keras.models.load_model`` (needs the qkeras extra)."""

@@ -27,11 +27,13 @@ class ConLoCNN(Method):
     def lower(self, spec: LinearSpec) -> Kernel:
         return lower(spec)
 
-    def quantize(self, model: Any, x_calibration: np.ndarray, options: MethodOptions) -> Any:
-        from dietcnn_hls.methods.conlocnn.training import quantize
+    def rebuilder(
+        self, plan: Any, input_shape: tuple[int, ...], x_calibration: np.ndarray, name: str, options: MethodOptions
+    ) -> Any:
+        from dietcnn_hls.methods.conlocnn.training import SignedDigitRebuilder
 
         assert isinstance(options, ConLoOptions)
-        return quantize(model, x_calibration, options)
+        return SignedDigitRebuilder(plan, input_shape, x_calibration, name, options)
 
     def keras_objects(self) -> dict[str, Any]:
         from dietcnn_hls.methods.conlocnn.training import SignedDigits

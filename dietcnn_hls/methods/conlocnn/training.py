@@ -14,7 +14,7 @@ from dietcnn_hls.methods.conlocnn.compensation import Moments, Rounded, compensa
 from dietcnn_hls.methods.conlocnn.format import DigitFormat
 from dietcnn_hls.methods.conlocnn.search import Choice, choose
 from dietcnn_hls.training.layers import LookupConv2D, LookupDense, LookupDepthwiseConv2D, nearest_level
-from dietcnn_hls.training.plan import Plan, Step, read_plan
+from dietcnn_hls.training.plan import Plan, Step
 from dietcnn_hls.training.quantizers import KernelQuantizer
 from dietcnn_hls.training.rebuild import Signal, run_layer
 from dietcnn_hls.training.tf import tf
@@ -67,21 +67,12 @@ class SignedDigits(KernelQuantizer):
         return {"positions": [list(shifts) for shifts in self.format.positions], "fraction": self.fraction}
 
 
-def quantize(model: Any, x_calibration: np.ndarray, options: ConLoOptions) -> Any:
-    """Float Keras model -> the same network with signed-digit weights and uniform activations; batch-norms are folded.
+class SignedDigitRebuilder(UniformRebuilder):
+    """Signed-digit weights and uniform activations; batch-norms are folded, nothing is retrained.
 
     Layer after layer, on what the layers before it yield: format search, rounding, compensation.
-
-    Args:
-        model: built ``tf.keras`` model.
-        x_calibration: (N, H, W, C) float32 images on the input grid; a few hundred suffice.
-        options: width, rounding.
     """
-    rebuilder = _Rebuilder(read_plan(model), model.input_shape[1:], x_calibration, model.name, options)
-    return rebuilder.build()
 
-
-class _Rebuilder(UniformRebuilder):
     def __init__(
         self, plan: Plan, input_shape: tuple[int, ...], x_calibration: np.ndarray, name: str, options: ConLoOptions
     ) -> None:

@@ -28,11 +28,13 @@ class DeepChip(Method):
     def lower(self, spec: LinearSpec) -> Kernel:
         return lower(spec)
 
-    def quantize(self, model: Any, x_calibration: np.ndarray, options: MethodOptions) -> Any:
-        from dietcnn_hls.methods.deepchip.training import quantize
+    def rebuilder(
+        self, plan: Any, input_shape: tuple[int, ...], x_calibration: np.ndarray, name: str, options: MethodOptions
+    ) -> Any:
+        from dietcnn_hls.methods.deepchip.training import TernaryRebuilder
 
         assert isinstance(options, DeepChipOptions)
-        return quantize(model, x_calibration, options)
+        return TernaryRebuilder(plan, input_shape, x_calibration, name, options)
 
     def keras_objects(self) -> dict[str, Any]:
         from dietcnn_hls.methods.deepchip.training import Ternary

@@ -12,7 +12,7 @@ import numpy as np
 from dietcnn_hls.methods.deepchip.scales import fitted_scales, scale_integers, ternarise
 from dietcnn_hls.training.integer_layers import SMALLEST_GAIN, ShiftBatchNormalization
 from dietcnn_hls.training.layers import LookupConv2D, LookupDense, LookupDepthwiseConv2D, nearest_level
-from dietcnn_hls.training.plan import Plan, Step, read_plan
+from dietcnn_hls.training.plan import Plan, Step
 from dietcnn_hls.training.quantizers import KernelQuantizer
 from dietcnn_hls.training.rebuild import Signal, run_layer
 from dietcnn_hls.training.tf import tf
@@ -153,15 +153,3 @@ def _layer(step: Step, quantizer: Ternary, bias_fraction: int | None) -> Any:
     if is_depthwise(step):
         return LookupDepthwiseConv2D(depthwise_quantizer=quantizer, **arguments)
     return (LookupConv2D if "filters" in arguments else LookupDense)(kernel_quantizer=quantizer, **arguments)
-
-
-def quantize(model: Any, x_calibration: np.ndarray, options: DeepChipOptions) -> Any:
-    """Float Keras model -> the same network with ternary weights and shift batch-norms, ready to be trained further.
-
-    Args:
-        model: built ``tf.keras`` model.
-        x_calibration: (N, H, W, C) float32 images on the input grid.
-        options: threshold, scales, activations.
-    """
-    rebuilder = TernaryRebuilder(read_plan(model), model.input_shape[1:], x_calibration, model.name, options)
-    return rebuilder.build()
