@@ -61,7 +61,7 @@ class Step:
         return gain, shift if self.norm.beta is None else shift + self.norm.beta.numpy()
 
 
-INPUT = "input"
+INPUT = "image"
 
 Plan = tuple[Step, ...]
 
