@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """hls4ml backend `DietCNN`, registered by the entry point ``hls4ml.backends``.
 
-This module is imported in the middle of ``import hls4ml``; whatever needs hls4ml is therefore imported inside functions.
+This module is imported in the middle of ``import hls4ml``; whatever needs hls4ml is therefore imported inside functions. And
+it imports hls4ml at its end, so that its own modules, whichever comes first, always find hls4ml whole.
 """
 
 from __future__ import annotations
@@ -43,3 +44,5 @@ def model_graph_from_lowered(graph: LoweredGraph, output_dir: str, **options: An
 
 
 __all__ = ["NAME", "convert", "lowered_graph", "model_graph_from_lowered", "register"]
+
+import hls4ml  # noqa: E402, F401  (see above)
