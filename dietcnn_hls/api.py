@@ -20,9 +20,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dietcnn_hls import csim, doctor, methods, progress, reference
+from dietcnn_hls import csim, doctor, progress, reference
 from dietcnn_hls.atomic import code_key, content_key
-from dietcnn_hls.config import IoType, Synthesis, validate
+from dietcnn_hls.config import IoType, Synthesis, method_choice, validate
 from dietcnn_hls.errors import ConfigError, DatasetError, LoweringError, suggest
 from dietcnn_hls.integers import sanitize
 from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Node
@@ -102,7 +102,8 @@ def convert_and_build(
         model: Keras model of lookup or QKeras layers, a saved one (.keras, .h5), a `LoweredGraph` or a saved one (.npz).
         output_dir: folder of the design; made if absent, resumed if it holds this design.
         method: None takes the model as its layers say. A method's name, or ``{"name": ..., options}``, first converts a
-            float Keras model with that method's `quantize`, which needs `x_calibration`.
+            float Keras model with that method's `quantize`, which needs `x_calibration`; ``layers`` among the options gives
+            single layers methods of their own.
         io_type: 'io_stream' (dataflow of streams) or 'io_parallel' (arrays) for the HLS project. RTL always streams.
         part: Xilinx part.
         clock_period: nanoseconds, assumed; no open tool gives Fmax.
@@ -212,12 +213,10 @@ def _folding_spec(folding: Folding) -> FoldingSpec:
 def _quantized(model: Any, method: str | Mapping[str, Any] | None, x_calibration: np.ndarray | None) -> Any:
     if method is None:
         return model
-    given = {"name": method} if isinstance(method, str) else dict(method)
-    chosen = methods.get(str(given.pop("name", "")))
-    options = validate(chosen.options, given, "method")
+    choice = method_choice(method, "method")
     if x_calibration is None:
-        raise DatasetError(f"method '{chosen.name}' needs x_calibration: a few hundred training images")
-    return chosen.quantize(model, to_values(x_calibration), options)
+        raise DatasetError(f"method '{choice.method.name}' needs x_calibration: a few hundred training images")
+    return choice.quantize(model, to_values(x_calibration))
 
 
 def _lowered(model: Any, name: str | None) -> LoweredGraph:

@@ -16,7 +16,8 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from dietcnn_hls import methods
 from dietcnn_hls.errors import ConfigError, suggest
-from dietcnn_hls.methods.base import MethodOptions
+from dietcnn_hls.methods.base import Method, MethodOptions
+from dietcnn_hls.methods.choice import MethodChoice
 from dietcnn_hls.reports.parts import lookup
 from dietcnn_hls.rtl.folding import FoldingSpec
 
@@ -71,7 +72,7 @@ class ProjectConfig(_Section):
     design: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="name of the design, a C identifier")
     network: NetworkConfig
     dataset: DatasetConfig
-    method: dict[str, Any] = Field(description="name of the method and its options")
+    method: dict[str, Any] = Field(description="name of the method and its options; `layers` gives single layers others")
     training: dict[str, Any] = Field(default_factory=dict, description="recipe, see docs/training.md")
     hardware: HardwareConfig = Field(default_factory=HardwareConfig)
     checks: ChecksConfig = Field(default_factory=ChecksConfig)
@@ -81,10 +82,9 @@ class ProjectConfig(_Section):
     seed: int = Field(1, ge=0)
 
     @property
-    def method_options(self) -> MethodOptions:
-        """The validated options of the method."""
-        options = {key: value for key, value in self.method.items() if key != "name"}
-        return methods.get(self.method["name"]).options(**options)
+    def method_choice(self) -> MethodChoice:
+        """The methods of the design, checked."""
+        return method_choice(self.method, "method")
 
 
 def load(path: Path, overrides: Iterable[str] = ()) -> ProjectConfig:
@@ -113,12 +113,32 @@ def parse(data: Mapping[str, Any], source: str = "config") -> ProjectConfig:
         if isinstance(expanded.get(key), str):
             expanded[key] = {"name": expanded[key]}
     config = validate(ProjectConfig, expanded, source)
-    name = config.method.get("name")
-    if not isinstance(name, str):
-        raise ConfigError(f"{source}: method: give the name of a method.{suggest('', methods.available())}")
-    options = {key: value for key, value in config.method.items() if key != "name"}
-    validate(methods.get(name).options, options, f"{source}: method")
+    method_choice(config.method, f"{source}: method")
     return config
+
+
+def method_choice(data: str | Mapping[str, Any], source: str) -> MethodChoice:
+    """``{name, options ..., layers: {layer: the same}}``, or a method's name, to methods with validated options.
+
+    Raises:
+        ConfigError: no name, an unknown method, an option that it does not have or a value out of range.
+    """
+    given = {"name": data} if isinstance(data, str) else dict(data)
+    layers = given.pop("layers", None) or {}
+    if not isinstance(layers, Mapping):
+        raise ConfigError(f"{source}.layers: give a method for each layer, as `layers: {{conv1: fixed_point}}` (got {layers!r})")
+    method, options = _one_method(given, source)
+    chosen = {str(layer): _one_method(of, f"{source}.layers.{layer}") for layer, of in layers.items()}
+    return MethodChoice(method, options, chosen)
+
+
+def _one_method(data: Any, source: str) -> tuple[Method, MethodOptions]:
+    given = dict(data) if isinstance(data, Mapping) else {"name": data}
+    name = given.pop("name", None)
+    if not isinstance(name, str):
+        raise ConfigError(f"{source}: give the name of a method.{suggest('', methods.available())}")
+    method = methods.get(name)
+    return method, validate(method.options, given, source)
 
 
 def validate(model: type[BaseModel], data: Mapping[str, Any], source: str) -> Any:
@@ -163,4 +183,4 @@ def _override(data: dict[str, Any], text: str) -> None:
         raise ConfigError(f"--set {text}: the value is not YAML: {error}") from error
 
 
-__all__ = ["ProjectConfig", "load", "parse", "validate"]
+__all__ = ["ProjectConfig", "load", "method_choice", "parse", "validate"]

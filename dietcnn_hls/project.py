@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from dietcnn_hls import datasets, methods
+from dietcnn_hls import datasets
 from dietcnn_hls.api import check_arguments, convert_and_build
 from dietcnn_hls.atomic import atomic_write_json, code_key, content_key
 from dietcnn_hls.config import ProjectConfig, validate
@@ -82,7 +82,6 @@ def _trained(config: ProjectConfig, dataset: datasets.Dataset, workspace: Worksp
     from dietcnn_hls.training.recipe import Recipe
 
     recipe = validate(Recipe, config.training, "training")
-    method, options = methods.get(config.method["name"]), config.method_options
     key = content_key(
         _digest(dataset),
         config.network.model_dump(),
@@ -97,8 +96,7 @@ def _trained(config: ProjectConfig, dataset: datasets.Dataset, workspace: Worksp
             trained = train_design(
                 partial(NETWORKS[config.network.name], dataset.input_shape, dataset.classes, width=config.network.width),
                 dataset,
-                method,
-                options,
+                config.method_choice,
                 recipe,
                 seed=config.seed,
                 checkpoint_dir=workspace.root / ".checkpoints",

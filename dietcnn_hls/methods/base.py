@@ -237,18 +237,15 @@ class Method(ABC):
         """
         from dietcnn_hls.training.plan import read_plan
 
-        return self.rebuilder(read_plan(model), model.input_shape[1:], x_calibration, model.name, options).build()
+        return self.rebuilder(model, read_plan(model), x_calibration, options).build()
 
-    def rebuilder(
-        self, plan: Any, input_shape: tuple[int, ...], x_calibration: np.ndarray, name: str, options: MethodOptions
-    ) -> Any:
-        """The `training.rebuild.Rebuilder` by which this method dresses layers, also beside others' in one model.
+    def rebuilder(self, model: Any, plan: Any, x_calibration: np.ndarray, options: MethodOptions) -> Any:
+        """The `training.rebuild.Rebuilder` by which this method dresses layers, alone or beside others' in one model.
 
         Args:
-            plan: a `training.plan.Plan`.
-            input_shape: (H, W, C).
+            model: as in `quantize`.
+            plan: its `training.plan.Plan`.
             x_calibration: as in `quantize`.
-            name: of the new model.
             options: an instance of ``self.options``.
 
         Raises:

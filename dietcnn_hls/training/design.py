@@ -14,7 +14,7 @@ import numpy as np
 from dietcnn_hls import datasets
 from dietcnn_hls.atomic import atomic_write_npz, content_key
 from dietcnn_hls.errors import OutputError
-from dietcnn_hls.methods.base import Method, MethodOptions
+from dietcnn_hls.methods.choice import MethodChoice
 from dietcnn_hls.training.loop import History, logits_model, predict, train
 from dietcnn_hls.training.recipe import Recipe
 from dietcnn_hls.training.tf import tf
@@ -33,8 +33,7 @@ class Trained:
 def train_design(
     build: Callable[[], Any],
     dataset: datasets.Dataset,
-    method: Method,
-    options: MethodOptions,
+    method: MethodChoice,
     recipe: Recipe,
     *,
     seed: int,
@@ -46,15 +45,14 @@ def train_design(
     Args:
         build: returns a fresh float Keras model, (N, *dataset.input_shape) -> (N, dataset.classes).
         dataset: its training images are split for validation; its test images are not looked at.
-        method: how linear layers are computed.
-        options: the method's options.
+        method: how linear layers are computed, with options.
         recipe: see `Recipe`.
         seed: of initial weights and of everything random.
         checkpoint_dir: where the state after each epoch is kept; an interrupted call with the same arguments goes on from it.
         teacher_cache: folder of float networks; designs of one network, dataset, seed and recipe share one.
 
     Raises:
-        DietError: see `train` and ``Method.quantize``.
+        DietError: see `train` and ``MethodChoice.quantize``.
     """
     split = datasets.split_validation(dataset.x_train, dataset.y_train, recipe.validation, seed)
     tf.keras.utils.set_random_seed(seed)
@@ -62,7 +60,7 @@ def train_design(
     float_history = _train_float(float_model, split, recipe, seed, checkpoint_dir, teacher_cache)
     calibration = datasets.to_float(split.x_train[: recipe.calibration])
     tf.keras.utils.set_random_seed(seed)
-    model = method.quantize(float_model, calibration, options)
+    model = method.quantize(float_model, calibration)
     history = train(model, split, recipe, seed=seed, teacher=float_model, checkpoint_dir=checkpoint_dir)
     return Trained(model, float_model, history, float_history)
 

@@ -27,13 +27,11 @@ class ConLoCNN(Method):
     def lower(self, spec: LinearSpec) -> Kernel:
         return lower(spec)
 
-    def rebuilder(
-        self, plan: Any, input_shape: tuple[int, ...], x_calibration: np.ndarray, name: str, options: MethodOptions
-    ) -> Any:
+    def rebuilder(self, model: Any, plan: Any, x_calibration: np.ndarray, options: MethodOptions) -> Any:
         from dietcnn_hls.methods.conlocnn.training import SignedDigitRebuilder
 
         assert isinstance(options, ConLoOptions)
-        return SignedDigitRebuilder(plan, input_shape, x_calibration, name, options)
+        return SignedDigitRebuilder(plan, model.input_shape[1:], x_calibration, model.name, options)
 
     def keras_objects(self) -> dict[str, Any]:
         from dietcnn_hls.methods.conlocnn.training import SignedDigits

@@ -28,13 +28,11 @@ class DeepChip(Method):
     def lower(self, spec: LinearSpec) -> Kernel:
         return lower(spec)
 
-    def rebuilder(
-        self, plan: Any, input_shape: tuple[int, ...], x_calibration: np.ndarray, name: str, options: MethodOptions
-    ) -> Any:
+    def rebuilder(self, model: Any, plan: Any, x_calibration: np.ndarray, options: MethodOptions) -> Any:
         from dietcnn_hls.methods.deepchip.training import TernaryRebuilder
 
         assert isinstance(options, DeepChipOptions)
-        return TernaryRebuilder(plan, input_shape, x_calibration, name, options)
+        return TernaryRebuilder(plan, model.input_shape[1:], x_calibration, model.name, options)
 
     def keras_objects(self) -> dict[str, Any]:
         from dietcnn_hls.methods.deepchip.training import Ternary

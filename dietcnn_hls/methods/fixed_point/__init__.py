@@ -26,11 +26,11 @@ class FixedPoint(Method):
     def lower(self, spec: LinearSpec) -> Kernel:
         return lower(spec)
 
-    def quantize(self, model: Any, x_calibration: np.ndarray, options: MethodOptions) -> Any:
-        from dietcnn_hls.methods.fixed_point.training import quantize
+    def rebuilder(self, model: Any, plan: Any, x_calibration: np.ndarray, options: MethodOptions) -> Any:
+        from dietcnn_hls.methods.fixed_point.training import FixedPointRebuilder
 
         assert isinstance(options, FixedPointOptions)
-        return quantize(model, x_calibration, options)
+        return FixedPointRebuilder(plan, model.input_shape[1:], x_calibration, model.name, options)
 
 
 METHOD = FixedPoint(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dietcnn_hls.training.plan import Step, read_plan
+from dietcnn_hls.training.plan import Step
 from dietcnn_hls.training.rebuild import Signal
 from dietcnn_hls.training.tf import qkeras
 from dietcnn_hls.training.uniform import UniformRebuilder, from_taps, is_depthwise, layer_arguments, tap_weights
@@ -20,13 +20,9 @@ if TYPE_CHECKING:
     from dietcnn_hls.methods.fixed_point import FixedPointOptions
 
 
-def quantize(model: Any, x_calibration: np.ndarray, options: FixedPointOptions) -> Any:
-    """Float Keras model -> QKeras model of uniform fixed point; see ``Method.quantize``."""
-    plan = read_plan(model)
-    return _Converter(plan, model.input_shape[1:], x_calibration, model.name, options).build()
+class FixedPointRebuilder(UniformRebuilder):
+    """QKeras layers with folded batch-norms."""
 
-
-class _Converter(UniformRebuilder):
     def __init__(self, plan: Any, shape: tuple[int, ...], x: np.ndarray, name: str, options: FixedPointOptions) -> None:
         super().__init__(plan, shape, x, name, options.activation_bits)
         self.weight_bits = options.weight_bits
