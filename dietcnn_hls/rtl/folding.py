@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Folding: how many output channels (PE) and taps (SIMD) each linear layer computes a cycle.
 
-A fold is legal when PE divides the outputs and SIMD divides the taps, so that every pass is full. A layer then needs
-``positions * outputs/PE * taps/SIMD`` cycles an inference; the slowest layer sets the design's interval. The user gives
-folds, reuse factors, an interval to reach or a LUT budget; the solver picks the cheapest legal folds by `lane_cost`.
+A fold is legal when the streaming engine can serve it (`geometry`); the HLS project takes the same folds, so both designs
+agree. A layer then needs ``positions * outputs/PE * taps/SIMD`` cycles an inference; the slowest layer sets the design's
+interval. The user gives folds, reuse factors, an interval to reach or a LUT budget; the solver picks the cheapest legal folds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from pydantic import BaseModel, Field, model_validator
 
 from dietcnn_hls.errors import ConfigError, suggest
-from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Node
+from dietcnn_hls.lowered import Fold, LoweredGraph, Node
+from dietcnn_hls.rtl.geometry import Geometry, check_fold, cycles, geometry, legal_folds
 
 Cost = Callable[[Node, Fold], float]
 """LUTs of one layer at one fold."""
@@ -50,26 +52,25 @@ class FoldingSpec(BaseModel):
         return self
 
 
-def positions(node: Node) -> int:
-    """Output positions of a linear layer: H' * W', or 1 for dense."""
-    return node.stream.size // node.stream.channels
+@dataclass(frozen=True)
+class Choice:
+    """A linear layer and every fold it can have, by lanes, then by SIMD descending (wide SIMD shares one accumulator)."""
+
+    node: Node
+    geometry: Geometry
+    folds: tuple[Fold, ...]
+
+    def cycles(self, fold: Fold) -> int:
+        return cycles(self.geometry, fold)
+
+    @property
+    def slowest(self) -> int:
+        return max(self.cycles(fold) for fold in self.folds)
 
 
-def cycles(node: Node, fold: Fold) -> int:
-    """Cycles that a linear layer needs for one inference."""
-    kernel = _kernel(node)
-    return positions(node) * (kernel.outputs // fold.pe) * (kernel.taps // fold.simd)
-
-
-def legal_folds(node: Node) -> list[Fold]:
-    """All folds of a layer, by lanes, then by SIMD descending (wide SIMD shares one accumulator)."""
-    kernel = _kernel(node)
-    folds = [Fold(pe, simd) for pe in divisors(kernel.outputs) for simd in divisors(kernel.taps)]
-    return sorted(folds, key=lambda f: (f.lanes, -f.simd))
-
-
-def divisors(n: int) -> list[int]:
-    return [d for d in range(1, n + 1) if n % d == 0]
+def choices(graph: LoweredGraph) -> dict[str, Choice]:
+    """The choices of all linear layers by name."""
+    return {node.name: Choice(node, geometry(graph, node), tuple(legal_folds(graph, node))) for node in graph.linear_nodes}
 
 
 def solve(graph: LoweredGraph, spec: FoldingSpec | None = None, cost: Cost | None = None) -> dict[str, Fold]:
@@ -79,18 +80,20 @@ def solve(graph: LoweredGraph, spec: FoldingSpec | None = None, cost: Cost | Non
         ConfigError: unknown layer, a fold that does not divide, an interval or budget out of reach.
     """
     spec, cost = spec or FoldingSpec(), cost or lanes_cost
-    nodes = {node.name: node for node in graph.linear_nodes}
+    if spec == FoldingSpec():  # also for kernels that only the HLS project has
+        return {node.name: Fold(1, 1) for node in graph.linear_nodes}
+    layers = choices(graph)
     for name in spec.layers:
-        if name not in nodes:
-            raise ConfigError(f"folding.layers: no linear layer '{name}'.{suggest(name, nodes)}")
-    fixed = {name: _explicit(nodes[name], given) for name, given in spec.layers.items()}
+        if name not in layers:
+            raise ConfigError(f"folding.layers: no linear layer '{name}'.{suggest(name, layers)}")
+    fixed = {name: _explicit(layers[name], given) for name, given in spec.layers.items()}
     if spec.unroll:
-        return {name: fixed.get(name, Fold(_kernel(n).outputs, _kernel(n).taps)) for name, n in nodes.items()}
+        return {name: fixed.get(name, layer.folds[-1]) for name, layer in layers.items()}
     if spec.target_interval is not None:
-        return _for_interval(nodes, fixed, spec.target_interval, cost)
+        return _for_interval(layers, fixed, spec.target_interval, cost)
     if spec.lut_budget is not None:
-        return _for_budget(nodes, fixed, spec.lut_budget, cost)
-    return {name: fixed.get(name, Fold(1, 1)) for name in nodes}
+        return _for_budget(layers, fixed, spec.lut_budget, cost)
+    return {name: fixed.get(name, Fold(1, 1)) for name in layers}
 
 
 def lanes_cost(node: Node, fold: Fold) -> float:
@@ -98,69 +101,58 @@ def lanes_cost(node: Node, fold: Fold) -> float:
     return fold.lanes + 0.5 * fold.pe
 
 
-def _kernel(node: Node):  # type: ignore[no-untyped-def]
-    assert isinstance(node.op, Linear)
-    return node.op.kernel
-
-
-def _explicit(node: Node, given: LayerFold) -> Fold:
-    kernel = _kernel(node)
+def _explicit(layer: Choice, given: LayerFold) -> Fold:
     if given.reuse_factor is not None:
-        return _by_reuse(node, given.reuse_factor)
+        return _by_reuse(layer, given.reuse_factor)
     fold = Fold(given.pe or 1, given.simd or 1)
-    if kernel.outputs % fold.pe or kernel.taps % fold.simd:
-        raise ConfigError(
-            f"layer '{node.name}': PE {fold.pe} must divide {kernel.outputs} outputs and SIMD {fold.simd} must divide "
-            f"{kernel.taps} taps. PE: {divisors(kernel.outputs)}; SIMD: {divisors(kernel.taps)}"
-        )
+    check_fold(layer.node.name, layer.geometry, fold)
     return fold
 
 
-def _by_reuse(node: Node, reuse: int) -> Fold:
+def _by_reuse(layer: Choice, reuse: int) -> Fold:
     """hls4ml's reuse factor: the fold with the fewest lanes that reuses each at most `reuse` times."""
-    kernel = _kernel(node)
-    work = kernel.outputs * kernel.taps
-    return next(f for f in legal_folds(node) if f.lanes * reuse >= work)
+    work = layer.geometry.outputs * layer.geometry.taps
+    return next(fold for fold in layer.folds if fold.lanes * reuse >= work)
 
 
-def _cheapest(node: Node, interval: int, cost: Cost) -> Fold | None:
-    fast = [fold for fold in legal_folds(node) if cycles(node, fold) <= interval]
-    return min(fast, key=lambda fold: (cost(node, fold), fold.lanes)) if fast else None
+def _cheapest(layer: Choice, interval: int, cost: Cost) -> Fold | None:
+    fast = [fold for fold in layer.folds if layer.cycles(fold) <= interval]
+    return min(fast, key=lambda fold: (cost(layer.node, fold), fold.lanes)) if fast else None
 
 
-def _for_interval(nodes: Mapping[str, Node], fixed: Mapping[str, Fold], interval: int, cost: Cost) -> dict[str, Fold]:
+def _for_interval(layers: Mapping[str, Choice], fixed: Mapping[str, Fold], interval: int, cost: Cost) -> dict[str, Fold]:
     folds = {}
-    for name, node in nodes.items():
-        fold = fixed.get(name) or _cheapest(node, interval, cost)
+    for name, layer in layers.items():
+        fold = fixed.get(name) or _cheapest(layer, interval, cost)
         if fold is None:
+            fastest = min(layer.cycles(fold) for fold in layer.folds)
             raise ConfigError(
-                f"folding.target_interval: layer '{name}' has {positions(node)} output positions and takes at least as many "
-                f"cycles; it cannot reach an interval of {interval}"
+                f"folding.target_interval: layer '{name}' takes at least {fastest} cycles; it cannot reach {interval}"
             )
         folds[name] = fold
     return folds
 
 
-def _for_budget(nodes: Mapping[str, Node], fixed: Mapping[str, Fold], budget: int, cost: Cost) -> dict[str, Fold]:
+def _for_budget(layers: Mapping[str, Choice], fixed: Mapping[str, Fold], budget: int, cost: Cost) -> dict[str, Fold]:
     """The shortest interval whose folds cost at most `budget`, by bisection over the intervals that any fold can have."""
 
     def total(folds: Mapping[str, Fold]) -> float:
-        return sum(cost(nodes[name], fold) for name, fold in folds.items())
+        return sum(cost(layers[name].node, fold) for name, fold in folds.items())
 
-    floor = max((positions(n) for n in nodes.values()), default=1)
-    steps = sorted({cycles(n, f) for n in nodes.values() for f in legal_folds(n) if cycles(n, f) >= floor})
+    floor = max((min(map(layer.cycles, layer.folds)) for layer in layers.values()), default=1)
+    steps = sorted({c for layer in layers.values() for c in map(layer.cycles, layer.folds) if c >= floor})
     low, high, best = 0, len(steps) - 1, None
     while low <= high:
         middle = (low + high) // 2
-        folds = _for_interval(nodes, fixed, steps[middle], cost)
+        folds = _for_interval(layers, fixed, steps[middle], cost)
         if total(folds) <= budget:
             best, high = folds, middle - 1
         else:
             low = middle + 1
     if best is None:
-        least = total(_for_interval(nodes, fixed, steps[-1], cost))
+        least = total(_for_interval(layers, fixed, steps[-1], cost))
         raise ConfigError(f"folding.lut_budget: one lane a layer already takes {least:.0f} LUTs, the budget is {budget}")
     return best
 
 
-__all__ = ["Cost", "FoldingSpec", "LayerFold", "cycles", "divisors", "lanes_cost", "legal_folds", "positions", "solve"]
+__all__ = ["Choice", "Cost", "FoldingSpec", "LayerFold", "choices", "lanes_cost", "solve"]
