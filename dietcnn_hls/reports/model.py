@@ -39,7 +39,7 @@ ESTIMATE = "estimate"
 RTL_ACTIVITY = "rtl_activity"
 MODEL = "model"
 
-_YOSYS = re.compile(r"yosys \d[\w.+-]*/[a-z][\w+-]*")
+_YOSYS = re.compile(r"yosys \d[\w.+-]*/[a-z][\w+-]*(/per-module)?")
 _PAIR = r"^[a-z][a-z0-9_]*_vs_[a-z][a-z0-9_]*$"
 
 Count = Annotated[int, Field(ge=0, strict=True)]
