@@ -26,7 +26,7 @@ def lenet5(input_shape: tuple[int, int, int] = (32, 32, 1), classes: int = 10, w
 
     return tf.keras.Sequential(
         [
-            tf.keras.layers.Input(input_shape, name="input"),
+            tf.keras.layers.Input(input_shape, name="image"),
             *_convolution("conv1", round(6 * width), 5),
             tf.keras.layers.MaxPooling2D(name="pool1"),
             *_convolution("conv2", round(16 * width), 5),
@@ -46,7 +46,7 @@ def digits_lenet(input_shape: tuple[int, int, int] = (8, 8, 1), classes: int = 1
 
     return tf.keras.Sequential(
         [
-            tf.keras.layers.Input(input_shape, name="input"),
+            tf.keras.layers.Input(input_shape, name="image"),
             *_convolution("conv1", round(8 * width), 3),
             *_convolution("conv2", round(16 * width), 3),
             tf.keras.layers.MaxPooling2D(name="pool1"),
@@ -73,7 +73,9 @@ def _dense(name: str, units: int) -> list[Any]:
 def _hidden(name: str, linear: Any) -> list[Any]:
     from dietcnn_hls.training.tf import tf
 
-    return [linear, tf.keras.layers.BatchNormalization(name=f"{name}_norm"), tf.keras.layers.ReLU(name=f"{name}_relu")]
+    # Keras' momentum of 0.99 needs more steps than small datasets have in a few epochs
+    norm = tf.keras.layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")
+    return [linear, norm, tf.keras.layers.ReLU(name=f"{name}_relu")]
 
 
 NETWORKS: dict[str, Callable[..., Any]] = {"digits_lenet": digits_lenet, "lenet5": lenet5}

@@ -39,12 +39,13 @@ def fit_levels(samples: np.ndarray, symbols: int, grid: tuple[int, int], zero: b
     if zero and not grid[0] <= 0 <= grid[1]:
         raise ConfigError(f"the grid {grid[0]}..{grid[1]} has no zero")
     first, between, last = _costs(values, points, zero)
+    arriving = np.ascontiguousarray(between.T)
     best, came_from = first, []
     for _ in range(symbols - 1):
-        total = best[:, None] + between
-        step = total.argmin(axis=0)
+        total = arriving + best
+        step = total.argmin(axis=1)
         came_from.append(step)
-        best = total[step, np.arange(len(points))]
+        best = total[np.arange(len(points)), step]
     chosen = [int((best + last).argmin())]
     for step in reversed(came_from):
         chosen.append(int(step[chosen[-1]]))

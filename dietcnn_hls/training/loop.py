@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import time
+import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 
 from dietcnn_hls import datasets, progress
 from dietcnn_hls.atomic import atomic_write_npz, content_key
-from dietcnn_hls.errors import DatasetError, LoweringError
+from dietcnn_hls.errors import DatasetError, LoweringError, UnsupportedLayerError
 from dietcnn_hls.training.recipe import Recipe, augment
 from dietcnn_hls.training.refit import refit_codebooks
 from dietcnn_hls.training.tf import tf
@@ -83,6 +84,7 @@ def train(
     Raises:
         DatasetError: images that do not fit the model.
         LoweringError: the loss is NaN or Inf.
+        UnsupportedLayerError: a softmax fused into the last layer.
     """
     tf.config.experimental.enable_op_determinism()
     tf.keras.utils.set_random_seed(seed)
@@ -146,8 +148,9 @@ class _Trainer:
             self.best = self.model.get_weights()
 
     def _train(self, rng: np.random.RandomState) -> float:
+        graph_seed = rng.randint(2**31)  # drawn in every epoch, so that a resumed one finds the same stream behind it
         if self._step is None or self.random:
-            tf.random.set_seed(rng.randint(2**31))  # dropout counts its calls inside the graph: a new graph starts afresh
+            tf.random.set_seed(graph_seed)  # dropout counts its calls inside the graph: a new graph starts afresh
             self._step = tf.function(self._make_step())
         order = rng.permutation(len(self.split.x_train))[: self.steps * self.batch].reshape(self.steps, self.batch)
         total = 0.0
@@ -217,8 +220,8 @@ class _Checkpoint:
         try:
             with np.load(self.path, allow_pickle=False) as content:
                 arrays = dict(content)
-        except (OSError, ValueError):
-            return
+        except (OSError, ValueError, zipfile.BadZipFile):
+            return  # none yet, or torn by something that is not us: start afresh
         if str(arrays.get("key")) != self.key:
             return
         trainer = self.trainer
@@ -239,7 +242,7 @@ def logits_model(model: Any) -> Any:
     last = model.layers[-1]
     if isinstance(last, tf.keras.layers.Softmax) or getattr(last, "activation", None) is tf.keras.activations.softmax:
         if not isinstance(last, (tf.keras.layers.Softmax, tf.keras.layers.Activation)):
-            raise DatasetError(f"layer '{last.name}' fuses softmax; make it a layer of its own")
+            raise UnsupportedLayerError(f"layer '{last.name}' fuses softmax; make it a layer of its own, or end with the logits")
         return tf.keras.Model(model.inputs, last.input)
     return model
 

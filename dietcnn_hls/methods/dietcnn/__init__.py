@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
+from dietcnn_hls.errors import ConfigError
 from dietcnn_hls.methods.base import Kernel, LinearSpec, Method, MethodOptions
 from dietcnn_hls.methods.dietcnn.kernel import SymbolicKernel, TableKernel
 from dietcnn_hls.methods.dietcnn.lowering import lower
@@ -38,6 +39,14 @@ class DietCNN(Method):
 
         assert isinstance(options, DietOptions)
         return quantize(model, x_calibration, options)
+
+    def rebuilder(self, model: Any, plan: Any, x_calibration: np.ndarray, options: MethodOptions) -> Any:
+        from dietcnn_hls.methods.dietcnn.conversion import rebuilder
+
+        assert isinstance(options, DietOptions)
+        if options.codebooks == "shared":
+            raise ConfigError("dietcnn's `codebooks: shared` concerns whole models; use per_layer where methods share a model")
+        return rebuilder(model, plan, x_calibration, options)
 
     def keras_objects(self) -> dict[str, Any]:
         from dietcnn_hls.methods.dietcnn.training import Codebook

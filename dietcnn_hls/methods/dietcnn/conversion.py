@@ -26,8 +26,9 @@ from dietcnn_hls.training.layers import (
     LookupDepthwiseConv2D,
     LookupLayer,
 )
+from dietcnn_hls.training.moments import Moments, float_moments, moments
 from dietcnn_hls.training.plan import INPUT, Plan, Step, read_plan
-from dietcnn_hls.training.rebuild import Rebuilder, Signal
+from dietcnn_hls.training.rebuild import Rebuilder, Signal, check_calibration, run_layer
 from dietcnn_hls.training.tf import tf
 from dietcnn_hls.training.uniform import layer_arguments
 
@@ -45,17 +46,28 @@ def convert(model: Any, x_calibration: np.ndarray, options: DietOptions) -> Any:
     """Float Keras model -> codebook model whose inference is what the hardware computes.
 
     Raises:
-        UnsupportedLayerError, LoweringError, DatasetError, ConfigError: see `read_plan` and `check_calibration`; and codebooks
-            that do not fit their grids.
+        DietError: see `read_plan` and `check_calibration`; and ConfigError for codebooks that do not fit their grids.
     """
-    _check(options)
     plan = read_plan(model)
-    shape = model.input_shape[1:]
-    first = _Converter(plan, shape, x_calibration, model.name, options, {})
+    first = rebuilder(model, plan, x_calibration, options)
     built = first.build()
     if options.codebooks == "per_layer" and not first.ties:
         return built
-    return _Converter(plan, shape, x_calibration, model.name, options, _joined(first)).build()
+    return rebuilder(model, plan, x_calibration, options, _joined(first)).build()
+
+
+def rebuilder(
+    model: Any,
+    plan: Plan,
+    x_calibration: np.ndarray,
+    options: DietOptions,
+    fixed: Mapping[str, ScaledLevels] | None = None,
+) -> CodebookRebuilder:
+    """A `CodebookRebuilder` for a model and its plan; ConfigError for codebooks that do not fit their grids."""
+    _check(options)
+    shape = model.input_shape[1:]
+    wanted = float_moments(model, plan, check_calibration(x_calibration, shape))
+    return CodebookRebuilder(plan, shape, x_calibration, model.name, options, wanted, fixed or {})
 
 
 def _check(options: DietOptions) -> None:
@@ -68,11 +80,13 @@ def _check(options: DietOptions) -> None:
             raise ConfigError(f"{symbols} {what} symbols do not fit a grid of {bits} bits; set {what}_bits to {need} or more")
 
 
-class _Converter(Rebuilder):
+class CodebookRebuilder(Rebuilder):
     """Rebuilds a plan with lookup layers.
 
     Args:
-        fixed: codebooks that are given, by the activation's name; the others follow their own samples.
+        wanted: moments of the float model's linear layers.
+        fixed: codebooks that are given, by the activation's name; the others follow their own samples. Their scale is that of
+            the float model's values.
     """
 
     def __init__(
@@ -82,13 +96,16 @@ class _Converter(Rebuilder):
         x: np.ndarray,
         name: str,
         options: DietOptions,
+        wanted: Mapping[str, Moments],
         fixed: Mapping[str, ScaledLevels],
     ) -> None:
         super().__init__(plan, shape, x, name)
+        self.moments = wanted
         self.options = options
         self.fixed = fixed
         self.samples: dict[str, np.ndarray] = {}
         self.layers: dict[str, CodebookActivation] = {}
+        self.scales: dict[str, float] = {}  # of the float model's values
         self.ties: list[set[str]] = []  # activations whose streams meet in adds and must have one scale
 
     # ---- activations
@@ -117,11 +134,16 @@ class _Converter(Rebuilder):
         layer = CodebookActivation(self.options.activation_symbols, bits - signed, bits, signed, group, name=name)
         layer.build(signal.data.shape)
         values = _thinned(signal.data if signed else np.maximum(signal.data, 0))
-        self.samples[name], self.layers[name] = values, layer
-        fit = self.fixed.get(name) or fit_scaled(values, layer.symbols, layer.grid, layer.fraction)
+        given = self.fixed.get(name)
+        if given is None:
+            fit = fit_scaled(values, layer.symbols, layer.grid, layer.fraction)
+        else:
+            fit = ScaledLevels(given.levels, given.scale / signal.scale)
         levels = fit.levels * 2.0**-layer.fraction
         layer.set_codebook(levels, midpoints(levels, fit.scale))
-        return self.apply(layer, signal, scale=signal.scale * fit.scale, fraction=layer.fraction)
+        whole = signal.scale * fit.scale if given is None else given.scale
+        self.samples[name], self.layers[name], self.scales[name] = values * np.float32(signal.scale), layer, whole
+        return self.apply(layer, signal, scale=whole, fraction=layer.fraction)
 
     # ---- linear layers
 
@@ -129,24 +151,19 @@ class _Converter(Rebuilder):
         return self._logits(step, signal) if self.is_output(step) else self._hidden(step, signal)
 
     def _hidden(self, step: Step, signal: Signal) -> Signal:
-        """Kernel channels of one spread, then a batch-norm that takes the factors back."""
+        """Kernel channels of one spread, then a batch-norm that gives each the float model's mean and spread back."""
         kernel = step.kernel.reshape(-1, len(step.bias)).astype(np.float64)
         spread = np.sqrt(np.mean(kernel**2, axis=0))
-        quantizer, gain = self._free_scale(kernel / np.where(spread > 0, spread, 1.0), step)
-        factor = gain / np.where(spread > 0, spread, 1.0)
-        raw = self.apply(self._lookup(step, quantizer, kernel * factor, None, signal), signal)
-        axes = tuple(range(raw.data.ndim - 1))
-        mean, variance = raw.data.mean(axes, dtype=np.float64), raw.data.var(axes, dtype=np.float64)
+        kernel = kernel / np.where(spread > 0, spread, 1.0)
+        quantizer, gain = self._free_scale(kernel, step)
+        raw = self.apply(self._lookup(step, quantizer, kernel * gain, None, signal), signal)
+        found, wanted = moments(raw.data), self.moments[step.name]
         norm = _norm_layer(step)
         norm.build(raw.data.shape)
-        if step.norm is None:
-            slope = signal.scale / factor
-            values = [slope * np.sqrt(variance + norm.epsilon), slope * mean + step.bias]
-        else:
-            values = [1.0 if w is None else w.numpy() for w in (step.norm.gamma, None)]
-            values[1] = 0.0 if step.norm.beta is None else step.norm.beta.numpy()
-        for variable, value in zip(norm.weights, [*values, mean, variance], strict=True):
-            variable.assign(np.broadcast_to(np.asarray(value, np.float32), variable.shape))
+        direction = np.where(step.gain_and_shift()[0] < 0, -1.0, 1.0)
+        gamma = direction * wanted.deviation * np.sqrt(1 + norm.epsilon / np.maximum(found.deviation**2, 1e-12))
+        for variable, value in zip(norm.weights, (gamma, wanted.mean, found.mean, found.deviation**2), strict=True):
+            variable.assign(value.astype(np.float32))
         return self.apply(norm, raw)
 
     def _free_scale(self, kernel: np.ndarray, step: Step) -> tuple[Codebook, float]:
@@ -164,7 +181,10 @@ class _Converter(Rebuilder):
         covering = int(np.floor(np.log2(top / (np.abs(kernel).max() or 1.0))))
         fraction = min(range(covering, covering + 5), key=lambda f: self._loss(kernel * 2.0**f, step) * 4.0**-f)
         assert signal.fraction is not None
-        return self.apply(self._lookup(step, self._codebook(step, fraction), kernel, signal.fraction + fraction, signal), signal)
+        layer = self._lookup(step, self._codebook(step, fraction), kernel, signal.fraction + fraction, signal)
+        missing = self.moments[step.name].mean - moments(run_layer(layer, [signal.data])).mean
+        layer.bias.assign(layer.bias.numpy() + missing.astype(np.float32))
+        return self.apply(layer, signal)
 
     def _symbols(self, step: Step) -> int:
         dense = self.options.dense_symbols
@@ -233,9 +253,9 @@ def _thinned(values: np.ndarray) -> np.ndarray:
     return flat[:: -(-len(flat) // SAMPLES)]
 
 
-def _joined(first: _Converter) -> dict[str, ScaledLevels]:
+def _joined(first: CodebookRebuilder) -> dict[str, ScaledLevels]:
     """Codebooks after a first pass: one scale for streams that meet in an add and, when shared, one set of levels for all."""
-    scales = {name: layer.scale for name, layer in first.layers.items()}
+    scales = dict(first.scales)
     for tie in first.ties:
         widest = max(scales[name] for name in tie)
         scales |= dict.fromkeys(tie, widest)
@@ -251,7 +271,7 @@ def _levels(layer: CodebookActivation, values: np.ndarray) -> np.ndarray:
     return fit_levels(values * 2.0**layer.fraction, layer.symbols, layer.grid)
 
 
-def _shared(first: _Converter, scales: dict[str, float]) -> dict[str, ScaledLevels]:
+def _shared(first: CodebookRebuilder, scales: dict[str, float]) -> dict[str, ScaledLevels]:
     """One set of levels for the unsigned activations and one for the signed; each keeps a scale of its own."""
     result = {}
     tied = set().union(*first.ties) if first.ties else set()

@@ -36,18 +36,19 @@ class FixedPointRebuilder(UniformRebuilder):
     def linear(self, step: Step, signal: Signal) -> Signal:
         weights = tap_weights(step)
         _, bias = step.gain_and_shift()
-        integer = covering_bits(weights)
         assert signal.fraction is not None
-        # on the accumulator's grid, so that adding the bias is exact
-        bias_fraction = signal.fraction + self.weight_bits - 1 - integer
-        bias_integer = covering_bits(bias) + 1  # room to train
-        word = "depthwise_quantizer" if is_depthwise(step) else "kernel_quantizer"
-        quantizers = {
-            word: qkeras.quantized_bits(self.weight_bits, integer, alpha=1),
-            "bias_quantizer": qkeras.quantized_bits(max(2, 1 + bias_integer + bias_fraction), bias_integer, alpha=1),
-        }
+        integer = covering_bits(weights)
+        fraction = self.weight_bits - 1 - integer
+        word = "depthwise" if is_depthwise(step) else "kernel"
         kind = {"Conv2D": qkeras.QConv2D, "Dense": qkeras.QDense, "DepthwiseConv2D": qkeras.QDepthwiseConv2D}
-        layer = kind[type(step.layer).__name__](**layer_arguments(step), **quantizers)
+        options = {
+            f"{word}_quantizer": quantized_bits(integer, fraction),
+            # keeps the weights inside the stated bits where `quantized_bits` had to be given more
+            f"{word}_constraint": qkeras.qlayers.Clip(-(2.0**integer), 2.0**integer - 2.0**-fraction),
+            # on the accumulator's grid, so that adding the bias is exact; one bit more for training
+            "bias_quantizer": quantized_bits(covering_bits(bias) + 1, signal.fraction + fraction),
+        }
+        layer = kind[type(step.layer).__name__](**layer_arguments(step), **options)
         layer.build(step.layer.input_shape)
         layer.set_weights([from_taps(step, weights).astype(np.float32), bias.astype(np.float32)])
         return self.apply(layer, signal)
@@ -56,3 +57,9 @@ class FixedPointRebuilder(UniformRebuilder):
 def covering_bits(values: np.ndarray) -> int:
     """Integer bits, without sign and possibly negative, of the narrowest power-of-two range that holds all `values`."""
     return math.ceil(math.log2(float(np.abs(values).max(initial=0.0)) or 2.0**-8))
+
+
+def quantized_bits(integer: int, fraction: int) -> Any:
+    """A signed QKeras quantiser onto ``2**-fraction``; it spans [-1, 1) at least, as QKeras takes no fewer than 0 integer bits."""
+    integer = max(integer, 0)
+    return qkeras.quantized_bits(max(2, 1 + integer + fraction), integer, alpha=1)

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fixed-point baseline: QKeras layers on exact grids, close to the float model, and readable by stock hls4ml."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dietcnn_hls import methods
+from dietcnn_hls.methods.fixed_point.lowering import quantized_bits_integers
+from dietcnn_hls.training import accuracy, load_model, logits
+from dietcnn_hls.training.tf import qkeras, tf
+
+from . import nets
+
+
+def quantized(model: tf.keras.Model, **options: int) -> tf.keras.Model:
+    method = methods.get("fixed_point")
+    return method.quantize(model, nets.calibration(), method.options(**options))
+
+
+def test_eight_bits_follow_the_float_model() -> None:
+    for float_model in (nets.trained(), nets.residual()):
+        model = quantized(float_model)
+        expected = logits(float_model, nets.calibration())
+        assert np.corrcoef(logits(model, nets.calibration()).ravel(), expected.ravel())[0, 1] > 0.99
+
+
+def test_accuracy_of_the_trained_network_is_kept() -> None:
+    data, model = nets.digits(), nets.trained()
+    assert accuracy(quantized(model), data.x_test, data.y_test) > accuracy(model, data.x_test, data.y_test) - 0.02
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_weights_and_biases_lie_on_the_accumulators_grid(bits: int) -> None:
+    model = quantized(nets.trained(), activation_bits=bits, weight_bits=bits)
+    fraction = 8
+    for layer in model.layers:
+        if isinstance(layer, qkeras.QActivation):
+            fraction = layer.quantizer.bits - layer.quantizer.integer
+        if not hasattr(layer, "kernel_quantizer_internal"):
+            continue
+        integers, weight_fraction = quantized_bits_integers(
+            layer.kernel.numpy(), layer.kernel_quantizer_internal.get_config(), layer.name
+        )
+        decoded = layer.kernel_quantizer_internal(layer.kernel).numpy()
+        np.testing.assert_array_equal(decoded, integers * 2.0**-weight_fraction)
+        assert np.abs(integers).max() > 2 ** (bits - 3)  # the range is used
+        bias = layer.bias_quantizer_internal(layer.bias).numpy() * 2.0 ** (fraction + weight_fraction)
+        np.testing.assert_array_equal(bias, np.rint(bias))
+
+
+def test_only_stock_layers(tmp_path) -> None:
+    model = quantized(nets.trained())
+    assert {type(layer).__module__.split(".")[0] for layer in model.layers} == {"keras", "qkeras"}
+    model.save(tmp_path / "model.keras")
+    x = nets.calibration(9)
+    np.testing.assert_array_equal(logits(load_model(tmp_path / "model.keras"), x), logits(model, x))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_stock_hls4ml_converts_it(tmp_path) -> None:
+    import hls4ml
+
+    model = quantized(nets.trained())
+    config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend="Vitis")
+    config["LayerName"]["image"]["Precision"]["result"] = "ufixed<8,0>"
+    converted = hls4ml.converters.convert_from_keras_model(
+        model, hls_config=config, output_dir=str(tmp_path / "project"), backend="Vitis", io_type="io_stream"
+    )
+    names = [layer.name for layer in converted.get_layers()]
+    assert {"conv1", "conv2", "dense1", "logits"} <= set(names)
