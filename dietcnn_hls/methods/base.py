@@ -86,11 +86,12 @@ class RtlKernel:
         weights: (outputs, taps) unsigned lane codes.
         weight_bits: bits of one lane code.
         sources: further files below ``templates/rtl`` that the module needs, beside those that it instantiates by name.
-        lane_bounds: (lowest, highest) contribution of every lane to the module's sums, each (outputs, taps): the engine
-            derives the widths of all running sums. None where the module does not sum integers; its results are then
-            codes in the kernel's output range.
+        lane_bounds: (lowest, highest) contribution of every lane to the module's sums, each (outputs, taps), or (outputs,
+            taps, addends) where a lane adds several: the engine derives the widths of all running sums. None where the
+            module does not sum integers; its results are then codes in the kernel's output range.
         offsets: (outputs,) constants that the engine adds to the module's results (inside thresholds or biases, for free)
             to get the kernel's; None for zeros.
+        shifts: (outputs,) left shifts that the engine applies after adding the offsets; None for zeros.
         ordered: True where the result depends on the order of the taps.
     """
 
@@ -102,6 +103,7 @@ class RtlKernel:
     sources: tuple[str, ...] = ()
     lane_bounds: tuple[np.ndarray, np.ndarray] | None = None
     offsets: np.ndarray | None = None
+    shifts: np.ndarray | None = None
     ordered: bool = False
 
 

@@ -133,6 +133,18 @@ def test_the_chosen_format_has_the_least_error_of_its_width() -> None:
     assert errors == sorted(errors, reverse=True)
 
 
+def test_limited_positions_are_respected_and_cost_accuracy() -> None:
+    weights, _, moments = layer(3)
+    errors = []
+    for limit in (1, 2, 7):
+        choice = choose(weights, moments, 4 if limit == 1 else 6, limit=limit)
+        assert max(len(shifts) for shifts in choice.format.positions) <= limit
+        errors.append(choice.error)
+    assert errors == sorted(errors, reverse=True)
+    with pytest.raises(LoweringError, match="no signed-digit format of 7 bits has at most 2 positions"):
+        choose(weights, moments, 7, limit=2)
+
+
 def test_budgets_outside_two_to_eight_are_refused() -> None:
     with pytest.raises(LoweringError, match="budget of 9 bits"):
         formats(9)

@@ -63,7 +63,8 @@ def test_encoding_uses_the_fewest_digits() -> None:
         (((),), "at least one position"),
         (((2, 1),), r"must increase .* \(2, 1\)"),
         ((tuple(range(-1, 2)),), "from 0 or more"),
-        ((tuple(range(64)), tuple(range(64))), "words of 16 bits"),
+        (((3, 16),), "15 or less"),
+        ((tuple(range(16)), tuple(range(8)), (0,)), "words of 13 bits"),
     ],
 )
 def test_bad_formats_are_refused(positions: tuple[tuple[int, ...], ...], text: str) -> None:

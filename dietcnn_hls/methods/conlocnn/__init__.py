@@ -18,6 +18,7 @@ class ConLoOptions(MethodOptions):
     """Keys of ``method: {name: conlocnn, ...}``."""
 
     weight_bits: int = Field(4, ge=2, le=8, description="bit budget of an encoded weight; the format is searched per layer")
+    digit_positions: int = Field(7, ge=1, le=7, description="most positions of a digit; with two, choice and adder share LUTs")
     activation_bits: int = Field(8, ge=2, le=8, description="bits of activations, on power-of-two grids")
     rounding: Literal["compensated", "nearest"] = Field("compensated", description="four-step error compensation, or none")
 

@@ -20,6 +20,9 @@ from dietcnn_hls.errors import LoweringError
 MAX_WORD_BITS = 12
 """Widest word: beyond it a shifter for every digit costs more than the multiplier it replaces."""
 
+MAX_POSITION = 15
+"""Largest shift."""
+
 
 @dataclass(frozen=True)
 class DigitFormat:
@@ -35,8 +38,8 @@ class DigitFormat:
         if not self.positions or not all(self.positions):
             raise LoweringError("a signed-digit format needs at least one digit, and each digit at least one position")
         for shifts in self.positions:
-            if shifts[0] < 0 or any(a >= b for a, b in pairwise(shifts)):
-                raise LoweringError(f"positions of a digit must increase from 0 or more, got {shifts}")
+            if shifts[0] < 0 or shifts[-1] > MAX_POSITION or any(a >= b for a, b in pairwise(shifts)):
+                raise LoweringError(f"positions of a digit must increase from 0 or more to {MAX_POSITION} or less, got {shifts}")
         if self.bits > MAX_WORD_BITS:
             raise LoweringError(f"words of {self.bits} bits: a signed-digit format has at most {MAX_WORD_BITS}")
 

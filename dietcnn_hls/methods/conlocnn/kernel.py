@@ -138,18 +138,17 @@ class SignedDigitKernel(Kernel):
         )
 
     def rtl(self) -> RtlKernel:
-        table = self._position_table
-        tables = {
-            "POSITIONS": (table, bits_for(0, int(table.max()))),
-            "CODE_BITS": (np.array(self.format.code_bits), 4),
-        }
+        counts = np.array([len(shifts) for shifts in self.positions])
+        low, high, inverted = self._addends
+        tables = {"POSITIONS": (self._position_table, 4), "COUNTS": (counts, 4)}
         if not self._identity:
             tables["INTEGERS"] = (self.integers, self._integer_bits)
         return RtlKernel(
             module="kernel_signed_digit",
             parameters={
                 "DIGITS": self.format.digits,
-                "MAX_POSITIONS": table.shape[1],
+                "MAX_POSITIONS": int(counts.max()),
+                "MAX_SHIFT": int(self._position_table.max()),
                 "INTEGER_BITS": self._integer_bits,
                 "INTEGER_SIGNED": int(self.integers.min() < 0),
                 "DECODE": int(not self._identity),
@@ -157,4 +156,20 @@ class SignedDigitKernel(Kernel):
             tables=tables,
             weights=self.words,
             weight_bits=self.format.bits,
+            lane_bounds=(low, high),
+            offsets=inverted.sum(axis=(1, 2)),
         )
+
+    @property
+    def _addends(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Lowest and highest addend of every digit, (outputs, taps, digits), and 1 where it is negated by inversion.
+
+        An inverted addend is one less than the negative one.
+        """
+        parts = []
+        for shifts, (code, sign) in zip(self.positions, self.format.fields(self.words), strict=True):
+            magnitude = np.array([0, *(1 << s for s in shifts)], dtype=np.int64)[code]
+            ends = [np.where(sign, -1, 1) * magnitude * int(v) - sign for v in (self.integers.min(), self.integers.max())]
+            parts.append((np.minimum(*ends), np.maximum(*ends), sign))
+        low, high, inverted = (np.stack(arrays, axis=2) for arrays in zip(*parts, strict=True))
+        return low, high, inverted

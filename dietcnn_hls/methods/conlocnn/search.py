@@ -38,16 +38,20 @@ class Choice:
     error: float
 
 
-def position_sets(code_bits: int) -> list[tuple[int, ...]]:
-    """Position sets of a k-bit code: all sets of up to three, arithmetic runs of seven."""
-    size = (1 << code_bits) - 1
+def position_sets(code_bits: int, limit: int = MAX_SHIFT) -> list[tuple[int, ...]]:
+    """Position sets of a k-bit code, of at most `limit` positions: all sets of up to three, runs of neighbours beyond."""
+    size = min((1 << code_bits) - 1, limit)
     if size <= 3:
         return list(combinations(range(MAX_SHIFT + 1), size))
     return [tuple(range(start, start + size)) for start in range(MAX_SHIFT + 2 - size)]
 
 
-def formats(bits: int) -> list[DigitFormat]:
+def formats(bits: int, limit: int = MAX_SHIFT) -> list[DigitFormat]:
     """Formats of exactly `bits` bits with one or two digits, one for every set of levels, lowest position 0.
+
+    Args:
+        bits: bits of an encoded weight.
+        limit: most positions of a digit.
 
     Raises:
         LoweringError: a budget outside 2..8.
@@ -55,23 +59,25 @@ def formats(bits: int) -> list[DigitFormat]:
     if not 2 <= bits <= 8:
         raise LoweringError(f"a budget of {bits} bits a weight: signed-digit formats take 2 to 8")
     found: dict[bytes, DigitFormat] = {}
-    for positions in _position_choices(bits):
+    for positions in _position_choices(bits, limit):
+        candidate = DigitFormat(positions)
         if min(shifts[0] for shifts in positions) == 0:
-            candidate = DigitFormat(positions)
             found.setdefault(candidate.levels.tobytes(), candidate)
     return list(found.values())
 
 
-def _position_choices(bits: int) -> Iterator[tuple[tuple[int, ...], ...]]:
-    """One digit of ``bits - 1`` code bits; two digits whose code bits, 1 to 3 each, sum to ``bits - 2``."""
+def _position_choices(bits: int, limit: int) -> Iterator[tuple[tuple[int, ...], ...]]:
+    """One digit of ``bits - 1`` code bits; two digits whose code bits, 1 to 3 each, sum to ``bits - 2``.
+
+    A limit may leave codes unused; sets that would need fewer code bits are left out.
+    """
     if bits <= 4:
-        yield from ((shifts,) for shifts in position_sets(bits - 1))
+        yield from ((shifts,) for shifts in position_sets(bits - 1, limit) if len(shifts).bit_length() == bits - 1)
     for high in range(1, 4):
         low = bits - 2 - high
-        if not 1 <= low <= high:
-            continue
-        regular = [[s for s in position_sets(k) if _even(s)] for k in (high, low)]
-        yield from product(*regular)
+        if 1 <= low <= high:
+            sets = [[s for s in position_sets(k, limit) if _even(s) and len(s).bit_length() == k] for k in (high, low)]
+            yield from product(*sets)
 
 
 def _even(shifts: tuple[int, ...]) -> bool:
@@ -86,7 +92,7 @@ def fractions(weights: np.ndarray, top: int) -> range:
     return range(first, first + 3)
 
 
-def choose(weights: np.ndarray, moments: Moments, bits: int, compensated: bool = True) -> Choice:
+def choose(weights: np.ndarray, moments: Moments, bits: int, compensated: bool = True, limit: int = MAX_SHIFT) -> Choice:
     """The format of `bits` bits with the least output error.
 
     Args:
@@ -94,10 +100,14 @@ def choose(weights: np.ndarray, moments: Moments, bits: int, compensated: bool =
         moments: of the layer's inputs on calibration images.
         bits: bits of an encoded weight, 2..8.
         compensated: round with all four steps, or to nearest.
+        limit: most positions of a digit.
+
+    Raises:
+        LoweringError: no format has so many bits and so few positions.
     """
     importance = np.diag(moments.second)
     ranking: list[tuple[float, int, DigitFormat, int]] = []
-    for candidate in formats(bits):
+    for candidate in formats(bits, limit):
         for fraction in fractions(weights, int(candidate.levels[-1])):
             levels = candidate.levels * 2.0**-fraction
             error = levels[nearest(weights, levels)] - weights
@@ -109,7 +119,8 @@ def choose(weights: np.ndarray, moments: Moments, bits: int, compensated: bool =
         error = _output_error(weights, rounded, moments)
         if best is None or error < best.error:
             best = Choice(candidate, fraction, rounded, error)
-    assert best is not None
+    if best is None:
+        raise LoweringError(f"no signed-digit format of {bits} bits has at most {limit} positions a digit; use fewer bits")
     return best
 
 

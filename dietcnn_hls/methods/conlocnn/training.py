@@ -93,13 +93,12 @@ class SignedDigitRebuilder(UniformRebuilder):
 
     def _choose(self, step: Step, weights: np.ndarray, data: np.ndarray) -> Choice:
         compensated = self.options.rounding == "compensated"
+        bits, limit = self.options.weight_bits, self.options.digit_positions
         groups = layer_moments(self.plan, step, data)
         if len(groups) == 1:
-            return choose(weights, groups[0], self.options.weight_bits, compensated)
-        pooled = Moments(
-            np.mean([m.mean for m in groups], axis=0), np.mean([m.second for m in groups], axis=0), groups[0].channels
-        )
-        choice = choose(weights, pooled, self.options.weight_bits, compensated)
+            return choose(weights, groups[0], bits, compensated, limit)
+        mean, second = (np.mean([getattr(m, name) for m in groups], axis=0) for name in ("mean", "second"))
+        choice = choose(weights, Moments(mean, second, 1), bits, compensated, limit)
         levels = choice.format.levels * 2.0**-choice.fraction
         return Choice(choice.format, choice.fraction, _round_groups(weights, levels, groups, compensated), choice.error)
 

@@ -183,22 +183,24 @@ class TernaryKernel(Kernel):
         )
 
     def rtl(self) -> RtlKernel:
-        low, high = self._sum_range
-        tables = {"SHIFTS": (self.shifts, bits_for(0, int(self.shifts.max())))}
-        if not self._identity:
-            tables["INTEGERS"] = (self.integers, self._integer_bits)
+        """Scales are applied to every input, once for all outputs, which leaves one accumulation (see the module)."""
+        ends = np.array([int(self.integers.min()), int(self.integers.max())])
+        negative = self.weights < 0
+        scaled = np.where(self.weights > 0, self.positive, -self.negative * negative)
+        addends = scaled[None].astype(np.int64) * ends[:, None, None] - negative
         return RtlKernel(
             module="kernel_ternary",
             parameters={
                 "POSITIVE": self.positive,
                 "NEGATIVE": self.negative,
-                "SUM_BITS": bits_for(low, high),
-                "SUM_SIGNED": int(low < 0),
                 "INTEGER_BITS": self._integer_bits,
                 "INTEGER_SIGNED": int(self.integers.min() < 0),
                 "DECODE": int(not self._identity),
             },
-            tables=tables,
+            tables={} if self._identity else {"INTEGERS": (self.integers, self._integer_bits)},
             weights=self.codes,
             weight_bits=CODE_BITS,
+            lane_bounds=(addends.min(axis=0), addends.max(axis=0)),
+            offsets=negative.sum(axis=1),
+            shifts=self.shifts if self.shifts.any() else None,
         )
