@@ -29,6 +29,7 @@ from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Node
 from dietcnn_hls.operations import Operations
 from dietcnn_hls.reports import estimate
 from dietcnn_hls.reports.energy import energy_model
+from dietcnn_hls.reports.measure import compared, top1
 from dietcnn_hls.reports.model import Accuracy, BitExact, Latency, LayerReport, Memory, Report
 from dietcnn_hls.reports.parts import lookup
 from dietcnn_hls.rtl.folding import FoldingSpec, solve
@@ -278,17 +279,6 @@ def keras_outputs(model: Any, codes: np.ndarray, graph: LoweredGraph) -> np.ndar
 
     values = codes.astype(np.float32) * np.float32(2.0**-graph.input.stream.fraction)
     return logits(model, values)
-
-
-def compared(left: np.ndarray, right: np.ndarray) -> BitExact:
-    """Samples that differ anywhere, compared for equality."""
-    differ = (left.reshape(len(left), -1) != right.reshape(len(right), -1)).any(axis=1)
-    return BitExact(samples=len(left), mismatches=int(differ.sum()))
-
-
-def top1(outputs: np.ndarray, labels: np.ndarray) -> float:
-    """Fraction of samples whose largest output is the label; the first of equal outputs counts."""
-    return float((outputs.reshape(len(outputs), -1).argmax(axis=1) == labels).mean())
 
 
 def _vitis(build: Build) -> None:

@@ -15,12 +15,24 @@ def bits_for(lo: int, hi: int) -> int:
     return max(1, hi.bit_length())
 
 
+def exact_float(reach: int) -> type[np.floating]:
+    """The quickest float type in which integers up to `reach` in magnitude, and so all sums on the way there, are exact.
+
+    Raises:
+        OverflowError: beyond 2^53.
+    """
+    if reach >= 2**53:
+        raise OverflowError(f"sums up to {reach} are not exact in float64")
+    return np.float32 if reach < 2**24 else np.float64
+
+
 def exact_matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Integer matrix product as int64, through float64 BLAS where every partial sum is exact (below 2^53)."""
+    """Integer matrix product as int64, by BLAS in a float type in which every partial sum is exact."""
     reach = int(np.abs(a).max(initial=0)) * int(np.abs(b).max(initial=0)) * a.shape[-1]
-    if reach < 2**53:
-        return (a.astype(np.float64) @ b.astype(np.float64)).astype(np.int64)
-    return a.astype(np.int64) @ b.astype(np.int64)
+    if reach >= 2**53:
+        return a.astype(np.int64) @ b.astype(np.int64)
+    kind = exact_float(reach)
+    return (a.astype(kind) @ b.astype(kind)).astype(np.int64)
 
 
 def im2col(

@@ -13,8 +13,9 @@ import pytest
 
 import dietcnn_hls
 from dietcnn_hls import reference
-from dietcnn_hls.api import compared, convert_and_build, top1
+from dietcnn_hls.api import convert_and_build
 from dietcnn_hls.errors import ConfigError, DatasetError, DietError, OutputError, ResourceError, ToolError
+from dietcnn_hls.reports.measure import compared, top1
 from dietcnn_hls.reports.model import Report
 from dietcnn_hls.storage import save_graph
 from tests.graphs import random_codes, random_graph

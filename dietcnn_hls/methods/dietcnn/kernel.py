@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from dietcnn_hls.errors import LoweringError
-from dietcnn_hls.integers import bits_for, exact_matmul
+from dietcnn_hls.integers import bits_for, exact_float
 from dietcnn_hls.methods.base import HlsArray, HlsKernel, Kernel, KernelOutput, RtlKernel
 from dietcnn_hls.operations import Operations
 
@@ -57,10 +57,11 @@ class TableKernel(Kernel):
 
     def accumulate(self, windows: np.ndarray, rows: slice = slice(None)) -> np.ndarray:
         weights = self.weights[rows]
-        total = np.zeros((len(windows), len(weights)), dtype=np.int64)
-        for symbol in range(self.table.shape[1]):  # one matrix product a weight symbol: entries where it occurs
-            total += exact_matmul(self.table[:, symbol][windows], (weights == symbol).T)
-        return total
+        kind = exact_float(int(np.abs(self.table).max(initial=0)) * self.taps)
+        total = np.zeros((len(windows), len(weights)), dtype=kind)
+        for symbol, products in enumerate(self.table.T.astype(kind)):
+            total += products[windows] @ (weights == symbol).T.astype(kind)  # one matrix product: entries where it occurs
+        return total.astype(np.int64)
 
     def operations(self) -> Operations:
         return Operations(lookups=self.outputs * self.taps, additions=self.outputs * (self.taps - 1))
