@@ -86,6 +86,12 @@ class LookupLayer:
             setattr(self, name, variable)
             self._state[name] = variable
 
+    def add_weight(self, name: str | None = None, *args: Any, **kwargs: Any) -> Any:
+        """Keras' own; the latent kernel rests where the quantiser trains other variables in its place."""
+        if name is not None and name.endswith("kernel") and not self.quantizer.latent:
+            kwargs["trainable"] = False
+        return super().add_weight(name, *args, **kwargs)  # type: ignore[misc]
+
     @property
     def state(self) -> dict[str, np.ndarray]:
         """The quantiser's variables as numpy arrays, by short name."""

@@ -38,6 +38,9 @@ class KernelQuantizer:
     trainable: tuple[str, ...] = ()
     """Names of those variables that the optimiser trains; the others follow from `fit`."""
 
+    latent = True
+    """Whether the optimiser trains the layer's latent kernel, or only the variables named in `trainable`."""
+
     def state(self) -> dict[str, np.ndarray]:
         """Names and initial values of the layer's variables, float32."""
         raise NotImplementedError
