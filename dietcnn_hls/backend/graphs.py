@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dietcnn_hls.backend.layers import LAYER_OF, LoweredLayer
+from dietcnn_hls.csim.folding import check_folding, fold_for_reuse
 from dietcnn_hls.errors import ConfigError, LoweringError
 from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Node
-from dietcnn_hls.rtl.folding import FoldingSpec, LayerFold, solve
+from dietcnn_hls.rtl.folding import FoldingSpec, solve
 
 if TYPE_CHECKING:
     # hls4ml registers backends while its graph module is still being imported
@@ -34,14 +35,11 @@ def lowered_graph(model: ModelGraph) -> LoweredGraph:
 
 def folding_of(model: ModelGraph, graph: LoweredGraph) -> dict[str, Fold]:
     """The fold of every linear layer: set by `set_folding`, else the cheapest that honours the layer's reuse factor."""
-    given = {node.name: model.graph[node.name].get_attr("fold") for node in graph.linear_nodes}
-    layers = {
-        name: LayerFold(reuse_factor=int(model.graph[name].get_attr("reuse_factor", 1)))
-        if fold is None
-        else LayerFold(pe=fold.pe, simd=fold.simd)
-        for name, fold in given.items()
-    }
-    return solve(graph, FoldingSpec(layers=layers))
+    folds = {}
+    for node in graph.linear_nodes:
+        layer = model.graph[node.name]
+        folds[node.name] = layer.get_attr("fold") or fold_for_reuse(node, int(layer.get_attr("reuse_factor", 1)))
+    return folds
 
 
 def set_folding(model: ModelGraph, folding: Mapping[str, Fold] | FoldingSpec | None) -> dict[str, Fold]:
@@ -53,10 +51,8 @@ def set_folding(model: ModelGraph, folding: Mapping[str, Fold] | FoldingSpec | N
     Raises:
         ConfigError: unknown layer, a fold that does not divide, or a target out of reach.
     """
-    if not isinstance(folding, FoldingSpec):
-        layers = {name: LayerFold(pe=fold.pe, simd=fold.simd) for name, fold in (folding or {}).items()}
-        folding = FoldingSpec(layers=layers)
-    folds = solve(lowered_graph(model), folding)
+    graph = lowered_graph(model)
+    folds = solve(graph, folding) if isinstance(folding, FoldingSpec) else check_folding(graph, folding or {})
     for name, fold in folds.items():
         model.graph[name].set_attr("fold", fold)
     return folds

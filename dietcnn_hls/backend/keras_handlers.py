@@ -62,7 +62,7 @@ def _linear(layer: dict[str, Any], config: dict[str, Any], found: dict[str, np.n
     return layer | {
         "kernel": kernel,
         "bias_values": snapped_bias(bias, config["bias_fraction"]),
-        "quantizer": config[f"{prefix or 'kernel_'}quantizer"],
+        "scheme": config[f"{prefix or 'kernel_'}quantizer"],
         "state": found,
     }
 

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 
 from dietcnn_hls.csim.cpp import IntType, unique_identifiers
+from dietcnn_hls.csim.folding import check_folding
 from dietcnn_hls.errors import ConfigError, LoweringError, suggest
 from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Node, Reshape, Source, Stream
 
@@ -84,22 +85,6 @@ class Network:
     def edges(self) -> list[Edge]:
         """All edges that are not ports."""
         return [edge for call in self.calls for edge in call.outputs if not edge.port]
-
-
-def check_folding(graph: LoweredGraph, folding: dict[str, Fold]) -> dict[str, Fold]:
-    """Folds of all linear layers, one lane where none is given; ConfigError for an unknown layer or one that does not divide."""
-    nodes = {node.name: node for node in graph.linear_nodes}
-    for name, fold in folding.items():
-        if name not in nodes:
-            raise ConfigError(f"folding: no linear layer '{name}'.{suggest(name, nodes)}")
-        op = nodes[name].op
-        assert isinstance(op, Linear)
-        if fold.pe < 1 or fold.simd < 1 or op.kernel.outputs % fold.pe or op.kernel.taps % fold.simd:
-            raise ConfigError(
-                f"folding: layer '{name}' has {op.kernel.outputs} outputs and {op.kernel.taps} taps; "
-                f"PE {fold.pe} and SIMD {fold.simd} must divide them"
-            )
-    return {name: folding.get(name, Fold(1, 1)) for name in nodes}
 
 
 class _Builder:
@@ -214,4 +199,4 @@ def build_network(graph: LoweredGraph, io_type: str, folding: dict[str, Fold]) -
     return Network(graph, io_type, tuple(calls), folds, builder.code_types)
 
 
-__all__ = ["IO_TYPES", "Call", "Edge", "Network", "build_network", "check_folding"]
+__all__ = ["IO_TYPES", "Call", "Edge", "Network", "build_network"]

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from dietcnn_hls import csim
+from dietcnn_hls.csim.folding import possible_folds
 from dietcnn_hls.csim.project import CXX_FLAGS
 from dietcnn_hls.csim.simulation import compile_library
 from dietcnn_hls.lowered import Fold, LoweredGraph
-from dietcnn_hls.rtl.folding import legal_folds
 
 QUICK_FLAGS = tuple("-O1" if flag == "-O3" else flag for flag in CXX_FLAGS)
 
@@ -40,7 +40,7 @@ class Case:
 def random_folding(graph: LoweredGraph, seed: int) -> dict[str, Fold]:
     """A legal fold of each linear layer."""
     rng = np.random.default_rng(seed)
-    folds = {node.name: legal_folds(node) for node in graph.linear_nodes}
+    folds = {node.name: possible_folds(node) for node in graph.linear_nodes}
     return {name: choices[int(rng.integers(len(choices)))] for name, choices in folds.items()}
 
 

@@ -155,7 +155,7 @@ def trained_linear(node: Layer) -> TrainedLinear:
     if isinstance(node, ir.LookupLinear):
         kernel, bias = node.get_attr("kernel"), node.get_attr("bias_values")
         quantizer, state, depthwise = (
-            node.get_attr("quantizer"),
+            node.get_attr("scheme"),
             node.get_attr("state"),
             node.class_name == "LookupDepthwiseConv2D",
         )
