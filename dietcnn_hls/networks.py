@@ -58,10 +58,26 @@ def digits_lenet(input_shape: tuple[int, int, int] = (8, 8, 1), classes: int = 1
     )
 
 
-def _convolution(name: str, filters: int, size: int) -> list[Any]:
+def vgg_small(input_shape: tuple[int, int, int] = (32, 32, 3), classes: int = 10, width: float = 1.0) -> Any:
+    """A VGG for small colour images: pairs of 3x3 convolutions of 16, 32 and 64 channels, each pair pooled, then classes.
+
+    9.9 million MACs and 83,000 parameters on 32x32x3. Arguments and result as `lenet5`.
+    """
     from dietcnn_hls.training.tf import tf
 
-    return _hidden(name, tf.keras.layers.Conv2D(filters, size, use_bias=False, name=name))
+    layers = [tf.keras.layers.Input(input_shape)]
+    for stage, channels in enumerate((16, 32, 64), start=1):
+        for part in "ab":
+            layers += _convolution(f"conv{stage}{part}", round(channels * width), 3, "same")
+        layers.append(tf.keras.layers.MaxPooling2D(name=f"pool{stage}"))
+    layers += [tf.keras.layers.Flatten(name="flatten"), tf.keras.layers.Dense(classes, name="logits")]
+    return tf.keras.Sequential(layers, name="vgg_small")
+
+
+def _convolution(name: str, filters: int, size: int, padding: str = "valid") -> list[Any]:
+    from dietcnn_hls.training.tf import tf
+
+    return _hidden(name, tf.keras.layers.Conv2D(filters, size, padding=padding, use_bias=False, name=name))
 
 
 def _dense(name: str, units: int) -> list[Any]:
@@ -78,7 +94,7 @@ def _hidden(name: str, linear: Any) -> list[Any]:
     return [linear, norm, tf.keras.layers.ReLU(name=f"{name}_relu")]
 
 
-NETWORKS: dict[str, Callable[..., Any]] = {"digits_lenet": digits_lenet, "lenet5": lenet5}
+NETWORKS: dict[str, Callable[..., Any]] = {"digits_lenet": digits_lenet, "lenet5": lenet5, "vgg_small": vgg_small}
 """Builders by name; each takes ``(input_shape, classes, width=1.0)``."""
 
 

@@ -23,6 +23,8 @@ CHOICES: dict[str, Any] = {
     "conlocnn": "conlocnn",
     "deepchip": "deepchip",
     "edges": {"name": "deepchip", "layers": {"conv1": SIGNED_DIGITS, "logits": SIGNED_DIGITS}},
+    "all": {"name": "deepchip", "layers": {"conv1": "dietcnn", "hidden": "fixed_point", "logits": SIGNED_DIGITS}},
+    "symbols": {"name": "dietcnn", "layers": {"conv2": "deepchip", "hidden": SIGNED_DIGITS}},
     "reversed": {
         "name": "conlocnn",
         "layers": {"conv1": "deepchip", "hidden": {"name": "deepchip", "power_of_two_scales": True}},
