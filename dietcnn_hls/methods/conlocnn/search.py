@@ -116,7 +116,7 @@ def choose(weights: np.ndarray, moments: Moments, bits: int, compensated: bool =
     for _, _, candidate, fraction in sorted(ranking)[:_SHORTLIST]:
         levels = candidate.levels * 2.0**-fraction
         rounded = compensate(weights, levels, moments) if compensated else round_nearest(weights, levels)
-        error = _output_error(weights, rounded, moments)
+        error = output_error(weights, rounded, moments)
         if best is None or error < best.error:
             best = Choice(candidate, fraction, rounded, error)
     if best is None:
@@ -124,7 +124,7 @@ def choose(weights: np.ndarray, moments: Moments, bits: int, compensated: bool =
     return best
 
 
-def _output_error(weights: np.ndarray, rounded: Rounded, moments: Moments) -> float:
+def output_error(weights: np.ndarray, rounded: Rounded, moments: Moments) -> float:
     """Mean squared error of the outputs, bias shift included, summed over filters."""
     error = rounded.weights - weights
     mean = error @ moments.mean

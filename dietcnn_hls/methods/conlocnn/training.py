@@ -82,7 +82,7 @@ class SignedDigitRebuilder(UniformRebuilder):
     def linear(self, step: Step, signal: Signal) -> Signal:
         assert signal.fraction is not None
         weights = tap_weights(step) * signal.scale
-        choice = self._choose(step, weights, signal.data)
+        choice = self.choose(step, weights, signal.data)
         quantizer = SignedDigits(choice.format.positions, choice.fraction)
         layer = _layer(step, quantizer, signal.fraction + choice.fraction)
         tensor = layer(signal.tensor)
@@ -91,7 +91,8 @@ class SignedDigitRebuilder(UniformRebuilder):
         layer.set_weights([kernel.astype(np.float32), bias.astype(np.float32)])
         return Signal(tensor, run_layer(layer, [signal.data]))
 
-    def _choose(self, step: Step, weights: np.ndarray, data: np.ndarray) -> Choice:
+    def choose(self, step: Step, weights: np.ndarray, data: np.ndarray) -> Choice:
+        """Format, grid and rounded weights of a layer, from its inputs on calibration images (N, ...)."""
         compensated = self.options.rounding == "compensated"
         bits, limit = self.options.weight_bits, self.options.digit_positions
         groups = layer_moments(self.plan, step, data)
