@@ -142,10 +142,13 @@ def _channel_factors(step: Step, weights: np.ndarray) -> np.ndarray:
 
 
 def _exponent_range(gain: np.ndarray) -> tuple[int, int]:
-    """Exponents that training may choose from: those of the present gains, but no channel's gain below 2^-6 of the largest."""
+    """Exponents that training may choose from: those of the present gains and one beside, four at most.
+
+    With four, the shifter of a result costs one LUT a bit.
+    """
     exponents = np.rint(np.log2(np.maximum(gain, 2.0**-30)))
     highest = int(exponents.max()) + 1
-    return max(int(exponents.min()) - 1, highest - 7), highest
+    return max(int(exponents.min()) - 1, highest - 3), highest
 
 
 def _layer(step: Step, quantizer: Ternary, bias_fraction: int | None) -> Any:
