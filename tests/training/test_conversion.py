@@ -15,6 +15,7 @@ from dietcnn_hls.training import (
     LookupDepthwiseConv2D,
     accuracy,
     fit_codebooks,
+    load_model,
     logits,
 )
 from dietcnn_hls.training.layers import LookupLayer
@@ -106,6 +107,20 @@ def test_symbolic_sums_keep_the_accuracy() -> None:
             assert len(layer.state["sum_codebook"]) == 64
     last = symbolic.get_layer("logits")
     assert last.bias_fraction == last.quantizer.sum_fraction
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")
+def test_saved_loaded_and_cloned_models_are_equal(tmp_path, suffix: str) -> None:
+    fine = {"activation_symbols": 16, "weight_symbols": 8, "accumulate": "symbolic"}
+    model = fit_codebooks(nets.residual(), nets.calibration(64), **fine)
+    x = nets.calibration(30)
+    model.save(tmp_path / f"model{suffix}")
+    clone = tf.keras.models.clone_model(model)
+    clone.set_weights(model.get_weights())
+    for other in (load_model(tmp_path / f"model{suffix}"), clone):
+        np.testing.assert_array_equal(logits(other, x), logits(model, x))
+        np.testing.assert_array_equal(other.predict(x, verbose=0), model.predict(x, verbose=0))
 
 
 def test_the_same_call_gives_the_same_model() -> None:

@@ -161,11 +161,33 @@ def test_clone_model() -> None:
     np.testing.assert_array_equal(clone.predict(images(), verbose=0), model.predict(images(), verbose=0))
 
 
-def test_constraints_and_pruning_hooks_survive() -> None:
+def test_constraints_survive() -> None:
     layer = LookupDense(3, kernel_quantizer=Codebook(4, 3), kernel_constraint="non_neg")
     layer.build((None, 4))
     assert isinstance(layer.kernel_constraint, tf.keras.constraints.NonNeg)
-    assert [w.name for w in layer.get_prunable_weights()] == [layer.kernel.name]
+
+
+def test_pruning() -> None:
+    """The optimisation toolkit's pruning, as QKeras' users do it: half of every kernel becomes the exact zero."""
+    from tensorflow_model_optimization.sparsity import keras as sparsity
+
+    schedule = sparsity.ConstantSparsity(0.5, begin_step=0, frequency=1)
+    model = tf.keras.models.clone_model(
+        network(),
+        clone_function=lambda layer: (
+            sparsity.prune_low_magnitude(layer, schedule)
+            if isinstance(layer, (LookupConv2D, LookupDense, LookupDepthwiseConv2D))
+            else layer
+        ),
+    )
+    model.compile("adam", tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(images(), np.arange(16) % 10, epochs=2, verbose=0, callbacks=[sparsity.UpdatePruningStep()])
+    stripped = sparsity.strip_pruning(model)
+    pruned = [layer for layer in stripped.layers if hasattr(layer, "refit")]
+    assert len(pruned) == 3
+    for layer in pruned:
+        layer.refit()
+        assert (layer.decoded_kernel() == 0).mean() >= 0.5, layer.name
 
 
 def test_training_improves_through_all_layers() -> None:

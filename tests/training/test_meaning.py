@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Converted and trained networks mean what the reference computes: Keras' logits equal its integers, all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dietcnn_hls import datasets, methods, reference
+from dietcnn_hls.backend.convert import lower_keras
+from dietcnn_hls.training import fit_codebooks, logits, train
+
+from . import nets
+
+SYMBOLIC = {
+    "activation_symbols": 32,
+    "weight_symbols": 16,
+    "weight_bits": 6,
+    "activation_bits": 6,
+    "accumulate": "symbolic",
+}
+
+
+def mismatches(model: Any) -> int:
+    """Test images on which any logit differs."""
+    graph = lower_keras(model, "net")
+    x = datasets.to_float(nets.digits().x_test[:120])
+    outputs = reference.predict(graph, reference.quantize_input(graph, x))
+    assert len(np.unique(outputs)) > 20
+    return int((reference.output_values(graph, outputs) != logits(model, x)).any(axis=1).sum())
+
+
+@pytest.mark.parametrize("network", [nets.trained, nets.residual])
+@pytest.mark.parametrize(
+    "options",
+    [{"weight_symbols": 4}, {"codebooks": "shared"}, SYMBOLIC, {**SYMBOLIC, "order": "ripple"}],
+    ids=["8x4", "shared", "tree", "ripple"],
+)
+def test_codebook_models(network: Any, options: dict[str, Any]) -> None:
+    assert mismatches(fit_codebooks(network(), nets.calibration(), **options)) == 0
+
+
+@pytest.mark.parametrize("network", [nets.trained, nets.residual])
+def test_fixed_point_models(network: Any) -> None:
+    method = methods.get("fixed_point")
+    assert mismatches(method.quantize(network(), nets.calibration(), method.options())) == 0
+
+
+def test_after_training() -> None:
+    model = fit_codebooks(nets.trained(), nets.calibration(), weight_symbols=4)
+    train(model, nets.split(400), nets.QUICK, seed=1, teacher=nets.trained())
+    assert mismatches(model) == 0
