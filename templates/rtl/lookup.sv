@@ -3,8 +3,8 @@
 //
 // Layout   entry i lies at TABLE[i*BITS +: BITS]; entries beyond ENTRIES read as 0.
 // Latency  none (combinational).
-// Every output bit is its own column of constants: up to 6 index bits that is one LUT6 a bit, and with up to 5 the
-// synthesiser can merge the column into the adder or comparator that reads it. A single wide table would be taken for a
+// Every output bit is its own vector of constants: up to 6 index bits that is one LUT6 a bit, and with up to 5 the
+// synthesiser can merge the vector into the adder or comparator that reads it. A single wide table would be taken for a
 // ROM by newer Yosys versions, whose register merging breaks that.
 
 module lookup #(
@@ -17,15 +17,15 @@ module lookup #(
 );
   localparam int unsigned SPAN = ENTRIES > 1 ? 2 ** $clog2(ENTRIES) : 2;
 
+  // bit b of all entries
+  function automatic logic [SPAN-1:0] entries(input integer b);
+    integer i;
+    entries = '0;
+    for (i = 0; i < ENTRIES; i = i + 1) entries[i] = TABLE[i*BITS+b];
+  endfunction
+
   for (genvar b = 0; b < BITS; b = b + 1) begin : g_bit
-    wire [SPAN-1:0] column;
-    for (genvar i = 0; i < SPAN; i = i + 1) begin : g_entry
-      if (i < ENTRIES) begin : g_used
-        assign column[i] = TABLE[i*BITS+b];
-      end else begin : g_unused
-        assign column[i] = 1'b0;
-      end
-    end
-    assign value[b] = column[index];
+    localparam logic [SPAN-1:0] COLUMN = entries(b);
+    assign value[b] = COLUMN[index];
   end
 endmodule

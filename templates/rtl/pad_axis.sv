@@ -27,10 +27,17 @@ module pad_axis #(
       if (rst || (step && last)) value <= '0;
       else if (step) value <= value + 1'b1;
     end
-    if (BEFORE == 0 && AFTER == 0) begin : g_bare
-      assign inside_image = 1'b1;
-    end else begin : g_padded
-      assign inside_image = value >= BITS'(BEFORE) && value <= BITS'(BEFORE + LENGTH - 1);
+    wire after_start, before_end;
+    if (BEFORE == 0) begin : g_no_start
+      assign after_start = 1'b1;
+    end else begin : g_start
+      assign after_start = value >= BITS'(BEFORE);
     end
+    if (AFTER == 0) begin : g_no_end
+      assign before_end = 1'b1;
+    end else begin : g_end
+      assign before_end = value < BITS'(BEFORE + LENGTH);
+    end
+    assign inside_image = after_start && before_end;
   end
 endmodule

@@ -3,7 +3,7 @@
 //
 // Layout   entry (r, c) lies at TABLE[((r*COLUMNS) + c)*BITS +: BITS]; r counts from the lowest row code. `row` is two's
 //          complement where ROW_LO < 0, else unsigned. Codes outside the table read as 0.
-// Latency  none (combinational). Every output bit is its own column of constants, as in lookup.sv.
+// Latency  none (combinational). Every output bit is its own vector of constants, as in lookup.sv.
 
 module table_2d #(
     parameter int unsigned ROW_BITS = 1,
@@ -21,19 +21,20 @@ module table_2d #(
   localparam int unsigned SPAN = 2 ** (ROW_BITS + COLUMN_BITS);
   wire [ROW_BITS+COLUMN_BITS-1:0] index = {row, column};
 
-  for (genvar b = 0; b < BITS; b = b + 1) begin : g_bit
-    wire [SPAN-1:0] entries;
-    for (genvar i = 0; i < SPAN; i = i + 1) begin : g_entry
-      localparam int RAW = i / (2 ** COLUMN_BITS);
-      localparam int CODE = ROW_LO < 0 && RAW >= 2 ** (ROW_BITS - 1) ? RAW - 2 ** ROW_BITS : RAW;
-      localparam int unsigned ENTRY_ROW = CODE >= ROW_LO ? CODE - ROW_LO : ROWS;
-      localparam int unsigned ENTRY_COLUMN = i % (2 ** COLUMN_BITS);
-      if (ENTRY_ROW < ROWS && ENTRY_COLUMN < COLUMNS) begin : g_used
-        assign entries[i] = TABLE[(ENTRY_ROW*COLUMNS+ENTRY_COLUMN)*BITS+b];
-      end else begin : g_unused
-        assign entries[i] = 1'b0;
+  // bit b of all entries, in the order of `index`
+  function automatic logic [SPAN-1:0] entries(input integer b);
+    integer r, c, place;
+    entries = '0;
+    for (r = 0; r < ROWS; r = r + 1) begin
+      place = (r + ROW_LO + 2 ** ROW_BITS) % (2 ** ROW_BITS);
+      for (c = 0; c < COLUMNS; c = c + 1) begin
+        entries[place * 2 ** COLUMN_BITS + c] = TABLE[(r * COLUMNS + c) * BITS + b];
       end
     end
-    assign value[b] = entries[index];
+  endfunction
+
+  for (genvar b = 0; b < BITS; b = b + 1) begin : g_bit
+    localparam logic [SPAN-1:0] ENTRIES = entries(b);
+    assign value[b] = ENTRIES[index];
   end
 endmodule

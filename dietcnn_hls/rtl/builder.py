@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the generator keeps while it turns operations into module instances: streams, instances, memory files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from dietcnn_hls.errors import ConfigError
+from dietcnn_hls.integers import bits_for
+from dietcnn_hls.rtl.memories import MemoryRules
+from dietcnn_hls.rtl.verilog import Instance, Parameter, identifier, memory_file
+
+
+@dataclass(frozen=True)
+class RtlOptions:
+    """How designs are generated, beside their folding.
+
+    Attributes:
+        chain: sums in a row between two registers of a kernel array; fewer means shorter paths and more LUTs.
+        use_dsp: kernels that multiply use DSP blocks instead of LUTs.
+        input_codes: codes a beat on the design's input, a divisor of the image's channels; None: one pixel a beat.
+        memories: where memories go.
+    """
+
+    chain: int = 8
+    use_dsp: bool = False
+    input_codes: int | None = None
+    memories: MemoryRules = field(default_factory=MemoryRules)
+
+    def __post_init__(self) -> None:
+        if self.chain < 2:
+            raise ConfigError(f"rtl option chain must be at least 2, got {self.chain}")
+
+
+@dataclass(frozen=True)
+class Beats:
+    """A stream of the top: `codes` integers a beat, each between `lo` and `hi`.
+
+    Attributes:
+        wire: prefix of its wires, ``<wire>_valid``, ``_ready`` and ``_data``.
+        codes: integers a beat; beats run over the channels of a pixel, then over pixels.
+        lo: smallest integer.
+        hi: largest integer.
+        period: cycles between beats at best; what follows may take its time.
+        offsets: (channels,) constants still to be added, or None.
+    """
+
+    wire: str
+    codes: int
+    lo: int
+    hi: int
+    period: int = 1
+    offsets: np.ndarray | None = None
+
+    @property
+    def bits(self) -> int:
+        """Width of one integer."""
+        return bits_for(self.lo, self.hi)
+
+    @property
+    def signed(self) -> bool:
+        return self.lo < 0
+
+
+class Builder:
+    """Collects the parts of one design.
+
+    Attributes:
+        name: the design; prefix of its memory files.
+        options: see `RtlOptions`.
+        instances: module instances in the order of the data.
+        streams: prefix of a stream's wires -> (width of its data, layer), in order.
+        wires: further wires, name -> width.
+        files: memory files, name -> text.
+    """
+
+    def __init__(self, name: str, options: RtlOptions) -> None:
+        self.name = name
+        self.options = options
+        self.instances: list[Instance] = []
+        self.streams: dict[str, tuple[int, str]] = {}
+        self.wires: dict[str, int] = {}
+        self.files: dict[str, str] = {}
+
+    def stream(self, layer: str, role: str, bits: int) -> str:
+        """Declare a stream; returns its prefix."""
+        wire = f"{identifier(layer)}_{role}"
+        self.streams[wire] = (bits, layer)
+        return wire
+
+    def memory(self, layer: str, role: str, words: list[int], bits: int) -> str:
+        """Add a memory file; returns its name."""
+        name = f"{self.name}_{identifier(layer)}_{role}.mem"
+        self.files[name] = memory_file(words, bits)
+        return name
+
+    def place(self, layer: str, role: str, module: str, parameters: Mapping[str, Parameter], ports: Mapping[str, str]) -> None:
+        """Add an instance with clock and reset."""
+        name = f"{identifier(layer)}_{role}_unit"
+        self.instances.append(Instance(name, layer, module, parameters, {"clk": "clk", "rst": "rst", **ports}))
+
+    def stage(
+        self, layer: str, role: str, module: str, parameters: Mapping[str, Parameter], source: Beats, result: Beats
+    ) -> Beats:
+        """Add an instance with one input and one output stream; `result` lacks only its wire."""
+        wire = self.stream(layer, role, result.codes * result.bits)
+        ports = handshake("in", source.wire) | handshake("out", wire)
+        self.place(layer, role, module, parameters, ports)
+        return replace(result, wire=wire)
+
+    def convert(self, layer: str, source: Beats, codes: int) -> Beats:
+        """Another number of codes a beat, by way of the least common multiple."""
+        common = math.lcm(source.codes, codes)
+        up, down = common // source.codes, common // codes
+        if up > 1:
+            wide = replace(source, codes=common, period=source.period * up)
+            parameters = {"WORD_BITS": source.codes * source.bits, "RATIO": up}
+            source = self.stage(layer, "gathered", "stream_up", parameters, source, wide)
+        if down > 1:
+            narrow = replace(source, codes=codes, period=max(1, source.period // down))
+            parameters = {"WORD_BITS": codes * source.bits, "RATIO": down}
+            source = self.stage(layer, "split", "stream_down", parameters, source, narrow)
+        return source
+
+
+def handshake(port: str, wire: str) -> dict[str, str]:
+    """Connections of the stream port `port` to the stream `wire`."""
+    return {f"{port}_{part}": f"{wire}_{part}" for part in ("valid", "ready", "data")}
+
+
+__all__ = ["Beats", "Builder", "RtlOptions", "handshake"]

@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a lowered graph and a folding to a SystemVerilog design: one readable top, memory files, library modules.
+
+The design streams: pixels enter with valid/ready, every layer works on several images at once, results leave with
+valid/ready. The top instantiates the plain cores of ``templates/rtl`` and holds no logic of its own; its instances and memory
+files are named after the model's layers. The same instances are what synthesis measures module by module.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from dietcnn_hls.atomic import atomic_write_text
+from dietcnn_hls.errors import ConfigError, UnsupportedLayerError, suggest
+from dietcnn_hls.lowered import (
+    Encode,
+    Fold,
+    Linear,
+    LoweredGraph,
+    MaxPool,
+    Node,
+    Requantize,
+    Reshape,
+    Source,
+    SymbolMap,
+)
+from dietcnn_hls.rtl.builder import Beats, Builder, RtlOptions, handshake
+from dietcnn_hls.rtl.encoders import build_encode
+from dietcnn_hls.rtl.geometry import cycles, geometry
+from dietcnn_hls.rtl.linear import build_linear
+from dietcnn_hls.rtl.operators import (
+    add_offsets,
+    build_max_pool,
+    build_requantize,
+    build_symbol_map,
+    fit_channels,
+    narrow,
+)
+from dietcnn_hls.rtl.verilog import Instance, identifier
+
+TEMPLATES = Path(str(importlib.resources.files("dietcnn_hls.templates"))) / "rtl"
+
+
+@dataclass(frozen=True)
+class Port:
+    """One side of a design: `codes` integers of `bits` bits a beat, `beats` beats an image, first code in the low bits.
+
+    Attributes:
+        codes: integers a beat.
+        bits: width of one, two's complement if `signed`.
+        signed: see `bits`.
+        beats: beats of one image or result, in memory order (channels last).
+    """
+
+    codes: int
+    bits: int
+    signed: bool
+    beats: int
+
+    @property
+    def width(self) -> int:
+        """Bits of a beat."""
+        return self.codes * self.bits
+
+
+@dataclass(frozen=True)
+class RtlDesign:
+    """A generated design.
+
+    Attributes:
+        name: the top module.
+        graph: what it computes.
+        folding: parallelism by layer.
+        options: how it was generated.
+        instances: all module instances of the top, in the order of the data.
+        streams: prefix of a stream's ``_valid``/``_ready``/``_data`` wires -> layer.
+        input: the input port.
+        output: the output port.
+        files: generated files, name -> text: ``<name>.sv`` and the memory files. Tools must run in their folder.
+        library: names of the modules from ``templates/rtl`` that it needs.
+    """
+
+    name: str
+    graph: LoweredGraph
+    folding: Mapping[str, Fold]
+    options: RtlOptions
+    instances: tuple[Instance, ...]
+    streams: Mapping[str, str]
+    input: Port
+    output: Port
+    files: Mapping[str, str]
+    library: tuple[str, ...]
+
+    @property
+    def top_file(self) -> str:
+        return f"{self.name}.sv"
+
+    @property
+    def memory_files(self) -> tuple[str, ...]:
+        return tuple(name for name in self.files if name != self.top_file)
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """The library's files, in the installed package."""
+        return tuple(TEMPLATES / f"{name}.sv" for name in self.library)
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write top, memory files and the library's files to `folder`; returns the SystemVerilog files."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in self.files.items():
+            atomic_write_text(folder / name, text)
+        for source in self.sources:
+            atomic_write_text(folder / source.name, source.read_text())
+        return [folder / self.top_file, *(folder / source.name for source in self.sources)]
+
+    def layer_cycles(self) -> dict[str, int]:
+        """Cycles that each kernel array needs for one inference; the largest bounds the interval from below."""
+        return {n.name: cycles(geometry(self.graph, n), self.folding[n.name]) for n in self.graph.linear_nodes}
+
+
+def generate(graph: LoweredGraph, folding: Mapping[str, Fold], options: RtlOptions | None = None) -> RtlDesign:
+    """Generate the design of a lowered graph.
+
+    Args:
+        graph: the network.
+        folding: a fold for every linear layer, by name.
+        options: see `RtlOptions`.
+
+    Raises:
+        ConfigError: a layer without fold, a fold for an unknown layer, an illegal fold.
+        UnsupportedLayerError: an operation that has no module.
+        LoweringError: a kernel that has no SystemVerilog.
+    """
+    options = options or RtlOptions()
+    _check_names(graph, folding)
+    name = identifier(graph.name)
+    builder = Builder(name, options)
+    edges: dict[str, Beats] = {}
+    for node in graph.nodes:
+        edges[node.name] = _build(builder, graph, node, folding, edges)
+    source, last = edges[graph.input.name], graph.output
+    result = narrow(builder, last.name, add_offsets(builder, last.name, last.stream, edges[last.name]))
+    ports = (_port(graph.input, source), _port(last, result))
+    files = {f"{name}.sv": _top(builder, graph, folding, ports, (source.wire, result.wire))} | builder.files
+    streams = {wire: layer for wire, (_, layer) in builder.streams.items()}
+    modules = library({i.module for i in builder.instances})
+    return RtlDesign(name, graph, dict(folding), options, tuple(builder.instances), streams, *ports, files, modules)
+
+
+def _check_names(graph: LoweredGraph, folding: Mapping[str, Fold]) -> None:
+    names = [node.name for node in graph.linear_nodes]
+    for name in folding:
+        if name not in names:
+            raise ConfigError(f"folding: no linear layer '{name}'.{suggest(name, names)}")
+    for name in names:
+        if name not in folding:
+            raise ConfigError(f"folding: layer '{name}' has no fold; give it pe and simd")
+    taken: dict[str, str] = {}
+    for node in graph.nodes:
+        other = taken.setdefault(identifier(node.name), node.name)
+        if other != node.name:
+            raise ConfigError(f"layers '{other}' and '{node.name}' have the same name in SystemVerilog; rename one")
+
+
+def _build(builder: Builder, graph: LoweredGraph, node: Node, folding: Mapping[str, Fold], edges: Mapping[str, Beats]) -> Beats:
+    """Add one operation; returns the stream that it produces."""
+    if isinstance(node.op, Source):
+        return _input(builder, node)
+    stream = graph.input_streams(node)[0]
+    source = edges[node.inputs[0]]
+    match node.op:
+        case Linear():
+            source = add_offsets(builder, node.inputs[0], stream, source)
+            return build_linear(builder, node, geometry(graph, node), folding[node.name], stream, source)
+        case Encode():
+            return build_encode(builder, node, stream, source)
+        case Requantize():
+            return build_requantize(builder, node, stream, source)
+        case SymbolMap():
+            return build_symbol_map(builder, node, stream, source)
+        case MaxPool():
+            return build_max_pool(builder, node, stream, add_offsets(builder, node.inputs[0], stream, source))
+        case Reshape():
+            source = add_offsets(builder, node.inputs[0], stream, source)
+            return fit_channels(builder, node.name, node.stream.channels, source)
+    raise UnsupportedLayerError(f"layer '{node.name}': the streaming engine has no module for '{node.op.kind}'")
+
+
+def _input(builder: Builder, node: Node) -> Beats:
+    channels = node.stream.channels
+    codes = builder.options.input_codes or channels
+    if channels % codes:
+        raise ConfigError(f"rtl option input_codes: {codes} must divide the {channels} channels of the input '{node.name}'")
+    wire = builder.stream(node.name, "pixels", codes * node.stream.bits)
+    return Beats(wire, codes, node.stream.lo, node.stream.hi)
+
+
+def _port(node: Node, beats: Beats) -> Port:
+    return Port(beats.codes, beats.bits, beats.signed, node.stream.size // beats.codes)
+
+
+def _top(
+    builder: Builder, graph: LoweredGraph, folding: Mapping[str, Fold], ports: tuple[Port, Port], ends: tuple[str, str]
+) -> str:
+    """Text of the top module."""
+    source, result = ports
+    lines = [
+        "// SPDX-License-Identifier: Apache-2.0",
+        f"// {graph.name}: streaming design generated by dietcnn_hls from a lowered graph. Do not edit.",
+        "//",
+        f"// in_data   {source.codes} code(s) of {source.bits} bits a beat, {source.beats} beats an image",
+        f"// out_data  {result.codes} code(s) of {result.bits} bits a beat, {result.beats} beats an inference",
+        "// Memory files (.mem) must lie in the folder where a tool runs. Keep rst up for two cycles or more.",
+        "//",
+        "// layer                     PE  SIMD    cycles",
+    ]
+    for node in graph.linear_nodes:
+        fold = folding[node.name]
+        lines.append(f"// {node.name:24} {fold.pe:4} {fold.simd:5} {cycles(geometry(graph, node), fold):9}")
+    lines += [
+        "",
+        f"module {builder.name} (",
+        "    input  logic clk,",
+        "    input  logic rst,",
+        "    input  logic in_valid,",
+        "    output logic in_ready,",
+        f"    input  logic [{source.width - 1}:0] in_data,",
+        "    output logic out_valid,",
+        "    input  logic out_ready,",
+        f"    output logic [{result.width - 1}:0] out_data",
+        ");",
+    ]
+    for wire, (bits, _) in builder.streams.items():
+        lines += [f"  wire {wire}_valid, {wire}_ready;", f"  wire [{bits - 1}:0] {wire}_data;"]
+    for name, bits in builder.wires.items():
+        lines.append(f"  wire {name};" if bits == 1 else f"  wire [{bits - 1}:0] {name};")
+    first, last = ends
+    lines += ["", f"  assign {first}_valid = in_valid;", f"  assign in_ready = {first}_ready;"]
+    lines += [f"  assign {first}_data = in_data;", f"  assign out_valid = {last}_valid;"]
+    lines += [f"  assign {last}_ready = out_ready;", f"  assign out_data = {last}_data;", ""]
+    layer = ""
+    for instance in builder.instances:
+        if instance.layer != layer:
+            layer = instance.layer
+            lines.append(f"  // {layer}: {graph[layer].op.kind}")
+        lines.append(instance.render())
+    return "\n".join([*lines, "endmodule", ""])
+
+
+def library(modules: set[str]) -> tuple[str, ...]:
+    """Names of these modules and of all that they instantiate, sorted."""
+    found: set[str] = set()
+    todo = set(modules)
+    while todo:
+        name = todo.pop()
+        found.add(name)
+        todo |= _instantiated(name) - found
+    return tuple(sorted(found))
+
+
+@cache
+def _instantiated(name: str) -> frozenset[str]:
+    text = re.sub(r"//.*", "", (TEMPLATES / f"{name}.sv").read_text())
+    names = {path.stem for path in TEMPLATES.glob("*.sv")} - {name}
+    return frozenset(names & set(re.findall(r"^\s*(\w+)\s*(?:#\s*\(|\w+\s*\()", text, re.MULTILINE)))
+
+
+__all__ = ["Port", "RtlDesign", "RtlOptions", "generate", "handshake", "library"]

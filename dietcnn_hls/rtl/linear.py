@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Linear layers in the engine: sliding window, weight memory and kernel array."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dietcnn_hls.lowered import Fold, Linear, Node, Stream
+from dietcnn_hls.methods.base import RtlKernel
+from dietcnn_hls.rtl.builder import Beats, Builder, handshake
+from dietcnn_hls.rtl.geometry import Geometry, WindowShape, check_fold
+from dietcnn_hls.rtl.sums import sum_widths
+from dietcnn_hls.rtl.verilog import Packed, Parameter, identifier, packed, word
+
+
+def build_linear(builder: Builder, node: Node, geometry: Geometry, fold: Fold, stream: Stream, source: Beats) -> Beats:
+    """Add a linear layer; its bias and the kernel's offsets are left to what follows.
+
+    Args:
+        builder: takes the parts.
+        node: the layer.
+        geometry: its convolution.
+        fold: its parallelism.
+        stream: what it reads, in the graph.
+        source: what it reads, in the design.
+    """
+    assert isinstance(node.op, Linear)
+    shape = check_fold(node.name, geometry, fold)
+    kernel = node.op.kernel.rtl()
+    order = lane_order(geometry, shape, fold)
+    prefix = identifier(node.name)
+    _window(builder, node.name, geometry, shape, fold, stream, source)
+    _weights(builder, node.name, kernel, order)
+    parameters, result = _kernel(builder, node.op, kernel, order, geometry.taps // fold.simd)
+    parameters = {"CODE_BITS": source.bits, "CODE_LO": stream.lo, "CODES": stream.hi - stream.lo + 1} | parameters
+    wire = builder.stream(node.name, "sums", fold.pe * result.bits)
+    window = {f"in_{part}": f"{prefix}_window_{part}" for part in ("valid", "ready", "last")}
+    data = {"in_codes": f"{prefix}_window_data", "in_weights": f"{prefix}_weights"}
+    out = {"out_valid": f"{wire}_valid", "out_ready": f"{wire}_ready", "out_results": f"{wire}_data"}
+    builder.place(node.name, "kernel", kernel.module, parameters, window | data | out)
+    return Beats(wire, fold.pe, result.lo, result.hi, geometry.taps // fold.simd, result.offsets)
+
+
+def lane_order(geometry: Geometry, shape: WindowShape, fold: Fold) -> tuple[np.ndarray, np.ndarray]:
+    """Which weight every lane takes in every word of the weight memory.
+
+    Returns:
+        (words, PE, SIMD) output index and tap index; words run over groups, output passes and beats.
+    """
+    taps = shape.tap(geometry)
+    passes = geometry.outputs // fold.pe
+    outputs = np.arange(geometry.outputs).reshape(passes, 1, fold.pe, 1)
+    full = (passes, len(taps), fold.pe, fold.simd)
+    arrays = [np.broadcast_to(a, full).reshape(-1, fold.pe, fold.simd) for a in (outputs, taps[None, :, None, :])]
+    return arrays[0], arrays[1]
+
+
+def _window(
+    builder: Builder, layer: str, geometry: Geometry, shape: WindowShape, fold: Fold, stream: Stream, source: Beats
+) -> None:
+    source = builder.convert(layer, source, shape.codes)
+    top, bottom, left, right = geometry.window.padding
+    parameters: dict[str, Parameter] = {
+        "CODE_BITS": source.bits,
+        "CODES": shape.codes,
+        "CHANNELS": geometry.channels,
+        "HEIGHT": geometry.height,
+        "WIDTH": geometry.width,
+        "KERNEL_H": geometry.window.size[0],
+        "KERNEL_W": geometry.window.size[1],
+        "STRIDE_H": geometry.window.stride[0],
+        "STRIDE_W": geometry.window.stride[1],
+        "PAD_TOP": top,
+        "PAD_BOTTOM": bottom,
+        "PAD_LEFT": left,
+        "PAD_RIGHT": right,
+        "FILL": (stream.zero_code if any(geometry.window.padding) else 0) & ((1 << source.bits) - 1),
+        "SHAPE": shape.form,
+        "SIMD": shape.simd,
+        "REPEATS": geometry.group_outputs // fold.pe,
+        "GROUPS": geometry.window.groups,
+        **_memories(builder, geometry, shape, source.bits),
+    }
+    wire = builder.stream(layer, "window", shape.simd * source.bits)
+    builder.wires[f"{wire}_last"] = 1
+    ports = handshake("in", source.wire) | handshake("out", wire) | {"out_last": f"{wire}_last"}
+    builder.place(layer, "window", "sliding_window", parameters, ports)
+
+
+def _memories(builder: Builder, geometry: Geometry, shape: WindowShape, bits: int) -> dict[str, Parameter]:
+    """Depth of the ring and placement of ring and line buffers."""
+    rules = builder.options.memories
+    (kh, kw), chunks = geometry.window.size, geometry.channels // shape.codes
+    top, bottom, left, right = geometry.window.padding
+    height, line = geometry.height + top + bottom, (geometry.width + left + right) * chunks
+    lines_in_block = kh > 1 and shape.form > 0 and rules.ram_in_block(line, (kh - 1) * shape.codes * bits)
+    if shape.form == 2:
+        return {"BLOCK_LINES": lines_in_block}
+    # columns of whole windows come as a single row each
+    rows, images = (1, geometry.window.output_hw(geometry.height, geometry.width)[0]) if shape.form == 1 else (kh, height)
+    span = (rows - 1) * line + kw * chunks
+    depth = rules.ring_depth(span + chunks, span + images * line, shape.simd * bits)
+    return {"DEPTH": depth, "BLOCK_LINES": lines_in_block, "BLOCK_RING": rules.ram_in_block(depth, shape.simd * bits)}
+
+
+def _weights(builder: Builder, layer: str, kernel: RtlKernel, order: tuple[np.ndarray, np.ndarray]) -> None:
+    """The weight memory; it moves on with every beat that the kernel array takes."""
+    lanes = kernel.weights[order]
+    words = [word(values, kernel.weight_bits) for values in lanes]
+    bits = lanes[0].size * kernel.weight_bits
+    prefix = identifier(layer)
+    builder.wires[f"{prefix}_weights"] = bits
+    parameters: dict[str, Parameter] = {"DEPTH": len(words), "WIDTH": bits}
+    if len(words) == 1:
+        parameters["WORD"] = Packed(words[0], bits)
+    else:
+        parameters["BLOCK"] = builder.options.memories.rom_in_block(len(words), bits)
+        parameters["FILE"] = builder.memory(layer, "weights", words, bits)
+    ports = {"advance": f"{prefix}_window_valid && {prefix}_window_ready", "data": f"{prefix}_weights"}
+    builder.place(layer, "weights", "weight_memory", parameters, ports)
+
+
+def _kernel(
+    builder: Builder, op: Linear, kernel: RtlKernel, order: tuple[np.ndarray, np.ndarray], beats: int
+) -> tuple[dict[str, Parameter], Beats]:
+    """Parameters of the kernel array, and the range of its results and what is to be added to them."""
+    _, pe, simd = order[0].shape
+    common: dict[str, Parameter] = {"PE": pe, "SIMD": simd, "BEATS": beats, "WEIGHT_BITS": kernel.weight_bits}
+    offsets = sum((o.astype(np.int64) for o in (kernel.offsets, op.bias) if o is not None), np.zeros(op.kernel.outputs, np.int64))
+    if kernel.lane_bounds is None:
+        result = Beats("", pe, op.kernel.output.lo, op.kernel.output.hi)
+        common["RESULT_BITS"] = result.bits
+    else:
+        widths = sum_widths(kernel.lane_bounds[0][order], kernel.lane_bounds[1][order], beats, builder.options.chain)
+        result = Beats("", pe, widths.lo, widths.hi)
+        common |= {"RESULT_BITS": widths.bits, "SIGNED": widths.signed, "CHAIN": builder.options.chain}
+        common |= {"LEVELS": widths.levels, "NODES": widths.nodes.shape[1], "NODE_BITS": packed(widths.nodes, 8)}
+    special: dict[str, Parameter] = dict(kernel.parameters)
+    special |= {name: packed(values, bits) for name, (values, bits) in kernel.tables.items()}
+    if "USE_DSP" in special:
+        special["USE_DSP"] = builder.options.use_dsp
+    return common | special, Beats("", pe, result.lo, result.hi, 1, offsets if offsets.any() else None)
+
+
+__all__ = ["build_linear", "lane_order"]

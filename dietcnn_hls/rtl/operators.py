@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operations between linear layers: re-quantisation, symbol maps, biases, pooling."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from dietcnn_hls.integers import bits_for
+from dietcnn_hls.lowered import MaxPool, Node, Requantize, Stream, SymbolMap
+from dietcnn_hls.rtl.builder import Beats, Builder
+from dietcnn_hls.rtl.geometry import divisors
+from dietcnn_hls.rtl.verilog import Parameter, packed, word
+
+
+def build_requantize(builder: Builder, node: Node, stream: Stream, source: Beats) -> Beats:
+    """Add a re-quantiser; it adds what is still to be added, and half a step where ties go up."""
+    op = node.op
+    assert isinstance(op, Requantize)
+    source = narrow(builder, node.name, source)
+    right, left = max(op.shift, 0), max(-op.shift, 0)
+    half = 1 << (right - 1) if right and op.rounding != "floor" else 0
+    ends = [(v + half >> right) << left for v in (stream.lo, stream.hi)]
+    bits_out = bits_for(op.lo, op.hi)
+    bits = max(bits_for(min(stream.lo, -1), stream.hi + half), right + bits_out + 1 - left)
+    added = half if op.rounding == "half_up" else 0
+    channels = stream.channels if source.offsets is not None else source.codes
+    constants = (np.zeros(channels, np.int64) if source.offsets is None else source.offsets) + added
+    parameters: dict[str, Parameter] = {
+        "IN_BITS": source.bits,
+        "SIGNED": source.signed,
+        "SUM_BITS": bits,
+        "SHIFT": op.shift,
+        "HALF_EVEN": op.rounding == "half_even",
+        "LO": op.lo,
+        "HI": op.hi,
+        "CLIP_LOW": ends[0] < op.lo,
+        "CLIP_HIGH": ends[1] > op.hi,
+        "OUT_BITS": bits_out,
+        **_constants(builder, node.name, constants, source.codes, bits),
+    }
+    return builder.stage(
+        node.name, "codes", "requantize", parameters, source, Beats("", source.codes, op.lo, op.hi, source.period)
+    )
+
+
+def build_symbol_map(builder: Builder, node: Node, stream: Stream, source: Beats) -> Beats:
+    """Add a table from symbol to symbol."""
+    op = node.op
+    assert isinstance(op, SymbolMap)
+    source = narrow(builder, node.name, source)
+    lanes, symbols = source.codes, len(op.levels)
+    table = np.pad(op.table.astype(np.int64), ((0, 0), (0, 2**source.bits - op.table.shape[1])))
+    rows = np.repeat(table, lanes, axis=0) if len(table) == 1 else table
+    by_lane = rows.reshape(-1, lanes, table.shape[1]).transpose(1, 0, 2)
+    bits = bits_for(0, symbols - 1)
+    parameters: dict[str, Parameter] = {
+        "LANES": lanes,
+        "WORDS": by_lane.shape[1],
+        "IN_BITS": source.bits,
+        "OUT_BITS": bits,
+        "TABLE": packed(by_lane, bits),
+    }
+    return builder.stage(node.name, "codes", "symbol_map", parameters, source, Beats("", lanes, 0, symbols - 1, source.period))
+
+
+def build_max_pool(builder: Builder, node: Node, stream: Stream, source: Beats) -> Beats:
+    """Add a max-pool on codes."""
+    op = node.op
+    assert isinstance(op, MaxPool)
+    height, width, channels = stream.shape
+    top, bottom, left, right = op.window.padding
+    out_width = op.window.output_hw(height, width)[1]
+    line = out_width * channels // source.codes
+    parameters: dict[str, Parameter] = {
+        "CODE_BITS": source.bits,
+        "CODES": source.codes,
+        "CHANNELS": channels,
+        "SIGNED": source.signed,
+        "HEIGHT": height,
+        "WIDTH": width,
+        "KERNEL_H": op.window.size[0],
+        "KERNEL_W": op.window.size[1],
+        "STRIDE_H": op.window.stride[0],
+        "STRIDE_W": op.window.stride[1],
+        "PAD_TOP": top,
+        "PAD_BOTTOM": bottom,
+        "PAD_LEFT": left,
+        "PAD_RIGHT": right,
+        "FILL": stream.lo & ((1 << source.bits) - 1),
+        "BLOCK": builder.options.memories.ram_in_block(line, (op.window.size[0] - 1) * source.codes * source.bits),
+    }
+    result = Beats("", source.codes, source.lo, source.hi, source.period)
+    return builder.stage(node.name, "pooled", "max_pool", parameters, source, result)
+
+
+def add_offsets(builder: Builder, layer: str, stream: Stream, source: Beats) -> Beats:
+    """Values with all constants added: the graph's integers."""
+    if source.offsets is None:
+        return source
+    source = narrow(builder, layer, source)
+    assert source.offsets is not None
+    bits = bits_for(stream.lo, stream.hi)
+    parameters: dict[str, Parameter] = {
+        "IN_BITS": source.bits,
+        "SIGNED": source.signed,
+        "OUT_BITS": bits,
+        **_constants(builder, layer, source.offsets, source.codes, bits),
+    }
+    result = Beats("", source.codes, stream.lo, stream.hi, source.period)
+    return builder.stage(layer, "values", "bias_add", parameters, source, result)
+
+
+def narrow(builder: Builder, layer: str, source: Beats) -> Beats:
+    """As few codes a beat as keep pace."""
+    codes = next(n for n in divisors(source.codes) if source.codes // n <= source.period)
+    return builder.convert(layer, source, codes)
+
+
+def fit_channels(builder: Builder, layer: str, channels: int, source: Beats) -> Beats:
+    """Codes a beat that divide a pixel's channels."""
+    return source if channels % source.codes == 0 else builder.convert(layer, source, math.gcd(channels, source.codes))
+
+
+def _constants(builder: Builder, layer: str, values: np.ndarray, lanes: int, bits: int) -> dict[str, Parameter]:
+    """LANES, WORDS and the constants of every channel (all equal: of one word)."""
+    if (values == values[0]).all():
+        values = values[:lanes] if len(values) >= lanes else np.repeat(values[:1], lanes)
+    words = len(values) // lanes
+    block = builder.options.memories.rom_in_block(words, lanes * bits)
+    parameters: dict[str, Parameter] = {"LANES": lanes, "WORDS": words, "BLOCK": block}
+    if block:
+        rows = [word(row, bits) for row in values.reshape(words, lanes)]
+        return parameters | {"FILE": builder.memory(layer, "biases", rows, lanes * bits)}
+    return parameters | {"BIAS": packed(values, bits)}
+
+
+__all__ = ["add_offsets", "build_max_pool", "build_requantize", "build_symbol_map", "fit_channels", "narrow"]

@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cycle-accurate simulation of generated designs with Verilator: outputs, cycles, activity.
+
+Designs are compiled to a native program (cached by content) that streams whole test sets through them, with random bubbles
+on the input and random back-pressure on the output if asked, and counts cycles. Several designs can share one program.
+
+*Latency* is the number of cycles from the first input word of an image to its last output word, both included, with the
+design empty before. *Interval* is the steady distance between the last output words of neighbouring images, averaged
+over the second half of a run and rounded up. Both are only stated for runs without stalls. *Toggles* are bit changes, from one
+cycle to the next, of all named signals of the design (registers, wires, memory outputs; not the clock, not glitches, not what
+lies unnamed inside an expression), per inference in steady state.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dietcnn_hls.errors import DatasetError, DietError
+from dietcnn_hls.rtl.design import Port, RtlDesign
+from dietcnn_hls.rtl.verilator import Program, compile_program
+
+Progress = Callable[[int, int], None]
+"""Called with (images done, images in all)."""
+
+
+class SimulationError(DietError):
+    """A simulation that stalls for ever or yields what it should not."""
+
+
+@dataclass(frozen=True)
+class Stalls:
+    """Random waiting: `input` and `output` are the shares of cycles without input word and without room for output."""
+
+    seed: int = 1
+    input: float = 0.3
+    output: float = 0.3
+
+
+@dataclass(frozen=True)
+class SimResult:
+    """What a simulation showed.
+
+    Attributes:
+        outputs: (N, *output shape) int64 output codes.
+        latency: cycles, see the module's text; None in runs with stalls.
+        interval: cycles; None with stalls or fewer than three images.
+        cycles: cycles in all, longest worker.
+        toggles: bit changes per inference, None where not counted.
+        images: images simulated.
+    """
+
+    outputs: np.ndarray
+    latency: int | None
+    interval: int | None
+    cycles: int
+    toggles: int | None
+    images: int
+
+
+def simulate(
+    design: RtlDesign,
+    codes: np.ndarray,
+    *,
+    stalls: Stalls | None = None,
+    workers: int = 2,
+    activity: bool = False,
+    timeout: int | None = None,
+    cache_dir: Path | None = None,
+    progress: Progress | None = None,
+) -> SimResult:
+    """Simulate one design on input codes (N, *input shape).
+
+    Args:
+        design: from `generate`.
+        codes: input codes.
+        stalls: random bubbles and back-pressure; None: input always there, output always taken.
+        workers: processes that share the images; each starts with an empty design.
+        activity: count toggles (slower; uses one worker).
+        timeout: cycles without any progress after which the design counts as dead-locked; default from its size.
+        cache_dir: folder for compiled programs; the package's cache when None.
+        progress: told how many images are done, worker by worker.
+
+    Raises:
+        ToolError: Verilator or the C++ compiler is missing or fails.
+        SimulationError: dead-lock (names the stalled streams), or too many outputs.
+        DatasetError: codes of the wrong shape or range.
+    """
+    return simulate_many(
+        [design],
+        [codes],
+        stalls=stalls,
+        workers=1 if activity else workers,
+        activity=activity,
+        timeout=timeout,
+        cache_dir=cache_dir,
+        progress=progress,
+    )[0]
+
+
+def simulate_many(
+    designs: Sequence[RtlDesign],
+    codes: Sequence[np.ndarray],
+    *,
+    stalls: Stalls | None = None,
+    workers: int = 1,
+    activity: bool = False,
+    timeout: int | None = None,
+    cache_dir: Path | None = None,
+    optimize: str = "-O2",
+    progress: Progress | None = None,
+) -> list[SimResult]:
+    """Simulate several designs of different names in one program, each on its own images; see `simulate`."""
+    for design, images in zip(designs, codes, strict=True):
+        _check(design, images)
+    program = compile_program(tuple(designs), trace=activity, optimize=optimize, cache_dir=cache_dir)
+    waits = timeout or max(_patience(design) for design in designs)
+    count = max(len(images) for images in codes)
+    workers = max(1, min(workers, count))
+    shares = [[array[len(array) * w // workers : len(array) * (w + 1) // workers] for array in codes] for w in range(workers)]
+    done = 0
+    runs = []
+    with ThreadPoolExecutor(workers) as pool:
+        futures = [pool.submit(_run, program, designs, share, stalls, waits, seed) for seed, share in enumerate(shares)]
+        for future, share in zip(futures, shares, strict=True):
+            runs.append(future.result())
+            done += max(len(images) for images in share)
+            if progress is not None:
+                progress(done, count)
+    return [_result(design, i, runs, stalls, activity) for i, design in enumerate(designs)]
+
+
+def pack(port: Port, codes: np.ndarray) -> np.ndarray:
+    """(N, ...) codes -> (N * beats, words) uint32 beats of a port, first code in the low bits."""
+    beats = codes.reshape(-1, port.codes).astype(np.int64) & ((1 << port.bits) - 1)
+    bits = (beats[:, :, None] >> np.arange(port.bits)) & 1
+    flat = bits.reshape(len(beats), -1).astype(np.uint8)
+    words = words_of(port)
+    padded = np.zeros((len(beats), 32 * words), np.uint8)
+    padded[:, : flat.shape[1]] = flat
+    return np.packbits(padded, axis=1, bitorder="little").view("<u4")
+
+
+def unpack(port: Port, words: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """(beats, words) uint32 -> (N, *shape) int64 codes."""
+    bits = np.unpackbits(np.ascontiguousarray(words).view(np.uint8), axis=1, bitorder="little")[:, : port.width]
+    values = bits.reshape(-1, port.codes, port.bits).astype(np.int64) @ (1 << np.arange(port.bits, dtype=np.int64))
+    if port.signed:
+        values -= (values >> (port.bits - 1)) << port.bits
+    return values.reshape(-1, *shape)
+
+
+def words_of(port: Port) -> int:
+    """32-bit words of a beat."""
+    return -(-port.width // 32)
+
+
+def _check(design: RtlDesign, codes: np.ndarray) -> None:
+    stream = design.graph.input.stream
+    if codes.shape[1:] != stream.shape:
+        raise DatasetError(f"input codes of shape {codes.shape[1:]} for design '{design.name}' of input shape {stream.shape}")
+    if codes.size and (codes.min() < stream.lo or codes.max() > stream.hi):
+        raise DatasetError(f"input codes of design '{design.name}' must lie in [{stream.lo}, {stream.hi}]")
+
+
+def _patience(design: RtlDesign) -> int:
+    """Cycles that no working design can be silent for: all its layers one after the other, stalls included."""
+    return 1000 + 20 * (design.input.beats + design.output.beats + sum(design.layer_cycles().values()))
+
+
+def _run(
+    program: Program, designs: Sequence[RtlDesign], codes: Sequence[np.ndarray], stalls: Stalls | None, timeout: int, worker: int
+) -> tuple[dict[str, Any], list[np.ndarray]]:
+    """One process: report and raw output words of every design."""
+    rates = (stalls.seed + 7919 * worker, round(1000 * stalls.input), round(1000 * stalls.output)) if stalls else (0, 0, 0)
+    with tempfile.TemporaryDirectory(prefix="dietcnn_sim_") as name:
+        folder = Path(name)
+        plan = [f"{rates[0]} {rates[1]} {rates[2]} {timeout}"]
+        for i, (design, images) in enumerate(zip(designs, codes, strict=True)):
+            words = np.zeros((len(images) * design.input.beats, program.in_words), np.uint32)
+            words[:, : words_of(design.input)] = pack(design.input, images)
+            words.tofile(folder / f"in{i}")
+            plan.append(f"{folder}/in{i} {folder}/out{i} {design.input.beats} {design.output.beats} {len(images)}")
+        (folder / "plan").write_text("\n".join(plan) + "\n")
+        done = subprocess.run(
+            [str(program.path), str(folder / "plan")], cwd=program.path.parent, capture_output=True, text=True, check=False
+        )
+        if done.returncode == 3:
+            raise SimulationError(_stalled(designs, json.loads(done.stdout)))
+        if done.returncode != 0:
+            raise SimulationError(f"the simulation of {_names(designs)} failed: {done.stderr.strip()[-500:]}")
+        outputs = [np.fromfile(folder / f"out{i}", np.uint32).reshape(-1, program.out_words) for i in range(len(designs))]
+    return json.loads(done.stdout), outputs
+
+
+def _stalled(designs: Sequence[RtlDesign], state: dict[str, Any]) -> str:
+    """What a dead-locked design waits for."""
+    first = sum(len(design.streams) for design in designs[: state["stuck"]])
+    design = designs[state["stuck"]]
+    stalled, starved = [], []
+    for i, (wire, layer) in enumerate(design.streams.items()):
+        valid, ready = state["valid"][first + i], state["ready"][first + i]
+        if valid and not ready:
+            stalled.append(f"{wire} (layer '{layer}')")
+        elif ready and not valid:
+            starved.append(wire)
+    return (
+        f"design '{design.name}' is dead-locked at cycle {state['cycle']}, after {state['sent']} input and {state['received']} "
+        f"output words. Stalled streams, a word waits: {', '.join(stalled) or 'none'}. "
+        f"Starved streams, nobody sends: {', '.join(starved) or 'none'}."
+    )
+
+
+def _result(
+    design: RtlDesign, index: int, runs: list[tuple[dict[str, Any], list[np.ndarray]]], stalls: Stalls | None, activity: bool
+) -> SimResult:
+    shape = design.graph.output.stream.shape
+    words = np.concatenate([outputs[index] for _, outputs in runs])[:, : words_of(design.output)]
+    outputs = unpack(design.output, words, shape)
+    times = [report["designs"][index] for report, _ in runs]
+    latency = interval = None
+    if stalls is None and times[0]["complete"]:
+        complete = times[0]["complete"]
+        latency = complete[0] - times[0]["first"] + 1
+        middle = len(complete) // 2
+        if len(complete) > 2:
+            interval = -(-(complete[-1] - complete[middle - 1]) // (len(complete) - middle))
+    steady = len(outputs) - 1
+    toggles = runs[0][0]["toggles"] // steady if activity and steady > 0 else None
+    return SimResult(outputs, latency, interval, max(report["cycles"] for report, _ in runs), toggles, len(outputs))
+
+
+def _names(designs: Sequence[RtlDesign]) -> str:
+    return ", ".join(f"'{design.name}'" for design in designs)
+
+
+__all__ = ["Progress", "SimResult", "SimulationError", "Stalls", "pack", "simulate", "simulate_many", "unpack"]

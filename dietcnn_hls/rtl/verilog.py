@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SystemVerilog text: packed constants, memory files, module instances, names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+_LINE_BITS = 384  # of a long constant, so that generated lines stay within the width of a page
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A packed vector constant of `bits` bits; item 0 in the low bits."""
+
+    value: int
+    bits: int
+
+    def __str__(self) -> str:
+        if self.bits <= _LINE_BITS:
+            return f"{self.bits}'h{self.value:x}"
+        pieces = []
+        for low in range(0, self.bits, _LINE_BITS):
+            width = min(_LINE_BITS, self.bits - low)
+            pieces.append(f"{width}'h{(self.value >> low) & ((1 << width) - 1):x}")
+        return "{\n        " + ",\n        ".join(reversed(pieces)) + "}"
+
+
+Parameter = int | str | Packed
+"""Value of a module parameter; a string is a quoted string in SystemVerilog."""
+
+
+def packed(values: np.ndarray | Iterable[int], bits: int) -> Packed:
+    """Integers, row-major, as one vector; each is taken modulo ``2**bits``."""
+    items = [int(v) & ((1 << bits) - 1) for v in np.asarray(values).reshape(-1)]
+    text = "".join(format(v, f"0{bits}b") for v in reversed(items))
+    return Packed(int(text or "0", 2), max(1, len(items) * bits))
+
+
+def memory_file(words: Iterable[int], bits: int) -> str:
+    """Text for ``$readmemh``: one word a line."""
+    digits = -(-bits // 4)
+    return "".join(f"{word:0{digits}x}\n" for word in words)
+
+
+def word(values: np.ndarray, bits: int) -> int:
+    """Several values as one memory word, the first in the low bits."""
+    return packed(values, bits).value
+
+
+def identifier(name: str) -> str:
+    """A layer's name as part of a SystemVerilog identifier."""
+    text = re.sub(r"\W", "_", name, flags=re.ASCII)
+    return text if re.match(r"[A-Za-z_]", text) else f"layer_{text}"
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One module instance of a generated top.
+
+    Attributes:
+        name: instance name, unique in the top; begins with the layer's name.
+        layer: name of the graph's node that it belongs to.
+        module: the module, a file of that name below ``templates/rtl``.
+        parameters: values that differ from the module's defaults, and some that do not.
+        ports: port -> expression in the top.
+    """
+
+    name: str
+    layer: str
+    module: str
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    ports: Mapping[str, str] = field(default_factory=dict)
+
+    def render(self) -> str:
+        """The instance as text, with long constants in the lines after their parameter's name."""
+        parameters = ",\n".join(f"      .{key}({_text(value)})" for key, value in self.parameters.items())
+        ports = ",\n".join(f"      .{key}({value})" for key, value in self.ports.items())
+        head = f"  {self.module} #(\n{parameters}\n  ) {self.name}" if parameters else f"  {self.module} {self.name}"
+        return f"{head} (\n{ports}\n  );\n"
+
+
+def _text(value: Parameter) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(int(value) if isinstance(value, bool) else value)
+
+
+__all__ = ["Instance", "Packed", "Parameter", "identifier", "memory_file", "packed", "word"]
