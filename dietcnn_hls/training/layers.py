@@ -60,7 +60,10 @@ class LookupLayer:
             raise UnsupportedLayerError(f"layer '{name}' has a bias_quantizer; state bias_fraction instead")
         if kwargs.get("data_format") not in (None, "channels_last"):
             raise UnsupportedLayerError(f"layer '{name}': use data_format='channels_last'")
-        kwargs[self._quantizer_argument] = _restored(kwargs.get(self._quantizer_argument))
+        quantizer = kwargs[self._quantizer_argument] = _restored(kwargs.get(self._quantizer_argument))
+        initial = quantizer.initializer() if isinstance(quantizer, KernelQuantizer) else None
+        if initial is not None:
+            kwargs.setdefault(self._quantizer_argument.replace("quantizer", "initializer"), initial)
         super().__init__(*args, **kwargs)
         if not isinstance(self.quantizer, KernelQuantizer):
             raise ConfigError(

@@ -35,6 +35,10 @@ class KernelQuantizer:
         """Largest magnitude of a latent weight; QKeras clips to it, and never below 1."""
         return 1.0
 
+    def initializer(self) -> Any:
+        """Initial latent kernels that reach over the codebook, for layers that state none; None leaves QKeras' default."""
+        return None
+
     trainable: tuple[str, ...] = ()
     """Names of those variables that the optimiser trains; the others follow from `fit`."""
 

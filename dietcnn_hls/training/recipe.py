@@ -21,9 +21,7 @@ class Recipe(BaseModel):
     epochs: int = Field(6, ge=0, description="epochs with the method's arithmetic; 0 converts only")
     learning_rate: float = Field(2e-3, gt=0, description="initial learning rate of the second stage")
     batch: int = Field(128, ge=1, description="images a step")
-    shift: int = Field(
-        1, ge=0, description="images are moved at random by up to this many pixels; twice that in the float stage"
-    )
+    shift: int = Field(1, ge=0, description="images are moved at random by up to this many pixels; twice that in the float stage")
     flip: bool = Field(False, description="images are mirrored left to right at random")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="part of the target spread over all classes")
     distillation: float = Field(0.7, ge=0, le=1, description="part of the loss that follows the float network's outputs")

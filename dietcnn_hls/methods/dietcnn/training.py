@@ -62,6 +62,9 @@ class Codebook(KernelQuantizer):
     def max(self) -> float:
         return float(2.0 ** (self.bits - 1 - self.fraction))
 
+    def initializer(self) -> Any:
+        return tf.keras.initializers.TruncatedNormal(stddev=self.max() / 3)
+
     @property
     def grid(self) -> tuple[int, int]:
         """Smallest and largest integer of a centroid."""
