@@ -92,7 +92,7 @@ def convert_and_build(
     csim_samples: int | None = None,
     rtl_samples: int | None = 1000,
     rtl_stalls: bool = True,
-    flows: tuple[str, ...] = ("carry",),
+    flows: tuple[Literal["default", "carry"], ...] = ("carry",),
     dsp: bool = False,
     name: str | None = None,
     labels: Mapping[str, Any] | None = None,

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +56,8 @@ class SimResult:
         cycles: cycles in all, longest worker.
         toggles: bit changes per inference, None where not counted.
         images: images simulated.
+        streams: prefix of a stream -> (cycles in which a word moved, cycles in which one waited) in the first worker; where
+            words wait in front of a layer and not behind it, that layer is the bottleneck.
     """
 
     outputs: np.ndarray
@@ -64,6 +66,7 @@ class SimResult:
     cycles: int
     toggles: int | None
     images: int
+    streams: Mapping[str, tuple[int, int]]
 
 
 def simulate(
@@ -102,6 +105,8 @@ def simulate(
         activity=activity,
         timeout=timeout,
         cache_dir=cache_dir,
+        # counting needs few images, and code that traces every net takes minutes to optimise
+        optimize="-O0" if activity else "-O2",
         progress=progress,
     )[0]
 
@@ -135,7 +140,8 @@ def simulate_many(
             done += max(len(images) for images in share)
             if progress is not None:
                 progress(done, count)
-    return [_result(design, i, runs, stalls, activity) for i, design in enumerate(designs)]
+    firsts = np.cumsum([0, *(len(design.streams) for design in designs)])
+    return [_result(design, i, int(firsts[i]), runs, stalls, activity) for i, design in enumerate(designs)]
 
 
 def pack(port: Port, codes: np.ndarray) -> np.ndarray:
@@ -220,7 +226,12 @@ def _stalled(designs: Sequence[RtlDesign], state: dict[str, Any]) -> str:
 
 
 def _result(
-    design: RtlDesign, index: int, runs: list[tuple[dict[str, Any], list[np.ndarray]]], stalls: Stalls | None, activity: bool
+    design: RtlDesign,
+    index: int,
+    first_stream: int,
+    runs: list[tuple[dict[str, Any], list[np.ndarray]]],
+    stalls: Stalls | None,
+    activity: bool,
 ) -> SimResult:
     shape = design.graph.output.stream.shape
     words = np.concatenate([outputs[index] for _, outputs in runs])[:, : words_of(design.output)]
@@ -235,7 +246,10 @@ def _result(
             interval = -(-(complete[-1] - complete[middle - 1]) // (len(complete) - middle))
     steady = len(outputs) - 1
     toggles = runs[0][0]["toggles"] // steady if activity and steady > 0 else None
-    return SimResult(outputs, latency, interval, max(report["cycles"] for report, _ in runs), toggles, len(outputs))
+    counts = list(zip(runs[0][0]["moved"], runs[0][0]["stalled"], strict=True))[first_stream:]
+    streams = dict(zip(design.streams, counts, strict=False))
+    cycles = max(report["cycles"] for report, _ in runs)
+    return SimResult(outputs, latency, interval, cycles, toggles, len(outputs), streams)
 
 
 def _names(designs: Sequence[RtlDesign]) -> str:

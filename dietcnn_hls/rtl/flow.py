@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The open hardware flow of a build: SystemVerilog, simulation in Verilator, synthesis in Yosys, into the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dietcnn_hls import csim, progress
+from dietcnn_hls.reports.measure import compared, top1
+from dietcnn_hls.reports.model import Activity, Latency, Resources
+from dietcnn_hls.rtl.builder import RtlOptions
+from dietcnn_hls.rtl.design import RtlDesign, generate
+from dietcnn_hls.rtl.simulation import Stalls, simulate
+from dietcnn_hls.rtl.synthesis import SynthesisJob, SynthesisResult, sum_results, synthesise, synthesise_many
+from dietcnn_hls.rtl.verilog import Instance, Packed
+from dietcnn_hls.rtl.vivado import write_vivado
+from dietcnn_hls.rtl.yosys.script import Flow
+
+if TYPE_CHECKING:
+    from dietcnn_hls.api import Build
+
+ACTIVITY_SAMPLES = 10
+"""Images over which toggles are averaged; they settle within a few."""
+
+
+def run(
+    build: Build,
+    codes: np.ndarray | None,
+    labels: np.ndarray | None,
+    *,
+    stalls: bool,
+    flows: tuple[Flow, ...],
+    dsp: bool,
+) -> None:
+    """Generate, simulate and synthesise; adds to the build's hardware sections, accuracy, bit-exactness and layers.
+
+    Args:
+        build: a build whose graph and C-simulation are done.
+        codes: input codes to simulate, or None for synthesis alone.
+        labels: their labels, or None.
+        stalls: also simulate under random bubbles and back-pressure.
+        flows: Yosys flows; the first one's figures head the report.
+        dsp: multipliers may use DSP blocks.
+    """
+    design = _generate(build, dsp)
+    if codes is not None:
+        _simulate(build, design, codes, labels, stalls)
+    _synthesise(build, design, flows, dsp)
+
+
+def _generate(build: Build, dsp: bool) -> RtlDesign:
+    design = generate(build.graph, build.folding, RtlOptions(use_dsp=dsp))
+    key = f"{build.key}-{'dsp' if dsp else 'lut'}"
+    with build.timed("rtl_generate", "generate SystemVerilog"):
+        if not build.workspace.done("rtl", key):
+            with build.workspace.stage("rtl", key) as folder:
+                sources = design.write(folder)
+                write_vivado(
+                    folder / "vivado",
+                    sources,
+                    design.name,
+                    part=build.part,
+                    clock_ns=build.clock_period,
+                    include_files=[folder / name for name in design.memory_files],
+                    dsp=dsp,
+                )
+    return design
+
+
+def _simulate(build: Build, design: RtlDesign, codes: np.ndarray, labels: np.ndarray | None, stalls: bool) -> None:
+    expected = csim.compile(build.workspace.resolve("hls")).predict(codes)
+    with build.timed("rtl_simulation", f"RTL simulation of {len(codes)} images"):
+        free = simulate(design, codes)
+    build.bit_exact["rtl_vs_csim"] = compared(free.outputs, expected)
+    build.hardware["latency"] = Latency(cycles=free.latency, interval=free.interval, source="rtl_simulation")
+    if labels is not None:
+        build.accuracy["rtl"] = top1(free.outputs, labels[: len(codes)])
+    if stalls:
+        few = codes[:1000]
+        with build.timed("rtl_stalls", f"RTL simulation of {len(few)} images under random stalls"):
+            build.bit_exact["rtl_stalled_vs_csim"] = compared(
+                simulate(design, few, stalls=Stalls()).outputs, expected[: len(few)]
+            )
+    few = codes[:ACTIVITY_SAMPLES]
+    with build.timed("rtl_activity", f"toggles of {len(few)} images"):
+        counted = simulate(design, few, activity=True)
+    if counted.toggles is not None:
+        build.hardware["activity"] = Activity(
+            toggles_per_inference=counted.toggles, source="rtl_activity", samples=len(few), weight="every named net counts 1"
+        )
+
+
+def _synthesise(build: Build, design: RtlDesign, flows: tuple[Flow, ...], dsp: bool) -> None:
+    folder = build.workspace.resolve("rtl")
+    sources = [folder / design.top_file, *(folder / path.name for path in design.sources)]
+    memories = [folder / name for name in design.memory_files]
+    results = []
+    for flow in flows:
+        with build.timed(f"synthesis_{flow}", f"Yosys, {flow} flow, whole design"):
+            results.append(synthesise(sources, design.name, part=build.part, flow=flow, dsp=dsp, include_files=memories))
+    build.hardware["resources"] = results[0].resources()
+    if len(results) > 1:
+        build.hardware["other_resources"] = tuple(result.resources() for result in results[1:])
+    build.versions["yosys"] = results[0].build
+    with build.timed("synthesis_layers", "Yosys, layer by layer"):
+        for name, resources in layer_resources(design, folder, build.part, flows[0], dsp).items():
+            build.layers.setdefault(name, {})["resources"] = resources
+
+
+def layer_resources(design: RtlDesign, folder: Path, part: str, flow: Flow, dsp: bool) -> dict[str, Resources]:
+    """Resources of every layer: its module instances synthesised one by one and summed, source ``.../per-module``."""
+    library = [folder / path.name for path in design.sources]
+    memories = [folder / name for name in design.memory_files]
+    jobs = [
+        SynthesisJob(library, i.module, _parameters(i), part=part, flow=flow, dsp=dsp, include_files=memories)
+        for i in design.instances
+    ]
+    with progress.step(f"{len(jobs)} modules"):
+        results = synthesise_many(jobs)
+    return {layer: sum_results(parts, layer).resources() for layer, parts in _by_layer(design, results)}
+
+
+def _parameters(instance: Instance) -> dict[str, int | str]:
+    return {key: value.value if isinstance(value, Packed) else value for key, value in instance.parameters.items()}
+
+
+def _by_layer(design: RtlDesign, results: Iterable[SynthesisResult]) -> Iterable[tuple[str, list[SynthesisResult]]]:
+    groups: dict[str, list[SynthesisResult]] = {}
+    for instance, result in zip(design.instances, results, strict=True):
+        groups.setdefault(instance.layer, []).append(result)
+    return groups.items()
