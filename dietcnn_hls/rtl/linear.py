@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from dietcnn_hls.integers import bits_for
 from dietcnn_hls.lowered import Fold, Linear, Node, Stream
 from dietcnn_hls.methods.base import RtlKernel
 from dietcnn_hls.rtl.builder import Beats, Builder, handshake
 from dietcnn_hls.rtl.geometry import Geometry, WindowShape, check_fold
+from dietcnn_hls.rtl.operators import narrow
 from dietcnn_hls.rtl.sums import sum_widths
 from dietcnn_hls.rtl.verilog import Packed, Parameter, identifier, packed, word
 
@@ -38,7 +42,8 @@ def build_linear(builder: Builder, node: Node, geometry: Geometry, fold: Fold, s
     data = {"in_codes": f"{prefix}_window_data", "in_weights": f"{prefix}_weights"}
     out = {"out_valid": f"{wire}_valid", "out_ready": f"{wire}_ready", "out_results": f"{wire}_data"}
     builder.place(node.name, "kernel", kernel.module, parameters, window | data | out)
-    return Beats(wire, fold.pe, result.lo, result.hi, geometry.taps // fold.simd, result.offsets)
+    result = Beats(wire, fold.pe, result.lo, result.hi, geometry.taps // fold.simd, result.offsets)
+    return result if kernel.shifts is None else _shift(builder, node, kernel, kernel.shifts, result)
 
 
 def lane_order(geometry: Geometry, shape: WindowShape, fold: Fold) -> tuple[np.ndarray, np.ndarray]:
@@ -60,6 +65,7 @@ def _window(
 ) -> None:
     source = builder.convert(layer, source, shape.codes)
     top, bottom, left, right = geometry.window.padding
+    repeats = geometry.group_outputs // fold.pe
     parameters: dict[str, Parameter] = {
         "CODE_BITS": source.bits,
         "CODES": shape.codes,
@@ -77,9 +83,9 @@ def _window(
         "FILL": (stream.zero_code if any(geometry.window.padding) else 0) & ((1 << source.bits) - 1),
         "SHAPE": shape.form,
         "SIMD": shape.simd,
-        "REPEATS": geometry.group_outputs // fold.pe,
+        "REPEATS": repeats,
         "GROUPS": geometry.window.groups,
-        **_memories(builder, geometry, shape, source.bits),
+        **_memories(builder, geometry, shape, repeats, source.bits),
     }
     wire = builder.stream(layer, "window", shape.simd * source.bits)
     builder.wires[f"{wire}_last"] = 1
@@ -87,15 +93,17 @@ def _window(
     builder.place(layer, "window", "sliding_window", parameters, ports)
 
 
-def _memories(builder: Builder, geometry: Geometry, shape: WindowShape, bits: int) -> dict[str, Parameter]:
-    """Depth of the ring and placement of ring and line buffers."""
+def _memories(builder: Builder, geometry: Geometry, shape: WindowShape, repeats: int, bits: int) -> dict[str, Parameter]:
+    """Depth of the ring (or of the buffer of columns) and placement of ring and line buffers."""
     rules = builder.options.memories
     (kh, kw), chunks = geometry.window.size, geometry.channels // shape.codes
     top, bottom, left, right = geometry.window.padding
     height, line = geometry.height + top + bottom, (geometry.width + left + right) * chunks
     lines_in_block = kh > 1 and shape.form > 0 and rules.ram_in_block(line, (kh - 1) * shape.codes * bits)
     if shape.form == 2:
-        return {"BLOCK_LINES": lines_in_block}
+        column = kh * shape.codes * bits
+        depth = rules.ring_depth(2, line * geometry.height, column) if repeats > 1 else 0
+        return {"DEPTH": depth, "BLOCK_LINES": lines_in_block, "BLOCK_RING": rules.ram_in_block(depth, column)}
     # columns of whole windows come as a single row each
     rows, images = (1, geometry.window.output_hw(geometry.height, geometry.width)[0]) if shape.form == 1 else (kh, height)
     span = (rows - 1) * line + kw * chunks
@@ -126,12 +134,14 @@ def _kernel(
     """Parameters of the kernel array, and the range of its results and what is to be added to them."""
     _, pe, simd = order[0].shape
     common: dict[str, Parameter] = {"PE": pe, "SIMD": simd, "BEATS": beats, "WEIGHT_BITS": kernel.weight_bits}
-    offsets = sum((o.astype(np.int64) for o in (kernel.offsets, op.bias) if o is not None), np.zeros(op.kernel.outputs, np.int64))
+    offsets = _own_offsets(kernel, op) + (0 if op.bias is None else op.bias.astype(np.int64))
     if kernel.lane_bounds is None:
         result = Beats("", pe, op.kernel.output.lo, op.kernel.output.hi)
         common["RESULT_BITS"] = result.bits
     else:
-        widths = sum_widths(kernel.lane_bounds[0][order], kernel.lane_bounds[1][order], beats, builder.options.chain)
+        # a lane of several addends counts as as many lanes
+        low, high = (bound[order].reshape(len(order[0]), pe, -1) for bound in kernel.lane_bounds)
+        widths = sum_widths(low, high, beats, builder.options.chain)
         result = Beats("", pe, widths.lo, widths.hi)
         common |= {"RESULT_BITS": widths.bits, "SIGNED": widths.signed, "CHAIN": builder.options.chain}
         common |= {"LEVELS": widths.levels, "NODES": widths.nodes.shape[1], "NODE_BITS": packed(widths.nodes, 8)}
@@ -140,6 +150,35 @@ def _kernel(
     if "USE_DSP" in special:
         special["USE_DSP"] = builder.options.use_dsp
     return common | special, Beats("", pe, result.lo, result.hi, 1, offsets if offsets.any() else None)
+
+
+def _own_offsets(kernel: RtlKernel, op: Linear) -> np.ndarray:
+    """What the kernel's results lack, (outputs,), on the grid behind its shifts."""
+    offsets = np.zeros(op.kernel.outputs, np.int64) if kernel.offsets is None else kernel.offsets.astype(np.int64)
+    return offsets if kernel.shifts is None else offsets << kernel.shifts.astype(np.int64)
+
+
+def _shift(builder: Builder, node: Node, kernel: RtlKernel, shifts: np.ndarray, result: Beats) -> Beats:
+    """Add the shift of each channel, behind the narrowing that the layer's pace allows."""
+    op = node.op
+    assert isinstance(op, Linear)
+    source = narrow(builder, node.name, result)
+    offsets, (lows, highs) = _own_offsets(kernel, op), op.kernel.bounds()
+    base = int(shifts.min())
+    more = np.full(source.codes, 0) if (shifts == base).all() else shifts.astype(np.int64) - base
+    shifted = replace(source, lo=min(int((lows - offsets).min()), source.lo), hi=int((highs - offsets).max()))
+    bits = bits_for(0, int(more.max()))
+    parameters: dict[str, Parameter] = {
+        "LANES": source.codes,
+        "WORDS": len(more) // source.codes,
+        "IN_BITS": source.bits,
+        "SIGNED": source.signed,
+        "OUT_BITS": shifted.bits,
+        "BASE": base,
+        "SHIFT_BITS": bits,
+        "SHIFTS": packed(more, bits),
+    }
+    return builder.stage(node.name, "shifted", "channel_shift", parameters, source, shifted)
 
 
 __all__ = ["build_linear", "lane_order"]

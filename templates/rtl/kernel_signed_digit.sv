@@ -4,7 +4,7 @@
 // Formula  result[p] = sum over beats, lanes s and digits d of sign * (integer(codes[s]) << position), less one for every
 //          sign bit that is set: digits are negated by inversion, and the engine adds the count of sign bits with the bias.
 //          integer(code) = INTEGERS[code - CODE_LO] if DECODE, else the code itself.
-// Ports    the common contract of kernel arrays (README.md). Results are two's complement.
+// Ports    the common contract of kernel arrays (README.md). Results are unsigned unless SIGNED.
 // Layout   a weight holds its digits' fields, digit 0 lowest; see signed_digit. POSITIONS: digit d's shift number i, 4 bits,
 //          at POSITIONS[(d*MAX_POSITIONS + i)*4]; COUNTS: how many of them digit d uses, 4 bits each. INTEGERS: entry i,
 //          INTEGER_BITS bits, at INTEGERS[i*INTEGER_BITS].
@@ -49,9 +49,8 @@ module kernel_signed_digit #(
     output logic [PE*RESULT_BITS-1:0] out_results
 );
   localparam int unsigned ADDEND_BITS = INTEGER_BITS + MAX_SHIFT + (INTEGER_SIGNED ? 0 : 1);
-  if (!SIGNED || (!DECODE && INTEGER_BITS != CODE_BITS)) begin : g_check
-    $error("kernel_signed_digit: SIGNED=%0d must be 1, and INTEGER_BITS=%0d equal CODE_BITS=%0d unless DECODE",
-           SIGNED, INTEGER_BITS, CODE_BITS);
+  if (!DECODE && INTEGER_BITS != CODE_BITS) begin : g_check
+    $error("kernel_signed_digit: INTEGER_BITS=%0d must equal CODE_BITS=%0d unless DECODE", INTEGER_BITS, CODE_BITS);
   end
 
   wire enable, take, finish;
@@ -86,7 +85,7 @@ module kernel_signed_digit #(
       end
     end
     lane_sum #(
-        .SIMD(SIMD * DIGITS), .CHAIN(CHAIN), .LEVELS(LEVELS), .BEATS(BEATS), .PRODUCT_BITS(ADDEND_BITS), .SIGNED(1'b1),
+        .SIMD(SIMD * DIGITS), .CHAIN(CHAIN), .LEVELS(LEVELS), .BEATS(BEATS), .PRODUCT_BITS(ADDEND_BITS), .SIGNED(SIGNED),
         .RESULT_BITS(RESULT_BITS), .NODES(NODES), .NODE_BITS(NODE_BITS[p*8*NODES +: 8*NODES])
     ) adder (
         .clk(clk), .rst(rst), .enable(enable), .take(take), .finish(finish), .products(addends),

@@ -5,7 +5,7 @@
 //          -NEGATIVE * integer(codes[s]) - 1 where it is -1: negation by inversion, and the engine adds the count of negative
 //          weights with the bias. That is POSITIVE * P - NEGATIVE * N of the published scheme in one accumulation.
 //          integer(code) = INTEGERS[code - CODE_LO] if DECODE, else the code itself.
-// Ports    the common contract of kernel arrays (README.md). Results are two's complement.
+// Ports    the common contract of kernel arrays (README.md). Results are unsigned unless SIGNED.
 // Layout   a weight's bit 0: not zero, bit 1: negative. INTEGERS: entry i, INTEGER_BITS bits, at INTEGERS[i*INTEGER_BITS].
 // Folding  PE*SIMD lanes a cycle; BEATS beats make a result. Weights with a lane each are constants, and zeros cost nothing.
 // Latency  LEVELS cycles (see lane_sum, which also explains CHAIN, NODES and NODE_BITS).
@@ -47,9 +47,9 @@ module kernel_ternary #(
 );
   localparam int unsigned LARGEST = POSITIVE > NEGATIVE ? POSITIVE : NEGATIVE;
   localparam int unsigned ADDEND_BITS = INTEGER_BITS + $clog2(LARGEST + 1) + 1;
-  if (!SIGNED || WEIGHT_BITS != 2 || POSITIVE == 0 || NEGATIVE == 0 || (!DECODE && INTEGER_BITS != CODE_BITS)) begin : g_check
-    $error("kernel_ternary: SIGNED=%0d must be 1, WEIGHT_BITS=%0d 2, POSITIVE=%0d and NEGATIVE=%0d at least 1, and INTEGER_BITS=%0d equal CODE_BITS=%0d unless DECODE",
-           SIGNED, WEIGHT_BITS, POSITIVE, NEGATIVE, INTEGER_BITS, CODE_BITS);
+  if (WEIGHT_BITS != 2 || POSITIVE == 0 || NEGATIVE == 0 || (!DECODE && INTEGER_BITS != CODE_BITS)) begin : g_check
+    $error("kernel_ternary: WEIGHT_BITS=%0d must be 2, POSITIVE=%0d and NEGATIVE=%0d at least 1, INTEGER_BITS=%0d CODE_BITS=%0d unless DECODE",
+           WEIGHT_BITS, POSITIVE, NEGATIVE, INTEGER_BITS, CODE_BITS);
   end
 
   wire enable, take, finish;
@@ -88,7 +88,7 @@ module kernel_ternary #(
       assign addends[s*ADDEND_BITS +: ADDEND_BITS] = !weight[0] ? '0 : weight[1] ? ~minus : plus;
     end
     lane_sum #(
-        .SIMD(SIMD), .CHAIN(CHAIN), .LEVELS(LEVELS), .BEATS(BEATS), .PRODUCT_BITS(ADDEND_BITS), .SIGNED(1'b1),
+        .SIMD(SIMD), .CHAIN(CHAIN), .LEVELS(LEVELS), .BEATS(BEATS), .PRODUCT_BITS(ADDEND_BITS), .SIGNED(SIGNED),
         .RESULT_BITS(RESULT_BITS), .NODES(NODES), .NODE_BITS(NODE_BITS[p*8*NODES +: 8*NODES])
     ) adder (
         .clk(clk), .rst(rst), .enable(enable), .take(take), .finish(finish), .products(addends),
