@@ -11,8 +11,7 @@ from dietcnn_hls.integers import bits_for
 from dietcnn_hls.lowered import Fold, Linear, Node, Stream
 from dietcnn_hls.methods.base import RtlKernel
 from dietcnn_hls.rtl.builder import Beats, Builder, handshake
-from dietcnn_hls.rtl.geometry import Geometry, WindowShape, check_fold
-from dietcnn_hls.rtl.operators import narrow
+from dietcnn_hls.rtl.geometry import Geometry, WindowShape, check_fold, divisors
 from dietcnn_hls.rtl.sums import sum_widths
 from dietcnn_hls.rtl.verilog import Packed, Parameter, identifier, packed, word
 
@@ -159,10 +158,14 @@ def _own_offsets(kernel: RtlKernel, op: Linear) -> np.ndarray:
 
 
 def _shift(builder: Builder, node: Node, kernel: RtlKernel, shifts: np.ndarray, result: Beats) -> Beats:
-    """Add the shift of each channel, behind the narrowing that the layer's pace allows."""
+    """Add the shift of each channel, on as few codes a beat as keep pace."""
     op = node.op
     assert isinstance(op, Linear)
-    source = narrow(builder, node.name, result)
+    ratio = max(n for n in divisors(result.codes) if n <= result.period)
+    source = replace(result, codes=result.codes // ratio, period=max(1, result.period // ratio))
+    if ratio > 1:
+        split: dict[str, Parameter] = {"WORD_BITS": source.codes * source.bits, "RATIO": ratio}
+        source = builder.stage(node.name, "unshifted", "stream_down", split, result, source)
     offsets, (lows, highs) = _own_offsets(kernel, op), op.kernel.bounds()
     base = int(shifts.min())
     more = np.full(source.codes, 0) if (shifts == base).all() else shifts.astype(np.int64) - base
