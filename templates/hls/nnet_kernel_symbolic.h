@@ -33,20 +33,14 @@ template <class CONFIG_T> struct symbolic_kernel {
         return level;
     }
 
-    // Adds the product of one tap to the partial sums of one output; sums below level `top` are complete and join it.
-    static void carry(acc_t symbol, bool first, int top, acc_t partial[levels][CONFIG_T::n_out], int output) {
+    // Adds symbols to the sums of one level; the lanes of a beat start at `output`.
+    static void join(const acc_t sums[CONFIG_T::n_out], int output, acc_t symbols[fold<CONFIG_T>::pe]) {
 #pragma HLS INLINE
-        if (!CONFIG_T::tree_order && !first) {
-            symbol = CONFIG_T::add[int(partial[0][output])][int(symbol)];
-        }
-    SymbolicCarry:
-        for (int level = 0; level < levels; level++) {
+    SymbolicJoin:
+        for (int pe = 0; pe < fold<CONFIG_T>::pe; pe++) {
 #pragma HLS UNROLL
-            if (level < top) {
-                symbol = CONFIG_T::add[int(partial[level][output])][int(symbol)];
-            }
+            symbols[pe] = CONFIG_T::add[int(sums[output + pe])][int(symbols[pe])];
         }
-        partial[top][output] = symbol;
     }
 
     static void accumulate(const input_t window[CONFIG_T::n_in], acc_t acc[CONFIG_T::n_out], int group) {
@@ -63,9 +57,24 @@ template <class CONFIG_T> struct symbolic_kernel {
                     const auto &row = CONFIG_T::product[int(window[tap + simd])];
                     const auto &weights = CONFIG_T::weights[group][tap + simd];
                     const int top = level_after(tap + simd);
+                    acc_t symbols[fold<CONFIG_T>::pe];
+#pragma HLS ARRAY_PARTITION variable=symbols complete
                 SymbolicProducts:
                     for (int pe = 0; pe < fold<CONFIG_T>::pe; pe++) {
-                        carry(row[int(weights[output + pe])], tap + simd == 0, top, partial, output + pe);
+                        symbols[pe] = row[int(weights[output + pe])];
+                    }
+                    if (!CONFIG_T::tree_order && tap + simd > 0) {
+                        join(partial[0], output, symbols);
+                    }
+                SymbolicCarry: // levels below `top` hold complete sums
+                    for (int level = 0; level < levels; level++) {
+                        if (level < top) {
+                            join(partial[level], output, symbols);
+                        }
+                    }
+                SymbolicStore:
+                    for (int pe = 0; pe < fold<CONFIG_T>::pe; pe++) {
+                        partial[top][output + pe] = symbols[pe];
                     }
                 }
             }
@@ -80,7 +89,7 @@ template <class CONFIG_T> struct symbolic_kernel {
 #pragma HLS PIPELINE
             acc_t symbol = 0;
             bool found = false;
-        SymbolicJoin:
+        SymbolicLevels:
             for (int level = 0; level < levels; level++) {
                 if (!CONFIG_T::tree_order || ((CONFIG_T::n_in >> level) & 1)) {
                     symbol = found ? CONFIG_T::add[int(partial[level][output])][int(symbol)] : partial[level][output];

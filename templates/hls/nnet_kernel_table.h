@@ -92,7 +92,15 @@ template <class CONFIG_T> struct table_kernel {
 
     static void accumulate(const input_t window[CONFIG_T::n_in], acc_t acc[CONFIG_T::n_out], int group) {
         acc_t sums[CONFIG_T::n_out] = {};
-        for (int tap = 0; tap < CONFIG_T::n_in; tap++) {
+        int tap = 0;
+        for (; tap + 4 <= CONFIG_T::n_in; tap += 4) { // four at a time: the sums go to memory and back a quarter as often
+            const auto a = rows::get(group, tap, window[tap]), b = rows::get(group, tap + 1, window[tap + 1]);
+            const auto c = rows::get(group, tap + 2, window[tap + 2]), d = rows::get(group, tap + 3, window[tap + 3]);
+            for (int output = 0; output < CONFIG_T::n_out; output++) {
+                sums[output] += a[output] + b[output] + c[output] + d[output];
+            }
+        }
+        for (; tap < CONFIG_T::n_in; tap++) {
             const auto row = rows::get(group, tap, window[tap]);
             for (int output = 0; output < CONFIG_T::n_out; output++) {
                 sums[output] += row[output];

@@ -16,7 +16,7 @@ from dietcnn_hls.csim.project import CXX_FLAGS
 from dietcnn_hls.csim.simulation import compile_library
 from dietcnn_hls.lowered import Fold, LoweredGraph
 
-QUICK_FLAGS = tuple("-O1" if flag == "-O3" else flag for flag in CXX_FLAGS)
+QUICK_FLAGS = tuple("-O1" if flag == "-O2" else flag for flag in CXX_FLAGS if "vect" not in flag)
 
 
 def ap_flags() -> tuple[str, ...]:
@@ -25,7 +25,7 @@ def ap_flags() -> tuple[str, ...]:
     assert spec is not None and spec.origin is not None
     headers = Path(spec.origin).parent / "templates" / "vivado" / "ap_types"
     assert (headers / "ap_int.h").exists()
-    return (*(f for f in CXX_FLAGS if f not in ("-O3", "-Wall")), "-O0", "-w", "-DDIETCNN_AP_TYPES", f"-I{headers}")
+    return (*(f for f in CXX_FLAGS if f not in ("-O2", "-Wall")), "-O0", "-w", "-DDIETCNN_AP_TYPES", f"-I{headers}")
 
 
 @dataclass(frozen=True)

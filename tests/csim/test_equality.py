@@ -11,7 +11,7 @@ from dietcnn_hls.csim import CSim
 from tests.csim.builds import Case, ap_flags, build_all, random_folding
 from tests.graphs import Shape, branching_graph, random_codes, random_graph
 
-KERNELS = ("table", "symbolic", "multiply", "signed_digit", "ternary")
+KERNELS = ("table", "symbolic", "multiply", "signed_digit", "ternary", "netlist", "pq")
 IO_TYPES = ("io_parallel", "io_stream")
 NATIVE, SPELLED = 190, 16
 
