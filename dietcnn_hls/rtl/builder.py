@@ -120,6 +120,8 @@ class Builder:
             wide = replace(source, codes=common, period=source.period * up)
             parameters = {"WORD_BITS": source.codes * source.bits, "RATIO": up}
             source = self.stage(layer, "gathered", "stream_up", parameters, source, wide)
+        if down > 1 and source.period < down:  # a register that waits, so that what comes before need not
+            source = self.stage(layer, "held", "stream_repeat", {"WORD_BITS": source.codes * source.bits}, source, source)
         if down > 1:
             narrow = replace(source, codes=codes, period=max(1, source.period // down))
             parameters = {"WORD_BITS": codes * source.bits, "RATIO": down}

@@ -23,10 +23,10 @@ def build_encode(builder: Builder, node: Node, stream: Stream, source: Beats) ->
     tree = _search_tree(thresholds, steps, source)
     lanes, serial = _choose(source, steps, len(tree))
     source = builder.convert(node.name, source, lanes)
-    highest = int(tree.max())
+    bits = source.bits + (int(tree.max()) >> source.bits)
     common: dict[str, Parameter] = {
         "IN_BITS": source.bits,
-        "THRESHOLD_BITS": source.bits + (highest >> source.bits),
+        "THRESHOLD_BITS": bits,
         "SIGNED": source.signed,
         "STEPS": steps,
         "OUT_BITS": steps,
@@ -34,12 +34,12 @@ def build_encode(builder: Builder, node: Node, stream: Stream, source: Beats) ->
     }
     result = Beats("", lanes, 0, symbols - 1, max(source.period, steps if serial else 1))
     if serial:
-        return _serial(builder, node.name, common, tree, flip, source, result)
+        return _serial(builder, node.name, common, bits, tree, flip, source, result)
     words = max(1, len(tree) // lanes)
     rows = tree if len(tree) > 1 else np.repeat(tree, lanes, axis=0)
     flips = flip if len(tree) > 1 else np.repeat(flip, lanes)
     common |= {"LANES": lanes, "WORDS": words}
-    common |= {"THRESHOLDS": packed(_by_lane(rows, lanes, steps), int(common["THRESHOLD_BITS"])), "FLIP": packed(flips, 1)}
+    common |= {"THRESHOLDS": packed(_by_lane(rows, lanes, steps), bits), "FLIP": packed(flips, 1)}
     return builder.stage(node.name, "codes", "encode_tree", common, source, result)
 
 
@@ -96,9 +96,15 @@ def _mux_luts(ratio: int) -> float:
 
 
 def _serial(
-    builder: Builder, layer: str, common: dict[str, Parameter], tree: np.ndarray, flip: np.ndarray, source: Beats, result: Beats
+    builder: Builder,
+    layer: str,
+    common: dict[str, Parameter],
+    bits: int,
+    tree: np.ndarray,
+    flip: np.ndarray,
+    source: Beats,
+    result: Beats,
 ) -> Beats:
-    bits = int(str(common["THRESHOLD_BITS"]))
     parameters = common | {
         "CHANNELS": len(tree),
         "BLOCK": builder.options.memories.rom_in_block(tree.size, bits),

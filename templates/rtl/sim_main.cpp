@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs verilated designs side by side on whole test sets: streams input words, draws bubbles and back-pressure, collects
-// outputs, counts cycles and, when built with --trace, bit toggles.
+// outputs, counts cycles (of the run, and of every stream) and, when built with --trace, bit toggles.
 //
 // The top `sim_top` holds DESIGNS designs; every port is wide enough to be an array of 32-bit words. Usage: sim PLAN, a text
 // file with one line `seed input_permille output_permille timeout`, then a line a design,
@@ -195,6 +195,7 @@ class Bench {
     uint64_t timeout = 0, cycle = 0;
     std::vector<Design> designs;
     std::vector<Stall> in_stalls, out_stalls;
+    std::vector<uint64_t> moved = std::vector<uint64_t>(STREAMS), stalled = moved;  // cycles of each stream
 #if VM_TRACE
     ToggleCounter counter;
     VerilatedVcdC trace{&counter};
@@ -249,6 +250,11 @@ class Bench {
     }
 
     void observe() {
+        for (int s = 0; s < STREAMS; ++s) {
+            const bool valid = bit(top.stream_valid, s), ready = bit(top.stream_ready, s);
+            moved[s] += valid && ready;
+            stalled[s] += valid && !ready;
+        }
         for (int i = 0; i < DESIGNS; ++i) {
             Design& design = designs[i];
             if (design.offering && bit(top.in_ready, i)) {
@@ -305,6 +311,10 @@ class Bench {
             }
             std::printf("]}");
         }
+        std::printf("], \"moved\": [");
+        for (int s = 0; s < STREAMS; ++s) std::printf("%s%" PRIu64, s ? ", " : "", moved[s]);
+        std::printf("], \"stalled\": [");
+        for (int s = 0; s < STREAMS; ++s) std::printf("%s%" PRIu64, s ? ", " : "", stalled[s]);
         std::printf("]}\n");
     }
 };

@@ -11,8 +11,9 @@
 //          Lanes are numbered in (kh, kw, channel) order. One beat a cycle, no bubbles between windows and images.
 // Padding  PAD_* pixels of code FILL around the image; they take beats of the input side.
 // Memory   shape 0: ring of DEPTH words of CODES codes. Shape 1: KERNEL_H-1 lines and a ring of DEPTH columns.
-//          Shape 2: KERNEL_H-1 lines and KERNEL_W-1 columns of registers. BLOCK_LINES, BLOCK_RING choose block RAM.
-// Latency  1 cycle after the window's last word (0 where a 1x1 window is used once: no memory at all).
+//          Shape 2: KERNEL_H-1 lines, a buffer of DEPTH columns (none if 0) and KERNEL_W-1 columns of registers.
+//          BLOCK_LINES, BLOCK_RING choose block RAM.
+// Latency  1 cycle after the window's last word (3 in shape 2 with a buffer; 0 where a 1x1 window is used once: no memory).
 
 module sliding_window #(
     parameter int unsigned CODE_BITS = 1,
@@ -83,12 +84,12 @@ module sliding_window #(
   if (SHAPE == 2) begin : g_full
     window_full #(
         .CODE_BITS(CODE_BITS), .CODES(CODES), .CHUNKS(CHUNKS), .HEIGHT(PAD_H), .WIDTH(PAD_W), .KERNEL_H(KERNEL_H),
-        .KERNEL_W(KERNEL_W), .STRIDE_H(STRIDE_H), .STRIDE_W(STRIDE_W), .REPEATS(REPEATS), .BLOCK(BLOCK_LINES)
+        .KERNEL_W(KERNEL_W), .STRIDE_H(STRIDE_H), .STRIDE_W(STRIDE_W), .REPEATS(REPEATS), .DEPTH(DEPTH),
+        .BLOCK(BLOCK_LINES), .BLOCK_RING(BLOCK_RING)
     ) whole (
         .clk(clk), .rst(rst), .in_valid(padded_valid), .in_ready(padded_ready), .in_data(padded_data),
         .out_valid(out_valid), .out_ready(out_ready), .out_data(out_data), .out_last(out_last)
     );
-    wire unused = &{1'b0, BLOCK_RING};
   end else if (KERNEL_H == 1 && KERNEL_W == 1 && STRIDE_H == 1 && STRIDE_W == 1 && REPEATS == 1) begin : g_direct
     wire pass_last;
     assign out_valid = padded_valid;

@@ -5,7 +5,9 @@
 // Formula  out = in(y*STRIDE_H + i, x*STRIDE_W + j, chunk) for all i < KERNEL_H, j < KERNEL_W, low bits first in
 //          (i, j, code) order; beats run over the CHUNKS words of a pixel; `out_last` with the last of them.
 // Folding  each beat is presented REPEATS times; while it is, the delays already move on to the next window.
-// Latency  1 cycle after the window's last word.
+// Memory   the lines (BLOCK: block RAM) and, with DEPTH > 0, a buffer of DEPTH columns behind them (BLOCK_RING), so that the
+//          next image's first lines arrive while the last windows are replayed.
+// Latency  1 cycle after the window's last word, 3 with a buffer.
 
 module window_full #(
     parameter int unsigned CODE_BITS = 1,
@@ -18,7 +20,9 @@ module window_full #(
     parameter int unsigned STRIDE_H = 1,
     parameter int unsigned STRIDE_W = 1,
     parameter int unsigned REPEATS = 1,
-    parameter bit BLOCK = 1'b0
+    parameter int unsigned DEPTH = 0,
+    parameter bit BLOCK = 1'b0,
+    parameter bit BLOCK_RING = 1'b0
 ) (
     input  logic clk,
     input  logic rst,
@@ -33,8 +37,8 @@ module window_full #(
   localparam int unsigned WORD = CODES * CODE_BITS;
   localparam int unsigned COLUMN = KERNEL_H * WORD;
 
-  wire column_valid, column_ready, window_valid, window_ready;
-  wire [COLUMN-1:0] column;
+  wire line_valid, line_ready, column_valid, column_ready, window_valid, window_ready;
+  wire [COLUMN-1:0] line, column;
   wire [KERNEL_W*COLUMN-1:0] window;  // (kw, kh, code) order
   wire [KERNEL_W*COLUMN-1:0] ordered;  // (kh, kw, code) order
 
@@ -42,8 +46,19 @@ module window_full #(
       .WORD_BITS(WORD), .ROWS(KERNEL_H), .LINE(WIDTH * CHUNKS), .HEIGHT(HEIGHT), .STRIDE(STRIDE_H), .BLOCK(BLOCK)
   ) lines (
       .clk(clk), .rst(rst), .in_valid(in_valid), .in_ready(in_ready), .in_data(in_data),
-      .out_valid(column_valid), .out_ready(column_ready), .out_data(column)
+      .out_valid(line_valid), .out_ready(line_ready), .out_data(line)
   );
+  if (DEPTH == 0) begin : g_no_buffer
+    assign column_valid = line_valid;
+    assign line_ready = column_ready;
+    assign column = line;
+    wire unused = BLOCK_RING;
+  end else begin : g_buffer
+    stream_fifo #(.WORD_BITS(COLUMN), .DEPTH(DEPTH), .BLOCK(BLOCK_RING)) columns (
+        .clk(clk), .rst(rst), .in_valid(line_valid), .in_ready(line_ready), .in_data(line),
+        .out_valid(column_valid), .out_ready(column_ready), .out_data(column)
+    );
+  end
   // along x a pixel takes the place of a row
   line_buffer #(
       .WORD_BITS(COLUMN), .ROWS(KERNEL_W), .LINE(CHUNKS), .HEIGHT(WIDTH), .STRIDE(STRIDE_W)
