@@ -181,3 +181,15 @@ def test_build_without_vitis_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ToolError, match="Vitis HLS was not found"):
         stock(reachable_model(), tmp_path / "out").build()
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_model_in_an_hdf5_file_converts_alike(tmp_path: Path) -> None:
+    model = RandomModel(64, symbolic=True).build()
+    model.save(tmp_path / "model.h5")
+    config = hls4ml.utils.config.create_config(str(tmp_path / "out"), "from_file", "DietCNN")
+    config |= {"KerasH5": str(tmp_path / "model.h5"), "HLSConfig": {"Model": {"Precision": "fixed<16,6>", "ReuseFactor": 1}}}
+    graph = backend.lowered_graph(hls4ml.converters.keras_v2_to_hls(config))
+    x = images(model, 6, 0)
+    values = reference.output_values(graph, reference.predict(graph, reference.quantize_input(graph, x)))
+    assert np.array_equal(values, np.asarray(model(x, training=False)))
