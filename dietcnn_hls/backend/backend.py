@@ -12,7 +12,6 @@ from hls4ml.model.flow import register_flow
 from hls4ml.model.optimizer import get_backend_passes
 
 from dietcnn_hls import csim, reference
-from dietcnn_hls.backend.graphs import lowered_graph
 from dietcnn_hls.backend.layers import register_layers
 from dietcnn_hls.errors import ConfigError, ToolError, suggest
 
@@ -139,4 +138,4 @@ class DietCNNBackend(FPGABackend):
         return run_vitis(folder, steps, timeout_s=timeout_s)
 
 
-__all__ = ["DietCNNBackend", "lowered_graph"]
+__all__ = ["DietCNNBackend"]
