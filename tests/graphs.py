@@ -6,6 +6,7 @@ Seeds come from hypothesis; everything else follows from the seed, so a failure 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -31,7 +32,9 @@ from dietcnn_hls.methods.conlocnn.kernel import SignedDigitKernel
 from dietcnn_hls.methods.conlocnn.search import formats
 from dietcnn_hls.methods.deepchip.kernel import TernaryKernel
 from dietcnn_hls.methods.dietcnn.kernel import SymbolicKernel, TableKernel
+from dietcnn_hls.methods.encodingnet.kernel import NetlistKernel
 from dietcnn_hls.methods.fixed_point.kernel import MultiplyKernel
+from dietcnn_hls.methods.tabconv.kernel import ProductQuantKernel
 
 
 @dataclass(frozen=True)
@@ -98,14 +101,57 @@ def ternary_kernel(rng: np.random.Generator, source: Stream, outputs: int, taps:
     return TernaryKernel(weights, positive, negative, shifts, source.fraction + 4, source.integers, source.lo)
 
 
+def netlist_kernel(rng: np.random.Generator, source: Stream, outputs: int, taps: int, symbols: int) -> Kernel:
+    """Random gates, some of them dead, bits that are operand bits or equal; inputs beyond 8 bits get multipliers instead."""
+    if source.integers.min() < -128 or source.integers.max() > 127:
+        return multiply_kernel(rng, source, outputs, taps, symbols)
+    count, bits = int(rng.integers(1, 25)), int(rng.integers(1, 13))
+    gates = [(int(rng.integers(7)), *(int(v) for v in rng.integers(0, 16 + g, 2))) for g in range(count)]
+    return NetlistKernel(
+        gates=np.array(gates, np.int32),
+        positions=rng.choice([*(1 << np.arange(15)), *rng.integers(-(2**15) + 1, 2**15, 15)], bits).astype(np.int32),
+        bits=rng.integers(0, 16 + count, bits).astype(np.int32),
+        constant=int(rng.integers(-300, 300)),
+        weights=rng.integers(-127, 128, (outputs, taps)).astype(np.int8),
+        fraction=source.fraction + 7,
+        integers=source.integers,
+        lo=source.lo,
+    )
+
+
+def pq_kernel(
+    rng: np.random.Generator, source: Stream, outputs: int, taps: int, symbols: int, encoder: str = "tree"
+) -> ProductQuantKernel:
+    """Any trees over subspaces of any size, thresholds out of reach included; or prototypes, some of them equal."""
+    count = int(rng.choice([c for c in range(1, taps + 1) if taps % c == 0]))
+    tree, size = encoder == "tree", taps // count
+    leaves = 1 << int(rng.integers(1, 5)) if tree else symbols
+    return ProductQuantKernel(
+        encoder=encoder,  # type: ignore[arg-type]
+        elements=rng.integers(0, size, (count, leaves - 1 if tree else 0)).astype(np.uint16),
+        thresholds=rng.integers(source.lo, source.hi + 2, (count, leaves - 1 if tree else 0)),
+        prototypes=rng.choice(source.integers, (count, leaves, 0 if tree else size)),
+        table=rng.integers(-128, 128, (outputs, count, leaves)),
+        shifts=rng.integers(0, 4, outputs),
+        table_width=8,
+        fraction=source.fraction + 4,
+        subspace=size,
+        integers=source.integers,
+        lo=source.lo,
+    )
+
+
 KERNELS: dict[str, Callable[..., Kernel]] = {
     "table": table_kernel,
     "symbolic": symbolic_kernel,
     "multiply": multiply_kernel,
     "signed_digit": signed_digit_kernel,
     "ternary": ternary_kernel,
+    "netlist": netlist_kernel,
+    "pq": pq_kernel,
+    "pq_exact": functools.partial(pq_kernel, encoder="exact"),
 }
-SIGNED = ("multiply", "signed_digit", "ternary")
+SIGNED = ("multiply", "signed_digit", "ternary", "netlist", "pq", "pq_exact")
 """Kernels that take negative codes; the others index tables by the code."""
 
 

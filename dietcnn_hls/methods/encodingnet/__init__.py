@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""EncodingNet: products encoded by gates into weighted bits that are counted, not added (Liu et al., arXiv 2402.18595)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from dietcnn_hls.methods.base import Kernel, LinearSpec, Method, MethodOptions
+from dietcnn_hls.methods.encodingnet import library
+from dietcnn_hls.methods.encodingnet.kernel import NetlistKernel
+from dietcnn_hls.methods.encodingnet.lowering import lower
+from dietcnn_hls.methods.encodingnet.netlist import Netlist
+
+
+class EncodingOptions(MethodOptions):
+    """Keys of ``method: {name: encodingnet, ...}``."""
+
+    bits: int = Field(48, ge=1, le=64, description="M, width of the encoded product: the shipped sizes are 64, 56, 48, 40, 36")
+    objective: library.ObjectiveName = Field("lut_cones", description="encoders searched for LUTs, or for NAND2-equivalent gates")
+    encoder: Path | None = Field(None, description="file of an encoder of your own, instead of a shipped one")
+    correct_bias: bool = Field(True, description="fold the encoder's mean error on calibration images into the biases")
+
+    def netlist(self) -> Netlist:
+        """The encoder that these options name; ConfigError when there is none."""
+        return library.shipped(self.bits, self.objective) if self.encoder is None else library.load(self.encoder)
+
+
+@dataclass(frozen=True)
+class EncodingNet(Method):
+    def lower(self, spec: LinearSpec) -> Kernel:
+        return lower(spec)
+
+    def rebuilder(self, model: Any, plan: Any, x_calibration: np.ndarray, options: MethodOptions) -> Any:
+        from dietcnn_hls.methods.encodingnet.training import EncodingRebuilder
+
+        assert isinstance(options, EncodingOptions)
+        return EncodingRebuilder(plan, model.input_shape[1:], x_calibration, model.name, options)
+
+    def keras_objects(self) -> dict[str, Any]:
+        from dietcnn_hls.methods.encodingnet.training import EncodedProducts
+
+        return {"EncodedProducts": EncodedProducts}
+
+
+METHOD = EncodingNet(
+    name="encodingnet",
+    title="products encoded by gates into weighted bits, counted over the taps",
+    citation="Liu et al.: EncodingNet, TCASAI 2024, arXiv 2402.18595",
+    kernels=(NetlistKernel,),
+    quantizers=("EncodedProducts",),
+    options=EncodingOptions,
+)

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""EncodingNet's kernel: every product is encoded by gates into weighted bits, and equal bits are counted over the taps.
+
+``sum over taps of T(x, w) = taps * constant + sum_i positions[i] * #{taps : bit_i(x, w)}``, with T the encoder's product table:
+one count a bit position and, once per output, one constant shift-add sum of the counts. No multiplier.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from dietcnn_hls.errors import LoweringError
+from dietcnn_hls.integers import bits_for, exact_matmul
+from dietcnn_hls.methods.base import HlsArray, HlsKernel, Kernel, KernelOutput, RtlKernel
+from dietcnn_hls.methods.encodingnet.lowrank import LowRank
+from dietcnn_hls.methods.encodingnet.netlist import INPUTS, OPERAND_BITS, Netlist
+from dietcnn_hls.operations import Operations
+
+_CHUNK = 1 << 24
+"""Integers that `accumulate` spreads out at a time."""
+
+
+def signed_digits(value: int) -> int:
+    """Non-zero digits of an integer in canonical signed-digit form: shifted copies that a constant multiple sums."""
+    return ((3 * abs(value)) ^ abs(value)).bit_count()
+
+
+@dataclass(frozen=True, eq=False)
+class NetlistKernel(Kernel):
+    """sum over taps of the encoder's product of the input's integer and the weight.
+
+    Attributes:
+        gates: (G, 3) the encoder's gates, see `Netlist`.
+        positions: (M,) signed weights of the encoded bits.
+        bits: (M,) nets of the encoded bits.
+        constant: added once a product.
+        weights: (outputs, taps) int8.
+        fraction: grid of the sums (input fraction + weight fraction).
+        integers: grid integers of the input codes lo..hi, in order, each in [-128, 127].
+        lo: the first input code.
+    """
+
+    method: ClassVar[str] = "encodingnet"
+    gates: np.ndarray
+    positions: np.ndarray
+    bits: np.ndarray
+    constant: int
+    weights: np.ndarray
+    fraction: int
+    integers: np.ndarray
+    lo: int
+
+    def __post_init__(self) -> None:
+        for what, values in (("input", self.integers), ("weight", self.weights)):
+            if values.size and (values.min() < -128 or values.max() > 127):
+                raise LoweringError(f"an encoder takes signed {OPERAND_BITS}-bit operands, got an {what} of {_worst(values)}")
+
+    @cached_property
+    def netlist(self) -> Netlist:
+        return Netlist(self.gates, self.bits, self.positions, self.constant)
+
+    @cached_property
+    def _factors(self) -> LowRank:
+        return LowRank.of(self.netlist.table)
+
+    @property
+    def outputs(self) -> int:
+        return self.weights.shape[0]
+
+    @property
+    def taps(self) -> int:
+        return self.weights.shape[1]
+
+    @property
+    def output(self) -> KernelOutput:
+        lows, highs = self.bounds()
+        return KernelOutput(int(lows.min()), int(highs.max()), self.fraction)
+
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        reachable = self.netlist.table[self.integers & 255].astype(np.int64)
+        codes = self.weights.astype(np.int64) & 255
+        return reachable.min(axis=0)[codes].sum(axis=1), reachable.max(axis=0)[codes].sum(axis=1)
+
+    def accumulate(self, windows: np.ndarray, rows: slice = slice(None)) -> np.ndarray:
+        left = self._factors.left[self.integers & 255]
+        right = self._factors.right[self.weights[rows].astype(np.int64) & 255].reshape(-1, self.taps * self._factors.terms)
+        size = max(1, _CHUNK // right.shape[1])
+        parts = [
+            exact_matmul(left[windows[start : start + size] - self.lo].reshape(-1, right.shape[1]), right.T)
+            for start in range(0, len(windows), size)
+        ]
+        return np.concatenate(parts) if parts else np.zeros((0, len(right)), np.int64)
+
+    def operations(self) -> Operations:
+        """Bit-level work: every encoded bit is one look-up (a small Boolean function) and one step of a one-bit count.
+
+        The weighted sum of the counts adds the shifted copies that the position weights need, once per output.
+        """
+        width = len(self.positions)
+        copies = sum(signed_digits(position) for position in self.positions.tolist())
+        return Operations(
+            lookups=self.outputs * self.taps * width + (0 if self._identity else self.taps),
+            additions=self.outputs * ((self.taps - 1) * width + copies),
+        )
+
+    @property
+    def _identity(self) -> bool:
+        """True where the codes are the integers themselves and need no decoding table."""
+        return bool(np.array_equal(self.integers, np.arange(self.lo, self.lo + len(self.integers))))
+
+    @property
+    def table_bits(self) -> int:
+        return 0 if self._identity else len(self.integers) * OPERAND_BITS
+
+    @property
+    def weight_bits(self) -> int:
+        return self.weights.size * OPERAND_BITS
+
+    @property
+    def addition_bits(self) -> int:
+        """One: counting adds single bits. The weighted sums of the counts are wider, but one in as many as there are taps."""
+        return 1
+
+    @property
+    def lookup_bits(self) -> tuple[int, int]:
+        """An encoded bit is one output of a small Boolean function, at most a LUT6."""
+        return 1, 64
+
+    def hls(self) -> HlsKernel:
+        net_bits = bits_for(0, INPUTS + len(self.gates))
+        arrays = {
+            "kinds": HlsArray(self.gates[:, 0], 3, False, "lutrom"),
+            "lefts": HlsArray(self.gates[:, 1], net_bits, False, "lutrom"),
+            "rights": HlsArray(self.gates[:, 2], net_bits, False, "lutrom"),
+            "nets": HlsArray(self.bits, net_bits, False, "lutrom"),
+            "positions": HlsArray(self.positions, 16, True, "lutrom"),
+            "weights": HlsArray(self.weights, OPERAND_BITS, True, lanes=True),
+        }
+        if not self._identity:
+            arrays["integers"] = HlsArray(self.integers, OPERAND_BITS, True, "lutrom")
+        return HlsKernel(
+            header="nnet_kernel_netlist.h",
+            struct="netlist_kernel",
+            constants={
+                "n_gates": len(self.gates),
+                "n_bits": len(self.bits),
+                "constant": self.constant,
+                "constant_sum": self.constant * self.taps,
+                "decode": not self._identity,
+                "first_code": self.lo,
+            },
+            arrays=arrays,
+        )
+
+    def rtl(self) -> RtlKernel:
+        raise LoweringError("the encoder has no RTL")
+
+
+def _worst(values: np.ndarray) -> int:
+    return int(values.flat[np.abs(values.astype(np.int64)).argmax()])

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TabConv: product quantisation; outputs are sums of table entries (Gupta et al., CF 2024, arXiv 2404.05872)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from dietcnn_hls.methods.base import Kernel, LinearSpec, Method, MethodOptions
+from dietcnn_hls.methods.tabconv.kernel import ProductQuantKernel
+from dietcnn_hls.methods.tabconv.lowering import lower
+
+
+class TabConvOptions(MethodOptions):
+    """Keys of ``method: {name: tabconv, ...}``."""
+
+    prototypes: int = Field(16, ge=2, le=8192, description="K, prototypes of a subspace; a power of two with the tree encoder")
+    subspace: int = Field(8, ge=1, description="inputs of a subspace aimed at; the taps of a layer are divided evenly")
+    encoder: Literal["tree", "exact"] = Field("tree", description="decision tree, or nearest prototype (multiplies; no hardware)")
+    table_bits: int = Field(8, ge=2, le=16, description="bits of a table entry, with a power-of-two scale an output")
+    activation_bits: int = Field(8, ge=2, le=8, description="bits of activations, on power-of-two grids")
+    output_aware: bool = Field(True, description="grow trees by the error of the layer's outputs instead of its inputs")
+    follow_float: float = Field(
+        0.5, ge=0, le=1, description="1: tables aim at the float network's sums; 0: at those of their own inputs"
+    )
+    seed: int = Field(0, ge=0, description="of k-means")
+
+
+@dataclass(frozen=True)
+class TabConv(Method):
+    def lower(self, spec: LinearSpec) -> Kernel:
+        return lower(spec)
+
+    def rebuilder(self, model: Any, plan: Any, x_calibration: np.ndarray, options: MethodOptions) -> Any:
+        from dietcnn_hls.methods.tabconv.training import TabRebuilder
+
+        assert isinstance(options, TabConvOptions)
+        return TabRebuilder(model, plan, x_calibration, options)
+
+    def keras_objects(self) -> dict[str, Any]:
+        from dietcnn_hls.methods.tabconv.training import ProductQuantizer
+
+        return {"ProductQuantizer": ProductQuantizer}
+
+
+METHOD = TabConv(
+    name="tabconv",
+    title="product quantisation: subspaces are encoded by decision trees, outputs are sums of table entries",
+    citation="Gupta, Kannan, Zhang, Prasanna: TabConv, CF 2024, arXiv 2404.05872",
+    kernels=(ProductQuantKernel,),
+    quantizers=("ProductQuantizer",),
+    options=TabConvOptions,
+)

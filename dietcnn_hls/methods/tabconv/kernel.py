@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TabConv's kernel: product quantisation. Subspaces of the input are encoded to symbols, outputs are sums of table entries.
+
+``result[m] = (sum_c table[m, c, k_c]) << shifts[m]`` with k_c the symbol of subspace c, found once for all outputs: by a balanced
+binary decision tree (``tree``: comparisons only) or as the nearest prototype (``exact``: it multiplies, and its multiplications
+are counted; it has no hardware). Gupta, Kannan, Zhang, Prasanna, TabConv, CF 2024, arXiv 2404.05872.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from dietcnn_hls.errors import LoweringError
+from dietcnn_hls.integers import bits_for
+from dietcnn_hls.methods.base import HlsArray, HlsKernel, Kernel, KernelOutput, RtlKernel
+from dietcnn_hls.methods.tabconv.fit import Trees, nearest_prototypes, table_sums
+from dietcnn_hls.operations import Operations
+
+Encoder = Literal["tree", "exact"]
+
+
+@dataclass(frozen=True, eq=False)
+class ProductQuantKernel(Kernel):
+    """Sum of C table entries an output.
+
+    Attributes:
+        encoder: 'tree' or 'exact'.
+        elements: (C, K - 1) inputs that the trees' nodes look at; (C, 0) with `exact`.
+        thresholds: (C, K - 1) input codes at which the trees' nodes turn right; (C, 0) with `exact`.
+        prototypes: (C, K, V) grid integers; (C, K, 0) with `tree`.
+        table: (outputs, C, K) signed integers of `table_width` bits.
+        shifts: (outputs,) left shift of each output's sum onto the common grid.
+        table_width: bits of a table entry.
+        fraction: grid of the results.
+        subspace: V, inputs of a subspace.
+        integers: grid integers of the input codes lo..hi, in order.
+        lo: the first input code.
+    """
+
+    method: ClassVar[str] = "tabconv"
+    encoder: Encoder
+    elements: np.ndarray
+    thresholds: np.ndarray
+    prototypes: np.ndarray
+    table: np.ndarray
+    shifts: np.ndarray
+    table_width: int
+    fraction: int
+    subspace: int
+    integers: np.ndarray
+    lo: int
+
+    @property
+    def outputs(self) -> int:
+        return self.table.shape[0]
+
+    @property
+    def subspaces(self) -> int:
+        """C."""
+        return self.table.shape[1]
+
+    @property
+    def symbols(self) -> int:
+        """K."""
+        return self.table.shape[2]
+
+    @property
+    def taps(self) -> int:
+        return self.subspaces * self.subspace
+
+    @property
+    def trees(self) -> Trees:
+        return Trees(self.elements, self.thresholds)
+
+    @property
+    def output(self) -> KernelOutput:
+        lows, highs = self.bounds()
+        return KernelOutput(int(lows.min()), int(highs.max()), self.fraction)
+
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        table = self.table.astype(np.int64)
+        return table.min(axis=2).sum(axis=1) << self.shifts, table.max(axis=2).sum(axis=1) << self.shifts
+
+    def encode(self, windows: np.ndarray) -> np.ndarray:
+        """(N, taps) input codes -> (N, C) symbols; a tie between prototypes goes to the first."""
+        vectors = windows.reshape(len(windows), self.subspaces, self.subspace)
+        if self.encoder == "tree":
+            return self.trees.encode(vectors)
+        return nearest_prototypes(self.integers[vectors - self.lo], self.prototypes)
+
+    def accumulate(self, windows: np.ndarray, rows: slice = slice(None)) -> np.ndarray:
+        return table_sums(self.encode(windows), self.table[rows].astype(np.int64)) << self.shifts[rows]
+
+    def operations(self) -> Operations:
+        """Work of one output position, encoding included; a tree's node is one look-up and one comparison."""
+        entries, sums = self.outputs * self.subspaces, self.outputs * (self.subspaces - 1)
+        if self.encoder == "tree":
+            nodes = self.subspaces * self.trees.depth
+            return Operations(lookups=entries + nodes, comparisons=nodes, additions=sums)
+        distances = self.symbols * self.taps
+        return Operations(
+            multiplications=distances,
+            additions=distances + sums,
+            comparisons=self.subspaces * (self.symbols - 1),
+            lookups=entries,
+        )
+
+    @property
+    def encoding(self) -> Operations:
+        """The encoder's share of `operations`."""
+        sums = self.outputs * (self.subspaces - 1)
+        whole = self.operations().as_dict()
+        own = {"lookups": self.outputs * self.subspaces, "additions": sums}
+        return Operations(**{kind: count - own.get(kind, 0) for kind, count in whole.items()})
+
+    @property
+    def _element_bits(self) -> int:
+        return bits_for(0, self.subspace - 1)
+
+    @property
+    def _threshold_bits(self) -> tuple[int, bool]:
+        low, high = int(self.thresholds.min(initial=0)), int(self.thresholds.max(initial=0))
+        return bits_for(low, high), low < 0
+
+    @property
+    def table_bits(self) -> int:
+        """Output tables and whatever the encoder stores."""
+        nodes = self.thresholds.size * (self._element_bits + self._threshold_bits[0])
+        return self.table.size * self.table_width + nodes + self.prototypes.size * self._integer_bits
+
+    @property
+    def _integer_bits(self) -> int:
+        return bits_for(int(self.integers.min()), int(self.integers.max()))
+
+    @property
+    def weight_bits(self) -> int:
+        return 0
+
+    @property
+    def lookup_bits(self) -> tuple[int, int]:
+        return self.table_width, self.table_bits
+
+    def hls(self) -> HlsKernel:
+        tree = self.encoder == "tree"
+        arrays = {"table": HlsArray(self.table.transpose(1, 2, 0), self.table_width, True)}
+        arrays["shifts"] = HlsArray(self.shifts, bits_for(0, int(self.shifts.max())), False, "lutrom")
+        if tree:
+            arrays["elements"] = HlsArray(self.elements, self._element_bits, False, "lutrom")
+            arrays["thresholds"] = HlsArray(self.thresholds, *self._threshold_bits, "lutrom")
+        else:
+            signed = bool(self.integers.min() < 0)
+            arrays["prototypes"] = HlsArray(self.prototypes, self._integer_bits, signed)
+            arrays["integers"] = HlsArray(self.integers, self._integer_bits, signed, "lutrom")
+        return HlsKernel(
+            header="nnet_kernel_pq.h",
+            struct="pq_kernel",
+            constants={
+                "tree": tree,
+                "n_subspaces": self.subspaces,
+                "n_subspace": self.subspace,
+                "n_symbols": self.symbols,
+                "depth": self.trees.depth if tree else 0,
+                "decode": not tree,
+                "first_code": self.lo,
+            },
+            arrays=arrays,
+        )
+
+    def rtl(self) -> RtlKernel:
+        raise LoweringError("the tree encoder has no RTL")
