@@ -85,41 +85,48 @@ def float_network(case: str, dataset: datasets.Dataset, seed: int, folder: Path)
 
 
 def measure(case: str, seeds: list[int], data_dir: Path | None, folder: Path) -> dict[str, Any]:
-    """Top-1 (percent) of every variant, width and seed on the whole test set."""
+    """Top-1 and agreement with the float network (percent) of every variant, width and seed, on the whole test set."""
     _, data, pad, _ = CASES[case]
     dataset = datasets.load(data, data_dir, pad=pad)
     x = datasets.to_float(dataset.x_test)
-    result: dict[str, Any] = {"float": [], "variants": {f"{g}, {r}": {} for g, r in VARIANTS}}
+    names = [f"{grid}, {rounding}" for grid, rounding in VARIANTS]
+    result: dict[str, Any] = {"float": []} | {what: {name: {} for name in names} for what in ("top1", "agreement")}
     for seed in seeds:
         model, calibration = float_network(case, dataset, seed, folder)
         plan = read_plan(model)
-        result["float"].append(top1(model, x, dataset.y_test))
+        classes = logits(model, x).argmax(axis=1)
+        result["float"].append(percent(classes == dataset.y_test))
         for grid, rounding in VARIANTS:
             for bits in WIDTHS:
                 options = ConLoOptions(weight_bits=bits, rounding=rounding)
                 variant = Variant(plan, model.input_shape[1:], calibration, model.name, options, grid=grid)
-                accuracy = top1(variant.build(), x, dataset.y_test)
-                result["variants"][f"{grid}, {rounding}"].setdefault(str(bits), []).append(accuracy)
-                print(f"{case} seed {seed} {grid}, {rounding}, {bits} bits: {accuracy:.2f}", flush=True)
+                found = logits(variant.build(), x).argmax(axis=1)
+                both = {"top1": percent(found == dataset.y_test), "agreement": percent(found == classes)}
+                for what, value in both.items():
+                    result[what][f"{grid}, {rounding}"].setdefault(str(bits), []).append(value)
+                print(f"{case} seed {seed} {grid}, {rounding}, {bits} bits: {both}", flush=True)
                 tf.keras.backend.clear_session()
     return result
 
 
-def top1(model: Any, x: np.ndarray, y: np.ndarray) -> float:
-    """Percent of images whose largest logit is the label."""
-    return round(100 * float((logits(model, x).argmax(axis=1) == y).mean()), 2)
+def percent(right: np.ndarray) -> float:
+    """Share of True, in percent with two decimals."""
+    return round(100 * float(right.mean()), 2)
 
 
 def table(case: str, result: dict[str, Any]) -> str:
     """Markdown: means over seeds."""
     count = len(result["float"])
     name, data, _, _ = CASES[case]
-    lines = [f"{name} on {data}, top-1 in percent, mean of {count} networks (float: {np.mean(result['float']):.2f})", ""]
-    lines += ["| bits | " + " | ".join(result["variants"]) + " |", "|---" * (len(result["variants"]) + 1) + "|"]
-    for bits in WIDTHS:
-        cells = [f"{np.mean(by_bits[str(bits)]):.2f}" for by_bits in result["variants"].values()]
-        lines.append(f"| {bits} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+    lines = []
+    for what, title in (("top1", "top-1"), ("agreement", "same class as the float network")):
+        lines += [f"{name} on {data}, {title} in percent, mean of {count} networks (float: {np.mean(result['float']):.2f})", ""]
+        lines += ["| bits | " + " | ".join(result[what]) + " |", "|---" * (len(result[what]) + 1) + "|"]
+        for bits in WIDTHS:
+            cells = [f"{np.mean(by_bits[str(bits)]):.2f}" for by_bits in result[what].values()]
+            lines.append(f"| {bits} | " + " | ".join(cells) + " |")
+        lines.append("")
+    return "\n".join(lines)
 
 
 def plot(results: dict[str, Any], path: Path) -> None:
@@ -127,7 +134,7 @@ def plot(results: dict[str, Any], path: Path) -> None:
     figure, axes = plt.subplots(1, len(results), figsize=(5.5 * len(results), 4), squeeze=False)
     for axis, (case, result) in zip(axes[0], results.items(), strict=True):
         for (grid, rounding), style in VARIANTS.items():
-            by_bits = result["variants"][f"{grid}, {rounding}"]
+            by_bits = result["top1"][f"{grid}, {rounding}"]
             loss = [np.mean(result["float"]) - np.mean(by_bits[str(bits)]) for bits in WIDTHS]
             axis.plot(WIDTHS, np.maximum(loss, 0.01), style, label=f"{grid}, {rounding}", color=f"C{grid == 'uniform':d}")
         axis.set(title=f"{CASES[case][0]}, {CASES[case][1]}", xlabel="bits per weight", ylabel="points of top-1 below float")
