@@ -75,6 +75,7 @@ class Builder:
         instances: module instances in the order of the data.
         streams: prefix of a stream's wires -> (width of its data, layer), in order.
         wires: further wires, name -> width.
+        assigns: (wire, expression) of continuous assignments.
         files: memory files, name -> text.
     """
 
@@ -84,6 +85,7 @@ class Builder:
         self.instances: list[Instance] = []
         self.streams: dict[str, tuple[int, str]] = {}
         self.wires: dict[str, int] = {}
+        self.assigns: list[tuple[str, str]] = []
         self.files: dict[str, str] = {}
 
     def stream(self, layer: str, role: str, bits: int) -> str:
@@ -112,20 +114,23 @@ class Builder:
         self.place(layer, role, module, parameters, ports)
         return replace(result, wire=wire)
 
-    def convert(self, layer: str, source: Beats, codes: int) -> Beats:
-        """Another number of codes a beat, by way of the least common multiple."""
+    def convert(self, layer: str, source: Beats, codes: int, side: str = "") -> Beats:
+        """Another number of codes a beat, by way of the least common multiple; `side` tells a layer's inputs apart."""
+        prefix = f"{side}_" if side else ""
         common = math.lcm(source.codes, codes)
         up, down = common // source.codes, common // codes
         if up > 1:
             wide = replace(source, codes=common, period=source.period * up)
             parameters = {"WORD_BITS": source.codes * source.bits, "RATIO": up}
-            source = self.stage(layer, "gathered", "stream_up", parameters, source, wide)
+            source = self.stage(layer, f"{prefix}gathered", "stream_up", parameters, source, wide)
         if down > 1 and source.period < down:  # a register that waits, so that what comes before need not
-            source = self.stage(layer, "held", "stream_repeat", {"WORD_BITS": source.codes * source.bits}, source, source)
+            source = self.stage(
+                layer, f"{prefix}held", "stream_repeat", {"WORD_BITS": source.codes * source.bits}, source, source
+            )
         if down > 1:
             narrow = replace(source, codes=codes, period=max(1, source.period // down))
             parameters = {"WORD_BITS": codes * source.bits, "RATIO": down}
-            source = self.stage(layer, "split", "stream_down", parameters, source, narrow)
+            source = self.stage(layer, f"{prefix}split", "stream_down", parameters, source, narrow)
         return source
 
 

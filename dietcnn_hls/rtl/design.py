@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.resources
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +19,7 @@ from pathlib import Path
 from dietcnn_hls.atomic import atomic_write_text
 from dietcnn_hls.errors import ConfigError, UnsupportedLayerError, suggest
 from dietcnn_hls.lowered import (
+    Add,
     Encode,
     Fold,
     Linear,
@@ -27,9 +29,11 @@ from dietcnn_hls.lowered import (
     Requantize,
     Reshape,
     Source,
+    SumPool,
     SymbolMap,
 )
-from dietcnn_hls.rtl.builder import Beats, Builder, RtlOptions, handshake
+from dietcnn_hls.rtl.branches import build_add, build_fork
+from dietcnn_hls.rtl.builder import Beats, Builder, RtlOptions
 from dietcnn_hls.rtl.encoders import build_encode
 from dietcnn_hls.rtl.geometry import cycles, geometry
 from dietcnn_hls.rtl.linear import build_linear
@@ -37,6 +41,7 @@ from dietcnn_hls.rtl.operators import (
     add_offsets,
     build_max_pool,
     build_requantize,
+    build_sum_pool,
     build_symbol_map,
     fit_channels,
     narrow,
@@ -140,11 +145,9 @@ def generate(graph: LoweredGraph, folding: Mapping[str, Fold], options: RtlOptio
     _check_names(graph, folding)
     name = identifier(graph.name)
     builder = Builder(name, options)
-    edges: dict[str, Beats] = {}
-    for node in graph.nodes:
-        edges[node.name] = _build(builder, graph, node, folding, edges)
-    source, last = edges[graph.input.name], graph.output
-    result = narrow(builder, last.name, add_offsets(builder, last.name, last.stream, edges[last.name]))
+    last = graph.output
+    source, beats = _walk(builder, graph, folding)
+    result = narrow(builder, last.name, add_offsets(builder, last.name, last.stream, beats))
     ports = (_port(graph.input, source), _port(last, result))
     files = {f"{name}.sv": _top(builder, graph, folding, ports, (source.wire, result.wire))} | builder.files
     streams = {wire: layer for wire, (_, layer) in builder.streams.items()}
@@ -167,26 +170,43 @@ def _check_names(graph: LoweredGraph, folding: Mapping[str, Fold]) -> None:
             raise ConfigError(f"layers '{other}' and '{node.name}' have the same name in SystemVerilog; rename one")
 
 
-def _build(builder: Builder, graph: LoweredGraph, node: Node, folding: Mapping[str, Fold], edges: Mapping[str, Beats]) -> Beats:
+def _walk(builder: Builder, graph: LoweredGraph, folding: Mapping[str, Fold]) -> tuple[Beats, Beats]:
+    """Add all operations that the output depends on; returns the streams of input and output."""
+    readers = Counter({graph.output.name: 1})
+    for node in reversed(graph.nodes):
+        readers.update(node.inputs if readers[node.name] else ())
+    source = result = _input(builder, graph.input)
+    edges: dict[str, list[Beats]] = {}
+    for node in graph.nodes:
+        if not readers[node.name]:
+            continue
+        if not isinstance(node.op, Source):
+            result = _build(builder, graph, node, folding, [edges[name].pop(0) for name in node.inputs])
+        edges[node.name] = build_fork(builder, node.name, result, readers[node.name])
+    return source, edges[graph.output.name][0]
+
+
+def _build(builder: Builder, graph: LoweredGraph, node: Node, folding: Mapping[str, Fold], sources: list[Beats]) -> Beats:
     """Add one operation; returns the stream that it produces."""
-    if isinstance(node.op, Source):
-        return _input(builder, node)
-    stream = graph.input_streams(node)[0]
-    source = edges[node.inputs[0]]
+    stream, source = graph.input_streams(node)[0], sources[0]
     match node.op:
-        case Linear():
-            source = add_offsets(builder, node.inputs[0], stream, source)
-            return build_linear(builder, node, geometry(graph, node), folding[node.name], stream, source)
         case Encode():
             return build_encode(builder, node, stream, source)
         case Requantize():
             return build_requantize(builder, node, stream, source)
         case SymbolMap():
             return build_symbol_map(builder, node, stream, source)
+        case Add():
+            return build_add(builder, graph, node, sources)
+    source = add_offsets(builder, node.inputs[0], stream, source)
+    match node.op:
+        case Linear():
+            return build_linear(builder, node, geometry(graph, node), folding[node.name], stream, source)
         case MaxPool():
-            return build_max_pool(builder, node, stream, add_offsets(builder, node.inputs[0], stream, source))
+            return build_max_pool(builder, node, stream, source)
+        case SumPool():
+            return build_sum_pool(builder, node, stream, source)
         case Reshape():
-            source = add_offsets(builder, node.inputs[0], stream, source)
             return fit_channels(builder, node.name, node.stream.channels, source)
     raise UnsupportedLayerError(f"layer '{node.name}': the streaming engine has no module for '{node.op.kind}'")
 
@@ -240,6 +260,7 @@ def _top(
     for name, bits in builder.wires.items():
         lines.append(f"  wire {name};" if bits == 1 else f"  wire [{bits - 1}:0] {name};")
     first, last = ends
+    lines += ["", *(f"  assign {wire} = {expression};" for wire, expression in builder.assigns)]
     lines += ["", f"  assign {first}_valid = in_valid;", f"  assign in_ready = {first}_ready;"]
     lines += [f"  assign {first}_data = in_data;", f"  assign out_valid = {last}_valid;"]
     lines += [f"  assign {last}_ready = out_ready;", f"  assign out_data = {last}_data;", ""]
@@ -270,4 +291,4 @@ def _instantiated(name: str) -> frozenset[str]:
     return frozenset(names & set(re.findall(r"^\s*(\w+)\s*(?:#\s*\(|\w+\s*\()", text, re.MULTILINE)))
 
 
-__all__ = ["Port", "RtlDesign", "RtlOptions", "generate", "handshake", "library"]
+__all__ = ["Port", "RtlDesign", "RtlOptions", "generate", "library"]

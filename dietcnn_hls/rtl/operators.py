@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from dietcnn_hls.integers import bits_for
-from dietcnn_hls.lowered import MaxPool, Node, Requantize, Stream, SymbolMap
+from dietcnn_hls.lowered import MaxPool, Node, Requantize, Stream, SumPool, SymbolMap
 from dietcnn_hls.rtl.builder import Beats, Builder
 from dietcnn_hls.rtl.geometry import divisors
 from dietcnn_hls.rtl.verilog import Parameter, packed, word
@@ -95,6 +95,39 @@ def build_max_pool(builder: Builder, node: Node, stream: Stream, source: Beats) 
     return builder.stage(node.name, "pooled", "max_pool", parameters, source, result)
 
 
+def build_sum_pool(builder: Builder, node: Node, stream: Stream, source: Beats) -> Beats:
+    """Add a sum over windows of decoded integers."""
+    op = node.op
+    assert isinstance(op, SumPool)
+    height, width, channels = stream.shape
+    (kh, kw), signed = op.window.size, bool(stream.integers[0] < 0)
+    line = op.window.output_hw(height, width)[1] * channels // source.codes
+    lo, hi = (int(v) for v in stream.integers[[0, -1]])
+    bits = [bits_for(min(0, n * lo), max(0, n * hi)) for n in (1, kw, kw * kh)]
+    result = Beats("", source.codes, node.stream.lo, node.stream.hi, source.period)
+    parameters: dict[str, Parameter] = {
+        "CODE_BITS": source.bits,
+        "INTEGER_BITS": bits[0],
+        "ROW_BITS": bits[1],
+        "OUT_BITS": result.bits,
+        "CODES": source.codes,
+        "CHANNELS": channels,
+        "SIGNED": signed,
+        "HEIGHT": height,
+        "WIDTH": width,
+        "KERNEL_H": kh,
+        "KERNEL_W": kw,
+        "STRIDE_H": op.window.stride[0],
+        "STRIDE_W": op.window.stride[1],
+        "BLOCK": builder.options.memories.ram_in_block(line, (kh - 1) * source.codes * bits[1]),
+    }
+    if stream.levels is not None:
+        table = np.zeros(2**source.bits, np.int64)
+        table[: len(stream.levels)] = stream.levels
+        parameters |= {"DECODE": True, "INTEGERS": packed(table, bits[0])}
+    return builder.stage(node.name, "pooled", "sum_pool", parameters, source, result)
+
+
 def add_offsets(builder: Builder, layer: str, stream: Stream, source: Beats) -> Beats:
     """Values with all constants added: the graph's integers."""
     if source.offsets is None:
@@ -136,4 +169,4 @@ def _constants(builder: Builder, layer: str, values: np.ndarray, lanes: int, bit
     return parameters | {"BIAS": packed(values, bits)}
 
 
-__all__ = ["add_offsets", "build_max_pool", "build_requantize", "build_symbol_map", "fit_channels", "narrow"]
+__all__ = ["add_offsets", "build_max_pool", "build_requantize", "build_sum_pool", "build_symbol_map", "fit_channels", "narrow"]

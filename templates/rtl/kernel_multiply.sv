@@ -3,7 +3,8 @@
 //
 // Formula  result[p] = sum over beats and lanes s of integer(codes[s]) * weights[p][s], weights in two's complement;
 //          integer(code) = INTEGERS[code - CODE_LO] if DECODE, else the code itself.
-// Ports    the common contract of kernel arrays (README.md). Results are two's complement.
+// Ports    the common contract of kernel arrays (README.md). Results are two's complement if SIGNED; else no product is
+//          negative, and they are unsigned.
 // Layout   INTEGERS: entry i, INTEGER_BITS bits, at INTEGERS[i*INTEGER_BITS].
 // Folding  PE*SIMD products a cycle; BEATS beats make a result. USE_DSP 0: radix-4 Booth multipliers in LUTs, 1: `*`.
 // Latency  LEVELS + 1 cycles: products are registered, then summed as lane_sum says (CHAIN, NODES, NODE_BITS).
@@ -40,9 +41,8 @@ module kernel_multiply #(
     output logic [PE*RESULT_BITS-1:0] out_results
 );
   localparam int unsigned PRODUCT_BITS = INTEGER_BITS + WEIGHT_BITS;
-  if (!SIGNED || (!DECODE && INTEGER_BITS != CODE_BITS)) begin : g_check
-    $error("kernel_multiply: SIGNED=%0d must be 1, and INTEGER_BITS=%0d equal CODE_BITS=%0d unless DECODE",
-           SIGNED, INTEGER_BITS, CODE_BITS);
+  if (!DECODE && INTEGER_BITS != CODE_BITS) begin : g_check
+    $error("kernel_multiply: INTEGER_BITS=%0d must equal CODE_BITS=%0d unless DECODE", INTEGER_BITS, CODE_BITS);
   end
 
   wire enable, take, finish;
@@ -77,7 +77,7 @@ module kernel_multiply #(
       always_ff @(posedge clk) if (enable) products[s*PRODUCT_BITS +: PRODUCT_BITS] <= product;
     end
     lane_sum #(
-        .SIMD(SIMD), .CHAIN(CHAIN), .LEVELS(LEVELS), .BEATS(BEATS), .PRODUCT_BITS(PRODUCT_BITS), .SIGNED(1'b1),
+        .SIMD(SIMD), .CHAIN(CHAIN), .LEVELS(LEVELS), .BEATS(BEATS), .PRODUCT_BITS(PRODUCT_BITS), .SIGNED(SIGNED),
         .RESULT_BITS(RESULT_BITS), .NODES(NODES), .NODE_BITS(NODE_BITS[p*8*NODES +: 8*NODES])
     ) adder (
         .clk(clk), .rst(rst), .enable(enable), .take(take), .finish(finish), .products(products),

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Edges that several operations read, and operations that read two edges."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from dietcnn_hls.lowered import Add, LoweredGraph, Node, Reshape, Stream
+from dietcnn_hls.rtl.builder import Beats, Builder, handshake
+from dietcnn_hls.rtl.memories import power_of_two
+from dietcnn_hls.rtl.operators import add_offsets
+from dietcnn_hls.rtl.verilog import Parameter, packed
+
+_TABLE_BITS = 8
+"""Index bits up to which the sum of two codes is read from a table instead of being added."""
+
+
+def build_fork(builder: Builder, layer: str, source: Beats, readers: int) -> list[Beats]:
+    """One stream a reader."""
+    if readers == 1:
+        return [source]
+    wires = [builder.stream(layer, f"branch{i}", source.codes * source.bits) for i in range(readers)]
+    for wire in wires:
+        builder.assigns.append((f"{wire}_data", f"{source.wire}_data"))
+    ports = {
+        "in_valid": f"{source.wire}_valid",
+        "in_ready": f"{source.wire}_ready",
+        "out_valid": _together([f"{wire}_valid" for wire in wires]),
+        "out_ready": _together([f"{wire}_ready" for wire in wires]),
+    }
+    builder.place(layer, "fork", "stream_fork", {"READERS": readers}, ports)
+    return [replace(source, wire=wire) for wire in wires]
+
+
+def build_add(builder: Builder, graph: LoweredGraph, node: Node, sources: list[Beats]) -> Beats:
+    """The sum of two edges, each behind a buffer of one image where its words may have to wait for the other's.
+
+    Both edges come from one fork. With room for an image, a branch never keeps the fork from serving the other branch with
+    all that it needs to go on; one buffer is enough where its branch is the fork's own stream.
+    """
+    assert isinstance(node.op, Add)
+    streams = graph.input_streams(node)
+    direct = [_is_branch(graph, name) for name in node.inputs]
+    operands = []
+    for side, (name, stream, source) in enumerate(zip(node.inputs, streams, sources, strict=True)):
+        source = add_offsets(builder, name, stream, source)
+        if direct[side] or not any(direct):
+            source = _buffer(builder, node.name, f"{'ab'[side]}_waiting", stream, source)
+        operands.append(source)
+    codes = math.gcd(operands[0].codes, operands[1].codes)
+    a, b = (builder.convert(node.name, source, codes, side) for source, side in zip(operands, "ab", strict=True))
+    result = Beats("", codes, node.stream.lo, node.stream.hi, max(a.period, b.period))
+    wire = builder.stream(node.name, "sums", codes * result.bits)
+    parameters: dict[str, Parameter] = {"CODES": codes, "A_BITS": a.bits, "B_BITS": b.bits, "OUT_BITS": result.bits}
+    values = [integers_by_pattern(stream, beats.bits) for stream, beats in zip(streams, (a, b), strict=True)]
+    left, right = (v << shift if v is not None else None for v, shift in zip(values, node.op.shifts, strict=True))
+    if left is not None and right is not None and a.bits + b.bits <= _TABLE_BITS:
+        parameters |= {"USE_TABLE": True, "SUM_TABLE": packed(np.add.outer(left, right), result.bits)}
+    else:
+        parameters |= _operand("A", streams[0], left, node.op.shifts[0], result.bits)
+        parameters |= _operand("B", streams[1], right, node.op.shifts[1], result.bits)
+    ports = handshake("a", a.wire) | handshake("b", b.wire) | handshake("out", wire)
+    builder.place(node.name, "add", "stream_add", parameters, ports)
+    return replace(result, wire=wire)
+
+
+def integers_by_pattern(stream: Stream, bits: int) -> np.ndarray | None:
+    """(2^bits,) grid integer of every bit pattern of a code, unused patterns 0; None where codes are too wide for a table."""
+    if bits > _TABLE_BITS:
+        return None
+    values = np.zeros(2**bits, np.int64)
+    codes = np.arange(stream.lo, stream.hi + 1)
+    values[codes & (2**bits - 1)] = stream.integers
+    return values
+
+
+def _operand(side: str, stream: Stream, values: np.ndarray | None, shift: int, bits: int) -> dict[str, Parameter]:
+    """How one operand is decoded."""
+    if stream.levels is None:
+        return {f"{side}_SIGNED": stream.signed, f"{side}_SHIFT": shift}
+    if values is None:  # more symbols than a small table serves: still a table
+        values = np.zeros(2**stream.bits, np.int64)
+        values[: stream.hi + 1] = stream.integers << shift
+    return {f"{side}_DECODE": True, f"{side}_TABLE": packed(values, bits)}
+
+
+def _is_branch(graph: LoweredGraph, name: str) -> bool:
+    """Whether this edge is a fork's own stream, reshaped at most."""
+    while len(graph.consumers(name)) == 1:
+        if not isinstance(graph[name].op, Reshape):
+            return False
+        name = graph[name].inputs[0]
+    return True
+
+
+def _buffer(builder: Builder, layer: str, role: str, stream: Stream, source: Beats) -> Beats:
+    depth, bits = power_of_two(stream.size // source.codes), source.codes * source.bits
+    block = builder.options.memories.ram_in_block(depth, bits)
+    parameters: dict[str, Parameter] = {"WORD_BITS": bits, "DEPTH": depth, "BLOCK": block}
+    return builder.stage(layer, role, "stream_fifo", parameters, source, source)
+
+
+def _together(wires: list[str]) -> str:
+    """A vector, first wire in the low bit."""
+    return "{" + ", ".join(reversed(wires)) + "}"
+
+
+__all__ = ["build_add", "build_fork", "integers_by_pattern"]
