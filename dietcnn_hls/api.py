@@ -22,7 +22,7 @@ import numpy as np
 
 from dietcnn_hls import csim, doctor, progress, reference
 from dietcnn_hls.atomic import code_key, content_key
-from dietcnn_hls.config import IoType, Synthesis, method_choice, validate
+from dietcnn_hls.config import ChecksConfig, IoType, Synthesis, method_choice, validate
 from dietcnn_hls.errors import ConfigError, DatasetError, LoweringError, suggest
 from dietcnn_hls.integers import sanitize
 from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Node
@@ -32,6 +32,7 @@ from dietcnn_hls.reports.energy import energy_model
 from dietcnn_hls.reports.measure import compared, top1
 from dietcnn_hls.reports.model import Accuracy, BitExact, Latency, LayerReport, Memory, Report
 from dietcnn_hls.reports.parts import lookup
+from dietcnn_hls.rtl.cost import lut_cost
 from dietcnn_hls.rtl.folding import FoldingSpec, solve
 from dietcnn_hls.storage import load_graph, save_graph
 from dietcnn_hls.workspace import Workspace
@@ -89,9 +90,7 @@ def convert_and_build(
     y_test: np.ndarray | None = None,
     synthesis: Synthesis = "auto",
     x_calibration: np.ndarray | None = None,
-    csim_samples: int | None = None,
-    rtl_samples: int | None = 1000,
-    rtl_stalls: bool = True,
+    checks: ChecksConfig | Mapping[str, Any] | None = None,
     flows: tuple[Literal["default", "carry"], ...] = ("carry",),
     dsp: bool = False,
     name: str | None = None,
@@ -113,9 +112,7 @@ def convert_and_build(
         y_test: (N,) labels; without them no accuracy is reported.
         synthesis: 'yosys' (RTL, Verilator, Yosys), 'vitis', 'none', or 'auto': what is installed.
         x_calibration: images for `method`.
-        csim_samples: test images for C-simulation, None for all.
-        rtl_samples: test images for RTL simulation, None for all.
-        rtl_stalls: also simulate under random bubbles and back-pressure.
+        checks: how many test images each simulation sees and what else is measured, see `ChecksConfig`.
         flows: Yosys flows; the first heads the report.
         dsp: let multipliers use DSP blocks.
         name: name of the design; default the model's name.
@@ -130,18 +127,20 @@ def convert_and_build(
     chosen = check_arguments(part, io_type, synthesis)
     _check_samples(x_test, y_test)
     spec = _folding_spec(folding)
+    checks = checks if isinstance(checks, ChecksConfig) else validate(ChecksConfig, dict(checks or {}), "checks")
+    assert isinstance(checks, ChecksConfig)
     model = _quantized(model, method, x_calibration)
     graph = _lowered(model, name)
     with Workspace.open(output_dir, graph.name) as workspace:
         _keep(graph, workspace)
-        build = Build(graph, workspace, solve(graph, spec), io_type, part, clock_period, dict(labels or {}))
+        build = Build(graph, workspace, solve(graph, spec, lut_cost(graph)), io_type, part, clock_period, dict(labels or {}))
         estimate.check_fits(graph, build.folding, part)
         codes = None if x_test is None else reference.quantize_input(graph, to_values(x_test))
-        _simulate(build, model, codes, y_test, csim_samples)
+        _simulate(build, model, codes, y_test, checks.csim_samples)
         if chosen == "yosys":
             from dietcnn_hls.rtl import flow
 
-            flow.run(build, _first(codes, rtl_samples), y_test, stalls=rtl_stalls, flows=flows, dsp=dsp)
+            flow.run(build, codes, y_test, checks, flows=flows, dsp=dsp)
         elif chosen == "vitis":
             _vitis(build)
         report = make_report(build, spec)
@@ -235,10 +234,6 @@ def _keep(graph: LoweredGraph, workspace: Workspace) -> None:
     if not workspace.done("lowered", key := content_key(content)):
         with workspace.stage("lowered", key) as stage:
             (stage / "graph.npz").write_bytes(content)
-
-
-def _first(codes: np.ndarray | None, count: int | None) -> np.ndarray | None:
-    return codes if codes is None or count is None else codes[:count]
 
 
 def _simulate(build: Build, model: Any, codes: np.ndarray | None, labels: np.ndarray | None, samples: int | None) -> None:

@@ -64,6 +64,8 @@ class ChecksConfig(_Section):
     csim_samples: int | None = Field(None, ge=1)
     rtl_samples: int | None = Field(1000, ge=1)
     rtl_stalls: bool = Field(True, description="also simulate under random bubbles and back-pressure")
+    activity: bool = Field(True, description="count toggles in RTL simulation")
+    layer_resources: bool = Field(True, description="synthesise layer by layer as well as whole")
 
 
 class ProjectConfig(_Section):

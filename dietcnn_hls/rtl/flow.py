@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dietcnn_hls import csim, progress
+from dietcnn_hls.config import ChecksConfig
 from dietcnn_hls.reports.measure import compared, top1
 from dietcnn_hls.reports.model import Activity, Latency, Resources
 from dietcnn_hls.rtl.builder import RtlOptions
@@ -31,8 +32,8 @@ def run(
     build: Build,
     codes: np.ndarray | None,
     labels: np.ndarray | None,
+    checks: ChecksConfig,
     *,
-    stalls: bool,
     flows: tuple[Flow, ...],
     dsp: bool,
 ) -> None:
@@ -40,16 +41,16 @@ def run(
 
     Args:
         build: a build whose graph and C-simulation are done.
-        codes: input codes to simulate, or None for synthesis alone.
+        codes: input codes of test images, or None for synthesis alone.
         labels: their labels, or None.
-        stalls: also simulate under random bubbles and back-pressure.
+        checks: how many images to simulate, and what else to do.
         flows: Yosys flows; the first one's figures head the report.
         dsp: multipliers may use DSP blocks.
     """
     design = _generate(build, dsp)
     if codes is not None:
-        _simulate(build, design, codes, labels, stalls)
-    _synthesise(build, design, flows, dsp)
+        _simulate(build, design, codes[: checks.rtl_samples], labels, checks)
+    _synthesise(build, design, flows, dsp, checks.layer_resources)
 
 
 def _generate(build: Build, dsp: bool) -> RtlDesign:
@@ -71,7 +72,7 @@ def _generate(build: Build, dsp: bool) -> RtlDesign:
     return design
 
 
-def _simulate(build: Build, design: RtlDesign, codes: np.ndarray, labels: np.ndarray | None, stalls: bool) -> None:
+def _simulate(build: Build, design: RtlDesign, codes: np.ndarray, labels: np.ndarray | None, checks: ChecksConfig) -> None:
     expected = csim.compile(build.workspace.resolve("hls")).predict(codes)
     with build.timed("rtl_simulation", f"RTL simulation of {len(codes)} images"):
         free = simulate(design, codes)
@@ -79,13 +80,17 @@ def _simulate(build: Build, design: RtlDesign, codes: np.ndarray, labels: np.nda
     build.hardware["latency"] = Latency(cycles=free.latency, interval=free.interval, source="rtl_simulation")
     if labels is not None:
         build.accuracy["rtl"] = top1(free.outputs, labels[: len(codes)])
-    if stalls:
+    if checks.rtl_stalls:
         few = codes[:1000]
         with build.timed("rtl_stalls", f"RTL simulation of {len(few)} images under random stalls"):
             build.bit_exact["rtl_stalled_vs_csim"] = compared(
                 simulate(design, few, stalls=Stalls()).outputs, expected[: len(few)]
             )
-    few = codes[:ACTIVITY_SAMPLES]
+    if checks.activity:
+        _activity(build, design, codes[:ACTIVITY_SAMPLES])
+
+
+def _activity(build: Build, design: RtlDesign, few: np.ndarray) -> None:
     with build.timed("rtl_activity", f"toggles of {len(few)} images"):
         counted = simulate(design, few, activity=True)
     if counted.toggles is not None:
@@ -94,7 +99,7 @@ def _simulate(build: Build, design: RtlDesign, codes: np.ndarray, labels: np.nda
         )
 
 
-def _synthesise(build: Build, design: RtlDesign, flows: tuple[Flow, ...], dsp: bool) -> None:
+def _synthesise(build: Build, design: RtlDesign, flows: tuple[Flow, ...], dsp: bool, layers: bool) -> None:
     folder = build.workspace.resolve("rtl")
     sources = [folder / design.top_file, *(folder / path.name for path in design.sources)]
     memories = [folder / name for name in design.memory_files]
@@ -106,6 +111,8 @@ def _synthesise(build: Build, design: RtlDesign, flows: tuple[Flow, ...], dsp: b
     if len(results) > 1:
         build.hardware["other_resources"] = tuple(result.resources() for result in results[1:])
     build.versions["yosys"] = results[0].build
+    if not layers:
+        return
     with build.timed("synthesis_layers", "Yosys, layer by layer"):
         for name, resources in layer_resources(design, folder, build.part, flows[0], dsp).items():
             build.layers.setdefault(name, {})["resources"] = resources

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""LUTs of a folded linear layer before any tool runs: widths of its running sums, weighted by coefficients fitted to Yosys.
+
+The adders of a kernel array take one LUT a bit of every running sum, and these widths are known exactly from the weights
+(`sums`). What a lane costs beside its adder depends on the kernel module and on the bits that index its table or enter its
+multiplier; what a PE costs, on its result. The coefficients in ``lut_model.json`` are least squares over whole designs,
+made by ``python -m tests.benchmarks.lenet5_sweep``, which prints the model's error.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+from functools import cache
+
+from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Node
+from dietcnn_hls.rtl.builder import RtlOptions
+from dietcnn_hls.rtl.folding import Cost
+from dietcnn_hls.rtl.geometry import check_fold, geometry
+from dietcnn_hls.rtl.linear import lane_order
+from dietcnn_hls.rtl.sums import sum_widths
+
+FEATURES = ("sum_bits", "lane_bits", "result_bits", "layer")
+"""Bits of running sums; lanes times (code + weight) bits; PE times result bits; 1."""
+
+GENERIC = {"sum_bits": 1.0, "lane_bits": 1.0, "result_bits": 4.0, "layer": 60.0}
+"""For kernel modules that nobody fitted: adders and inputs at one LUT a bit."""
+
+
+def features(graph: LoweredGraph, node: Node, fold: Fold) -> dict[str, float]:
+    """What the cost of a linear layer is made of; keys as `FEATURES`."""
+    assert isinstance(node.op, Linear)
+    shape = geometry(graph, node)
+    kernel = node.op.kernel.rtl()
+    outputs, taps = lane_order(shape, check_fold(node.name, shape, fold), fold)
+    source = graph.input_streams(node)[0]
+    lane_bits = fold.lanes * (source.bits + kernel.weight_bits)
+    if kernel.lane_bounds is None:
+        result, sums = node.stream.bits, fold.lanes * node.stream.bits
+    else:
+        low, high = (bound[outputs, taps].reshape(len(outputs), fold.pe, -1) for bound in kernel.lane_bounds)
+        widths = sum_widths(low, high, shape.taps // fold.simd, RtlOptions().chain)
+        result, sums = widths.bits, int(widths.nodes.sum())
+    return {"sum_bits": float(sums), "lane_bits": float(lane_bits), "result_bits": float(fold.pe * result), "layer": 1.0}
+
+
+def lut_cost(graph: LoweredGraph) -> Cost:
+    """The cost of a layer's fold in LUTs, for the folding solver."""
+
+    @cache
+    def by_name(name: str, fold: Fold) -> float:
+        node = graph[name]
+        assert isinstance(node.op, Linear)
+        weights = coefficients().get(node.op.kernel.rtl().module, GENERIC)
+        return sum(weights[key] * value for key, value in features(graph, node, fold).items())
+
+    return lambda node, fold: by_name(node.name, fold)
+
+
+@cache
+def coefficients() -> dict[str, dict[str, float]]:
+    """Fitted coefficients by kernel module."""
+    text = importlib.resources.files("dietcnn_hls.rtl").joinpath("lut_model.json").read_text()
+    fitted: dict[str, dict[str, float]] = json.loads(text)["modules"]
+    return fitted
+
+
+__all__ = ["FEATURES", "coefficients", "features", "lut_cost"]
