@@ -75,10 +75,9 @@ class SynthesisResult(BaseModel):
         family: ``xc7``, ``xcu`` or ``xcup``.
         engine, version, build: ``yowasp`` or ``native``, Yosys' version, and the full version of what was installed.
         flow: ``default`` or ``carry``; sums over modules end in ``/per-module``.
-        lut: all LUTs: LUT1..LUT6, inverters (as LUT1) and the `lutram` ones, as Vivado's "Slice LUTs" count.
+        lut: all LUTs: LUT1..LUT6, inverters (as LUT1) and the `lutram` ones, as Vivado's "Slice LUTs" count. Vivado also
+            packs two small LUTs with common inputs into one LUT6, which Yosys never does.
         lut_by_size: the logic ones by number of inputs, ``{"1": .., "6": ..}``.
-        lut_shared: LUTs among them that place and route can put beside another into one LUT6 of a carry chain; Yosys never
-            pairs LUTs, so a vendor's figure is lower by up to this number. Most are the AND gates of multipliers.
         lutram: LUTs used as memory or shift register, contained in `lut`.
         muxf: MUXF7, MUXF8 and MUXF9.
         carry4: CARRY4 cells; a CARRY8 counts two.
@@ -102,7 +101,6 @@ class SynthesisResult(BaseModel):
     flow: str
     lut: int
     lut_by_size: dict[str, int]
-    lut_shared: int
     lutram: int
     muxf: int
     carry4: int
@@ -254,7 +252,7 @@ def sum_results(results: Sequence[SynthesisResult], top: str) -> SynthesisResult
     worst = max(results, key=lambda result: result.logic_levels)
     added = {
         name: sum(getattr(result, name) for result in results)
-        for name in ("lut", "lut_shared", "lutram", "muxf", "carry4", "ff", "dsp", "bram18", "uram")
+        for name in ("lut", "lutram", "muxf", "carry4", "ff", "dsp", "bram18", "uram")
     }
     # equal modules were synthesised once
     cpu_s = sum({result.netlist or number: result.cpu_s for number, result in enumerate(results)}.values())

@@ -5,9 +5,8 @@
 // sums into macc cells and rebuilds them from 3:2 compressors, which costs about twice the LUTs of chained CARRY4s.
 // Here $add and $sub become one $alu each, in the operand order of the source: the second operand is the one whose logic
 // shares the LUT with the carry bit, so `acc + table` puts a table of 5 index bits into the adder's own LUT6s.
-// $mul of 4 bits and more becomes rows of two partial products, added pairwise by carry chains (the form that vendors'
-// tools build without DSPs); left alone, it becomes a compressor tree of about a third more LUTs. Narrower products
-// stay with Yosys, whose LUT mapping is smaller there.
+// $mul of 4 bits and more becomes radix-4 Booth rows, one LUT a bit and row, less than half of the compressor tree that it
+// becomes when left alone. Narrower products stay with Yosys, whose LUT mapping is smaller there.
 
 (* techmap_celltype = "$add" *)
 module diet_carry_add (A, B, Y);
@@ -69,65 +68,57 @@ module diet_carry_mul (A, B, Y);
     localparam B_BITS = B_WIDTH - B_UNSIGNED;
     wire _TECHMAP_FAIL_ = A_BITS < 4 || B_BITS < 4;
 
-    // M is multiplied; two bits of the narrower operand N select a row each
-    localparam SWAP = A_BITS < B_BITS;
-    localparam M_WIDTH = SWAP ? B_BITS : A_BITS;
-    localparam N_WIDTH = SWAP ? A_BITS : B_BITS;
-    localparam M_SIGNED = SIGNED && !(SWAP ? B_UNSIGNED : A_UNSIGNED);
-    localparam N_SIGNED = SIGNED && !(SWAP ? A_UNSIGNED : B_UNSIGNED);
-    localparam ROWS = (N_WIDTH + 1) / 2;
-    localparam LEVELS = $clog2(ROWS);
-    localparam LEAVES = 1 << LEVELS;
-    localparam P_WIDTH = M_WIDTH + 2 * LEAVES;
+    // N is recoded into radix-4 digits -2..2, one row each, M multiplied by them; the choice with fewer LUTs
+    localparam A_SIGN = SIGNED && !A_UNSIGNED;
+    localparam B_SIGN = SIGNED && !B_UNSIGNED;
+    localparam A_ROWS = (A_BITS + !A_SIGN + 1) / 2;
+    localparam B_ROWS = (B_BITS + !B_SIGN + 1) / 2;
+    localparam BY_A = A_ROWS * (B_BITS + 2) < B_ROWS * (A_BITS + 2);
+    localparam M_BITS = BY_A ? B_BITS : A_BITS;
+    localparam N_BITS = BY_A ? A_BITS : B_BITS;
+    localparam M_SIGN = BY_A ? B_SIGN : A_SIGN;
+    localparam N_SIGN = BY_A ? A_SIGN : B_SIGN;
+    localparam ROWS = BY_A ? A_ROWS : B_ROWS;
+    // holds -2m..2m, and every running sum, which is m times the digits so far in the same range
+    localparam WIDTH = M_BITS + 2;
+    localparam P_WIDTH = WIDTH + 2 * ROWS;
 
-    wire [M_WIDTH-1:0] m;
-    wire [N_WIDTH-1:0] n;
-    assign m = SWAP ? B : A;
-    assign n = SWAP ? A : B;
-    wire m_sign = M_SIGNED ? m[M_WIDTH-1] : 1'b0;
-    wire n_sign = N_SIGNED ? n[N_WIDTH-1] : 1'b0;
-    wire [2*ROWS-1:0] n_even;
-    assign n_even = {n_sign, n};
+    wire [M_BITS-1:0] m;
+    wire [N_BITS-1:0] n;
+    assign m = BY_A ? B : A;
+    assign n = BY_A ? A : B;
+    wire m_top = M_SIGN ? m[M_BITS-1] : 1'b0;
+    wire n_top = N_SIGN ? n[N_BITS-1] : 1'b0;
+    wire [2*ROWS:0] digits;
+    assign digits = {n_top, n_top, n, 1'b0};
 
-    // node (level, j): m times bits [2 * 2^level * j +: 2 * 2^level] of n, in M_WIDTH + 2 * 2^level bits
-    wire [(LEVELS+1)*LEAVES*P_WIDTH-1:0] node;
-    genvar level, j;
+    wire [ROWS*WIDTH-1:0] sums;
+    wire [P_WIDTH-1:0] product;
+    genvar i;
     generate
-        for (j = 0; j < LEAVES; j = j + 1) begin : g_row
-            if (j < ROWS) begin : g_used
-                wire [M_WIDTH+1:0] low, high;
-                assign low = n_even[2*j] ? {{2{m_sign}}, m} : {(M_WIDTH + 2){1'b0}};
-                assign high = n_even[2*j+1] ? {m_sign, m, 1'b0} : {(M_WIDTH + 2){1'b0}};
-                // the top bit of a signed operand weighs negative
-                if (N_SIGNED && j == ROWS - 1) assign node[j*P_WIDTH +: M_WIDTH+2] = low - high;
-                else assign node[j*P_WIDTH +: M_WIDTH+2] = low + high;
-            end else begin : g_none
-                assign node[j*P_WIDTH +: M_WIDTH+2] = {(M_WIDTH + 2){1'b0}};
-            end
-        end
-        for (level = 1; level <= LEVELS; level = level + 1) begin : g_level
-            for (j = 0; j < (LEAVES >> level); j = j + 1) begin : g_node
-                localparam SHIFT = 1 << level;
-                localparam HALF = M_WIDTH + SHIFT;
-                localparam FROM = ((level - 1) * LEAVES + 2 * j) * P_WIDTH;
-                localparam TO = (level * LEAVES + j) * P_WIDTH;
-                localparam PAIRED = (2 * j + 1) * (SHIFT / 2) < ROWS;
-                wire [HALF-1:0] low, high;
-                assign low = node[FROM +: HALF];
-                assign high = node[FROM+P_WIDTH +: HALF];
-                wire low_sign = (M_SIGNED || N_SIGNED && !PAIRED) ? low[HALF-1] : 1'b0;
-                assign node[TO +: SHIFT] = low[SHIFT-1:0];
-                if (PAIRED) assign node[TO+SHIFT +: HALF] = high + {{SHIFT{low_sign}}, low[HALF-1:SHIFT]};
-                else assign node[TO+SHIFT +: HALF] = {{SHIFT{low_sign}}, low[HALF-1:SHIFT]};
-            end
+        for (i = 0; i < ROWS; i = i + 1) begin : g_row
+            wire [2:0] digit;
+            wire [WIDTH-1:0] once, twice, multiple, above, unused_x, unused_co;
+            assign digit = digits[2*i +: 3];
+            assign once = {m_top, m_top, m};
+            assign twice = {m_top, m, 1'b0};
+            assign multiple = digit[1] != digit[0] ? once : digit[2] != digit[1] ? twice : {WIDTH{1'b0}};
+            if (i == 0) assign above = {WIDTH{1'b0}};
+            else assign above = {{2{sums[i*WIDTH-1]}}, sums[(i-1)*WIDTH+2 +: WIDTH-2]};
+            // above + multiple, or above - multiple = above + ~multiple + 1; the multiple, of 5 inputs, shares the LUT
+            \$alu #(
+                .A_SIGNED(1'b0), .B_SIGNED(1'b0), .A_WIDTH(WIDTH), .B_WIDTH(WIDTH), .Y_WIDTH(WIDTH)
+            ) row (
+                .A(above), .B(multiple ^ {WIDTH{digit[2]}}), .CI(digit[2]), .BI(1'b0),
+                .Y(sums[i*WIDTH +: WIDTH]), .X(unused_x), .CO(unused_co)
+            );
+            assign product[2*i +: 2] = sums[i*WIDTH +: 2];
         end
     endgenerate
-
-    wire [P_WIDTH-1:0] product;
-    assign product = node[LEVELS*LEAVES*P_WIDTH +: P_WIDTH];
-    wire product_sign = SIGNED ? product[P_WIDTH-1] : 1'b0;
+    wire top = sums[ROWS*WIDTH-1];
+    assign product[2*ROWS +: WIDTH] = {{2{top}}, sums[(ROWS-1)*WIDTH+2 +: WIDTH-2]};
     generate
-        if (Y_WIDTH > P_WIDTH) assign Y = {{(Y_WIDTH - P_WIDTH){product_sign}}, product};
+        if (Y_WIDTH > P_WIDTH) assign Y = {{(Y_WIDTH - P_WIDTH){top}}, product};
         else assign Y = product[Y_WIDTH-1:0];
     endgenerate
 endmodule

@@ -55,7 +55,6 @@ class Counts:
 
     lut: int
     lut_by_size: dict[str, int]
-    lut_shared: int
     lutram: int
     muxf: int
     carry4: int
@@ -110,7 +109,6 @@ def count_cells(cells: Iterable[Cell]) -> Counts:
     return Counts(
         lut=sizes.total() + lutram,
         lut_by_size=dict(sorted(sizes.items())),
-        lut_shared=_shared_luts(cells),
         lutram=lutram,
         muxf=sum(number for kind, number in kinds.items() if kind.startswith("MUXF")),
         carry4=_weighted(kinds, _CARRY),
@@ -133,31 +131,3 @@ def _check_known(kind: str, name: str) -> None:
             f"the mapped netlist holds a cell of type '{kind}' ({name}), whose cost is not known: logic that Yosys could not map,"
             " or a module without its source. Add the missing source, or rewrite what it stands for."
         )
-
-
-def _shared_luts(cells: list[Cell]) -> int:
-    """LUTs that drive the DI pin of a carry bit and can share the LUT6 of its S pin: together at most five inputs.
-
-    Yosys never pairs them; place and route puts such a pair into the O5 and O6 outputs of one LUT6.
-    """
-    luts: dict[Bit, Cell] = {}
-    for cell in cells:
-        if LUT.fullmatch(cell.kind):
-            luts[cell.outputs["O"][0]] = cell
-    shared: set[str] = set()
-    taken: set[str] = set()
-    for cell in cells:
-        if cell.kind not in _CARRY:
-            continue
-        for select, data in zip(cell.inputs["S"], cell.inputs["DI"], strict=True):
-            one, other = luts.get(select), luts.get(data)
-            if one is None or other is None or one is other or {one.name, other.name} & (shared | taken):
-                continue
-            if len(_nets(one) | _nets(other)) <= 5:
-                taken.add(one.name)
-                shared.add(other.name)
-    return len(shared)
-
-
-def _nets(lut: Cell) -> set[Bit]:
-    return {bit for bits in lut.inputs.values() for bit in bits if isinstance(bit, int)}

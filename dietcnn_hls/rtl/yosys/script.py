@@ -22,14 +22,7 @@ _TEXT = re.compile(r"[\w./+-]*", re.ASCII)
 _ROM_STYLE = 'setattr -set rom_style "logic" a:rom_style=distributed'
 # What other commands left behind costs nothing and stands for no hardware.
 _LEFTOVERS = "delete t:$scopeinfo t:$print t:$check t:$assert t:$assume t:$cover"
-# Products first and alone: their rows are trimmed to the bits that matter before the adders become cells of fixed width.
-_CARRY = (
-    f"techmap -max_iter 1 -map {CARRY_MAP} t:$mul",
-    "opt_expr -fine",
-    "wreduce",
-    "opt_clean",
-    f"techmap -map {CARRY_MAP} t:$add t:$sub",
-)
+_CARRY = f"techmap -map {CARRY_MAP} t:$add t:$sub t:$mul"
 # For simulation only, after the cells are in the JSON: nets of one bit, and outputs apart from what logic reads. A vector of
 # which one bit depends on another looks to Verilator like a loop, and its 5.006 settles some of those wrongly.
 _BITS = ("iopadmap -bits -outpad OBUF I:O", "splitnets")
@@ -67,7 +60,7 @@ def synthesis_script(
         *([f"chparam {settings} $abstract\\{top}"] if settings else []),
         f"synth_xilinx {options} -run begin:coarse",
         _ROM_STYLE,
-        *(_CARRY if flow == "carry" else ()),
+        *([_CARRY] if flow == "carry" else []),
         f"synth_xilinx {options} -run coarse:edif",
         _LEFTOVERS,
         f"json -o {NETLIST_JSON} {top}",

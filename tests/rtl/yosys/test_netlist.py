@@ -52,19 +52,6 @@ def test_cells_of_unknown_cost_are_refused(kind: str) -> None:
     assert f"cell of type '{kind}' ({kind}_0), whose cost is not known" in str(caught.value)
 
 
-def test_luts_of_one_carry_bit_share_when_they_have_five_inputs_together() -> None:
-    # bit 0: five inputs together; bit 1: six; bit 2: DI is no LUT; bit 3: one LUT drives both pins
-    cells = [lut("s0", 20, 1, 2, 3, 4, 5), lut("d0", 21, 4, 5), lut("s1", 22, 1, 2, 3, 4, 5), lut("d1", 23, 6, 5)]
-    cells += [lut("s2", 24, 1, 2), lut("both", 25, 1, 2)]
-    cells.append(carry("c", (20, 22, 24, 25), (21, 23, 9, 25), 30))
-    assert count_cells(cells).lut_shared == 1
-    # a LUT has one partner: a second carry bit that wants it goes without
-    cells.append(carry("again", (20, "0", "0", "0"), (21, "0", "0", "0"), 40))
-    cells.append(lut("d2", 26, 3, 5))
-    cells.append(carry("other", (20, "0", "0", "0"), (26, "0", "0", "0"), 50))
-    assert count_cells(cells).lut_shared == 1
-
-
 def test_levels_between_registers() -> None:
     cells = [register("from", 5, 1), lut("a", 2, 1, 9), lut("b", 3, 2, 1), lut("c", 4, 3), lut("d", 5, 4), register("to", 5, 6)]
     path = longest_path(cells)
