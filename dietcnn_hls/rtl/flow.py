@@ -15,6 +15,7 @@ from dietcnn_hls.reports.measure import compared, top1
 from dietcnn_hls.reports.model import Activity, Latency, Resources
 from dietcnn_hls.rtl.builder import RtlOptions
 from dietcnn_hls.rtl.design import RtlDesign, generate
+from dietcnn_hls.rtl.diagram import diagram
 from dietcnn_hls.rtl.simulation import Stalls, simulate
 from dietcnn_hls.rtl.synthesis import SynthesisJob, SynthesisResult, sum_results, synthesise, synthesise_many
 from dietcnn_hls.rtl.verilog import Instance, Packed
@@ -60,6 +61,7 @@ def _generate(build: Build, dsp: bool) -> RtlDesign:
         if not build.workspace.done("rtl", key):
             with build.workspace.stage("rtl", key) as folder:
                 sources = design.write(folder)
+                (folder / "diagram.md").write_text(f"# {design.name}\n\n```mermaid\n{diagram(design)}```\n")
                 write_vivado(
                     folder / "vivado",
                     sources,
