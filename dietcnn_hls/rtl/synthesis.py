@@ -3,7 +3,7 @@
 
 Two flows. ``default`` is plain `synth_xilinx`. ``carry`` maps sums, differences and products of 4 bits and more to carry chains
 before Yosys can rebuild them from compressors (``templates/yosys/carry.v``); both sides of a comparison take the same flow.
-The engine is Yosys as WebAssembly, which gives everyone the same figures, or a native Yosys, which is faster.
+The engine is Yosys as WebAssembly, which gives everyone the same figures, or a native Yosys.
 Results are cached by content. Designs are synthesised out of context: no I/O buffers, no clock buffers, flattened.
 
 What SystemVerilog must look like so that Yosys 0.23 and 0.70 (and Vivado) build the same from it, as measured with both:
@@ -20,8 +20,8 @@ ROM in LUTs
     memories that are written.
 FILE parameter
     Untyped, ``parameter FILE = ""``: neither version reads ``parameter string``. Give the file in `include_files`; it lies in
-    the folder where Yosys runs, under the name that the design uses. End it with a newline: Verilator 5.006 misreads a last
-    word without one.
+    the folder where Yosys runs, under the name that the design uses. End it with a newline: Verilator 5.006 loses digits of
+    a last word without one.
 RAM
     With an asynchronous read it becomes RAM32M or RAM64M (``ram_style = "distributed"``), with a registered read block RAM
     (``"block"``); ``"block"`` with an asynchronous read is an error. Shift registers without reset become SRLC32Es, but not

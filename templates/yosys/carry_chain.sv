@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Simulation model of CARRY4 without a net that depends on itself, for gate-level simulation only.
 //
-// CO[i] = S[i] ? CO[i-1] : DI[i] and O[i] = S[i] ^ CO[i-1], with CO[-1] = CI | CYINIT (UG474). Yosys' model writes the same through one
-// vector, in which Verilator sees a loop (UNOPTFLAT) that its 5.006 settles wrongly.
+// CO[i] = S[i] ? CO[i-1] : DI[i] and O[i] = S[i] ^ CO[i-1], with CO[-1] = CI | CYINIT (UG474). Yosys' model writes the same
+// through one vector, in which Verilator sees a loop (UNOPTFLAT) that its 5.006 settles wrongly.
 module CARRY4 (
     input  logic       CI,
     input  logic       CYINIT,
