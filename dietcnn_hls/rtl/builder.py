@@ -109,6 +109,8 @@ class Builder:
         self, layer: str, role: str, module: str, parameters: Mapping[str, Parameter], source: Beats, result: Beats
     ) -> Beats:
         """Add an instance with one input and one output stream; `result` lacks only its wire."""
+        turn = sum(name.startswith(f"{identifier(layer)}_{role}") for name in self.streams)
+        role = f"{role}_{turn + 1}" if turn else role
         wire = self.stream(layer, role, result.codes * result.bits)
         ports = handshake("in", source.wire) | handshake("out", wire)
         self.place(layer, role, module, parameters, ports)

@@ -124,7 +124,7 @@ class RtlDesign:
         return [folder / self.top_file, *(folder / source.name for source in self.sources)]
 
     def layer_cycles(self) -> dict[str, int]:
-        """Cycles that each kernel array needs for one inference; the largest bounds the interval from below."""
+        """Cycles that each linear layer needs for one inference; the largest, and the beats of the ports, bound the interval."""
         return {n.name: cycles(geometry(self.graph, n), self.folding[n.name]) for n in self.graph.linear_nodes}
 
 

@@ -129,9 +129,27 @@ def check_fold(name: str, geometry: Geometry, fold: Fold) -> WindowShape:
     return shape
 
 
-def cycles(geometry: Geometry, fold: Fold) -> int:
-    """Cycles that the kernel array needs for one inference: positions * outputs/PE * taps/SIMD."""
+def kernel_cycles(geometry: Geometry, fold: Fold) -> int:
+    """Cycles in which the kernel array works for one inference: positions * outputs/PE * taps/SIMD."""
     return geometry.positions * (geometry.outputs // fold.pe) * (geometry.taps // fold.simd)
+
+
+def cycles(geometry: Geometry, fold: Fold) -> int:
+    """Cycles that the layer needs for one inference: its kernel array's or, if more, those in which its window fills.
+
+    The window takes one word of its channels a cycle, padding included. A window that comes whole and is replayed also waits
+    at the start of every row, for the columns that the replays of one window cannot hide.
+    """
+    shape, kernel = window_shape(geometry, fold), kernel_cycles(geometry, fold)
+    if shape is None:
+        return kernel
+    top, bottom, left, right = geometry.window.padding
+    pixels = (geometry.height + top + bottom) * (geometry.width + left + right)
+    repeats = geometry.group_outputs // fold.pe
+    if shape.form == 2 and repeats > 1:
+        rows = geometry.window.output_hw(geometry.height, geometry.width)[0]
+        kernel += rows * max(0, geometry.window.size[1] - repeats)
+    return max(kernel, pixels * (geometry.channels // shape.codes))
 
 
 def divisors(n: int) -> list[int]:
@@ -150,6 +168,7 @@ __all__ = [
     "cycles",
     "divisors",
     "geometry",
+    "kernel_cycles",
     "legal_folds",
     "legal_pe",
     "legal_simd",

@@ -145,7 +145,7 @@ def _build(
 def _compile(tools: Tools, work: Path, defines: list[str], trace: bool, optimize: str) -> None:
     include = tools.root / "include"
     base = [tools.compiler, "-std=c++17", f"-I{include}", f"-I{include / 'vltstd'}", "-Iobj", *_common_defines(trace)]
-    runtime = _runtime(tools, trace)
+    runtime = _runtime(tools, trace, work.parent)
     units = [work / "obj" / "all.cpp"]
     units[0].write_text("".join(f'#include "{path.name}"\n' for path in sorted((work / "obj").glob("*.cpp"))))
     shutil.copy(MAIN, work / "sim_main.cpp")
@@ -159,13 +159,11 @@ def _common_defines(trace: bool) -> list[str]:
     return [f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}", "-DVM_SC=0", "-DVM_COVERAGE=0", "-DVL_TIME_CONTEXT"]
 
 
-def _runtime(tools: Tools, trace: bool) -> list[Path]:
+def _runtime(tools: Tools, trace: bool, cache: Path) -> list[Path]:
     """Verilator's runtime, compiled once."""
-    from dietcnn_hls.rtl.synthesis import default_cache
-
     include = tools.root / "include"
     names = [*_RUNTIME, *(_TRACE_RUNTIME if trace else ())]
-    folder = default_cache() / "verilator" / f"runtime-{tools.version}-{int(trace)}"
+    folder = cache / f"runtime-{tools.version}-{int(trace)}"
     objects = [folder / f"{name}.o" for name in names]
     if not all(path.exists() for path in objects):
         folder.mkdir(parents=True, exist_ok=True)
