@@ -112,7 +112,11 @@ def _explicit(layer: Choice, given: LayerFold) -> Fold:
 def _by_reuse(layer: Choice, reuse: int) -> Fold:
     """hls4ml's reuse factor: the fold with the fewest lanes that reuses each at most `reuse` times."""
     work = layer.geometry.outputs * layer.geometry.taps
-    return next(fold for fold in layer.folds if fold.lanes * reuse >= work)
+    for fold in layer.folds:
+        if fold.lanes * reuse >= work:
+            return fold
+    least = work // max(fold.lanes for fold in layer.folds)
+    raise ConfigError(f"folding.layers.{layer.node.name}: a reuse factor of {reuse} cannot be built; the least is {least}")
 
 
 def _cheapest(layer: Choice, interval: int, cost: Cost) -> Fold | None:
