@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Code to integer, modulo 2^OUT_BITS: value = TABLE[code] if DECODE, else the code, extended by its sign if SIGNED, times 2^SHIFT.
+// Code to integer, modulo 2^OUT_BITS.
+//
+// Formula  value = TABLE[code] if DECODE, else the code, extended by its sign if SIGNED, times 2^SHIFT
 //
 // Layout   TABLE: 2^IN_BITS entries of OUT_BITS bits.  Latency  none (combinational).
 

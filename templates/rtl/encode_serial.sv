@@ -3,10 +3,10 @@
 //
 // Formula  as encode_tree: count = #{j : x >= threshold[c][j]}, code = count, or MAX_CODE - count where FLIP is set.
 // Ports    in: one value of IN_BITS bits a beat, channel 0 .. CHANNELS-1 in turn. It must stay until it is taken.
-// Layout   FILE holds CHANNELS * 2^STEPS words of THRESHOLD_BITS bits for $readmemh; word (c << STEPS) + n, n >= 1, is node n of the
-//          channel's search tree: n = 2^s + prefix is threshold (2*prefix + 1) * 2^(STEPS-1-s) - 1. Missing thresholds
-//          are unreachable; word 0 of a channel is not read. Signs and THRESHOLD_BITS
-//          as in encode_tree. FLIP: bit channel.
+// Layout   FILE holds CHANNELS * 2^STEPS words of THRESHOLD_BITS bits for $readmemh; word (c << STEPS) + n, n >= 1, is node n
+//          of the channel's search tree: n = 2^s + prefix is threshold (2*prefix + 1) * 2^(STEPS-1-s) - 1. Missing
+//          thresholds are unreachable; word 0 of a channel is not read. Signs and THRESHOLD_BITS as in encode_tree.
+//          FLIP: bit channel.
 // Folding  STEPS cycles a value (one where STEPS = 1).
 // Latency  STEPS - 1 cycles from a value's first cycle to its code (combinational in the last); keep reset up two cycles.
 

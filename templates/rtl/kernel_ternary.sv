@@ -48,7 +48,7 @@ module kernel_ternary #(
   localparam int unsigned LARGEST = POSITIVE > NEGATIVE ? POSITIVE : NEGATIVE;
   localparam int unsigned ADDEND_BITS = INTEGER_BITS + $clog2(LARGEST + 1) + 1;
   if (WEIGHT_BITS != 2 || POSITIVE == 0 || NEGATIVE == 0 || (!DECODE && INTEGER_BITS != CODE_BITS)) begin : g_check
-    $error("kernel_ternary: WEIGHT_BITS=%0d must be 2, POSITIVE=%0d and NEGATIVE=%0d at least 1, INTEGER_BITS=%0d CODE_BITS=%0d unless DECODE",
+    $error("kernel_ternary: WEIGHT_BITS=%0d must be 2, POSITIVE=%0d and NEGATIVE=%0d at least 1, %0d bits %0d unless DECODE",
            WEIGHT_BITS, POSITIVE, NEGATIVE, INTEGER_BITS, CODE_BITS);
   end
 

@@ -30,20 +30,28 @@ module lane_sum #(
     input  logic [SIMD*PRODUCT_BITS-1:0] products,
     output logic [RESULT_BITS-1:0] result
 );
-  // nodes in front of level l
-  localparam int unsigned COUNT_1 = (SIMD + CHAIN - 1) / CHAIN;
-  localparam int unsigned COUNT_2 = (COUNT_1 + CHAIN - 1) / CHAIN;
-  localparam int unsigned COUNT_3 = (COUNT_2 + CHAIN - 1) / CHAIN;
-  localparam int unsigned TOTAL = SIMD + (LEVELS > 1 ? COUNT_1 : 0) + (LEVELS > 2 ? COUNT_2 : 0) + (LEVELS > 3 ? COUNT_3 : 0);
-  if (NODES != TOTAL || SIMD > CHAIN ** LEVELS || LEVELS > 4) begin : g_check
+  // sums of level l (of level 0: the lanes), and of all levels below it
+  function automatic integer count(input integer level);
+    integer l;
+    count = SIMD;
+    for (l = 0; l < level; l = l + 1) count = (count + CHAIN - 1) / CHAIN;
+  endfunction
+  function automatic integer below(input integer level);
+    integer l;
+    below = 0;
+    for (l = 0; l < level; l = l + 1) below = below + count(l);
+  endfunction
+  localparam int unsigned TOTAL = below(LEVELS);
+  localparam int unsigned LEFT = count(LEVELS);
+  if (NODES != TOTAL || LEFT != 1) begin : g_check
     $error("lane_sum: SIMD=%0d lanes in chains of CHAIN=%0d do not make LEVELS=%0d, NODES=%0d", SIMD, CHAIN, LEVELS, NODES);
   end
 
   // extension bits are read only where the next sum is wider
   /* verilator lint_off UNUSEDSIGNAL */
   for (genvar level = 0; level < LEVELS; level = level + 1) begin : g_level
-    localparam int unsigned COUNT = level == 0 ? SIMD : level == 1 ? COUNT_1 : level == 2 ? COUNT_2 : COUNT_3;
-    localparam int unsigned FIRST = level == 0 ? 0 : SIMD + (level > 1 ? COUNT_1 : 0) + (level > 2 ? COUNT_2 : 0);
+    localparam int unsigned COUNT = count(level);
+    localparam int unsigned FIRST = below(level);
     for (genvar n = 0; n < COUNT; n = n + 1) begin : g_node
       localparam int unsigned BITS = 32'(NODE_BITS[(FIRST+n)*8 +: 8]);
       // one bit more than the operand, so that both kinds extend as signed numbers
@@ -56,7 +64,7 @@ module lane_sum #(
         assign operand = BITS'(signed_product);
       end else begin : g_group
         localparam int unsigned LAST = (n + 1) * CHAIN;
-        localparam int unsigned BELOW = level == 1 ? SIMD : level == 2 ? COUNT_1 : COUNT_2;
+        localparam int unsigned BELOW = count(level - 1);
         assign operand = BITS'(g_level[level-1].g_node[(LAST < BELOW ? LAST : BELOW)-1].stored);
       end
       if (n % CHAIN == 0) begin : g_first
@@ -76,7 +84,7 @@ module lane_sum #(
   end
   /* verilator lint_on UNUSEDSIGNAL */
 
-  localparam int unsigned TOP = LEVELS == 1 ? SIMD : LEVELS == 2 ? COUNT_1 : LEVELS == 3 ? COUNT_2 : COUNT_3;
+  localparam int unsigned TOP = count(LEVELS - 1);
   wire [RESULT_BITS-1:0] total = RESULT_BITS'(g_level[LEVELS-1].g_node[TOP-1].wide);
   if (BEATS == 1) begin : g_direct
     wire unused = &{1'b0, rst, take};

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""RTL simulation: random networks at random folds equal the reference, with and without stalls; cycles, activity, failures.
+
+Several networks share one program, because Verilator and the C++ compiler take seconds each.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dietcnn_hls.errors import DatasetError, ToolError
+from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, MaxPool, Reshape, Source, Stream, SumPool, Window, node
+from dietcnn_hls.reference import predict
+from dietcnn_hls.rtl import verilator
+from dietcnn_hls.rtl.builder import RtlOptions
+from dietcnn_hls.rtl.design import RtlDesign, generate
+from dietcnn_hls.rtl.geometry import legal_folds
+from dietcnn_hls.rtl.memories import MemoryRules
+from dietcnn_hls.rtl.simulation import SimResult, SimulationError, Stalls, pack, simulate, simulate_many, unpack
+from tests import graphs
+
+SMALL = graphs.Shape(side=9, channels=5, symbols=8)
+STALLS = (None, Stalls(seed=1), Stalls(seed=2, input=0.05, output=0.7), Stalls(seed=3, input=0.7, output=0.05))
+ALL_IN_LUTS = MemoryRules(luts_per_bram=10**9)
+ALL_IN_BLOCKS = MemoryRules(luts_per_bram=0)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Programs of this module: compiled anew in every session, so that stale ones cannot pass."""
+    return tmp_path_factory.mktemp("programs")
+
+
+def hardware(graph: LoweredGraph) -> bool:
+    """Whether all kernels have a parallel form (ripple order has none)."""
+    return all(getattr(n.op.kernel, "order", "tree") == "tree" for n in graph.linear_nodes if isinstance(n.op, Linear))
+
+
+def random_design(graph: LoweredGraph, seed: int) -> RtlDesign:
+    """A design under the name of its seed, at random folds and options."""
+    draw = random.Random(seed)
+    graph = dataclasses.replace(graph, name=f"{graph.name}_{seed}")
+    folding = {n.name: draw.choice(legal_folds(graph, n)) for n in graph.linear_nodes}
+    rules = draw.choice([MemoryRules(), ALL_IN_LUTS, ALL_IN_BLOCKS])
+    return generate(graph, folding, RtlOptions(chain=draw.choice([2, 3, 8]), use_dsp=draw.random() < 0.5, memories=rules))
+
+
+def check(
+    designs: Sequence[RtlDesign], cache: Path, *, images: int = 4, stalls: Sequence[Stalls | None] = STALLS
+) -> list[SimResult]:
+    """All outputs equal the reference under all stalls; returns the results without stalls."""
+    codes = [graphs.random_codes(design.graph, images, seed) for seed, design in enumerate(designs)]
+    expected = [predict(design.graph, array) for design, array in zip(designs, codes, strict=True)]
+    results = {}
+    for rate in stalls:
+        results[rate] = simulate_many(designs, codes, stalls=rate, cache_dir=cache, optimize="-O0")
+        for design, result, wanted in zip(designs, results[rate], expected, strict=True):
+            wrong = int((result.outputs != wanted).sum())
+            assert wrong == 0, f"{design.name} at {design.folding} under {rate}: {wrong} of {wanted.size} outputs differ"
+    return results[None]
+
+
+@pytest.mark.parametrize("first", range(0, 60, 12))
+def test_random_networks(first: int, cache: Path) -> None:
+    """Shapes, strides, paddings, symbols, all three kernels, folds, memory placements, stalls."""
+    found = (graphs.random_graph(seed, ("table", "symbolic", "multiply"), SMALL) for seed in range(first, 10**6, 5))
+    usable = (graph for graph in found if hardware(graph))
+    designs = [random_design(next(usable), 100 * first + i) for i in range(12)]
+    assert [verilator.lint(design) for design in designs[::4]] == ["", "", ""]
+    check(designs, cache)
+
+
+def test_random_branching_networks(cache: Path) -> None:
+    """Forks, residual adds, groups."""
+    shape = graphs.Shape(side=5, channels=4, symbols=8)
+    designs = [random_design(graphs.branching_graph(seed, ("table", "multiply"), shape), seed) for seed in range(8)]
+    assert verilator.lint(designs[0]) == ""
+    check(designs, cache)
+
+
+def one_conv(
+    name: str, window: Window, side: tuple[int, int], channels: int, outputs: int, kernel: str = "table"
+) -> LoweredGraph:
+    rng = np.random.default_rng(11)
+    nodes = [node("image", Source(), [], Stream((*side, channels), 0, 255, 8))]
+    nodes.append(graphs.encode(rng, "encoder", nodes[-1], 8))
+    taps = window.size[0] * window.size[1] * channels // window.groups
+    made = graphs.KERNELS[kernel](rng, nodes[-1].stream, outputs, taps, 4)
+    nodes.append(node("conv", Linear(made, None, window), [nodes[-1]]))
+    nodes.append(graphs.activation(rng, "act", nodes[-1], 8))
+    return LoweredGraph(name, tuple(nodes))
+
+
+@pytest.mark.parametrize(
+    ("window", "channels", "outputs"),
+    [
+        (Window.same((3, 3), (1, 1), 5, 6), 4, 4),
+        (Window((2, 3), (2, 1)), 2, 4),
+        (Window((3, 3), (1, 2), (1, 0, 2, 1), groups=2), 4, 4),
+    ],
+    ids=["same", "strided", "grouped"],
+)
+def test_every_legal_fold(window: Window, channels: int, outputs: int, cache: Path) -> None:
+    """One convolution at all folds that it can have: same outputs, and the interval that the folding promises."""
+    graph = one_conv("conv_net", window, (5, 6), channels, outputs)
+    folds = legal_folds(graph, graph["conv"])
+    names = [f"conv_{fold.pe}_{fold.simd}" for fold in folds]
+    designs = [generate(dataclasses.replace(graph, name=n), {"conv": f}) for n, f in zip(names, folds, strict=True)]
+    for design, result in zip(designs, check(designs, cache, images=10, stalls=(None, Stalls())), strict=True):
+        bound = max(design.input.beats, design.output.beats, *design.layer_cycles().values())
+        assert result.interval is not None and result.interval >= bound - 1
+        # what an image's windows cannot hide from the next image's is at most a few lines
+        assert result.interval <= bound + 2 * 6 * channels, (design.folding, bound)
+
+
+def test_lenet_like_network(cache: Path) -> None:
+    """Convolution, pool, convolution, pool, two dense layers, at an unequal fold."""
+    rng = np.random.default_rng(3)
+    nodes = [node("image", Source(), [], Stream((12, 12, 1), 0, 255, 8))]
+
+    def linear(name: str, outputs: int, window: Window | None) -> None:
+        source = nodes[-1].stream
+        taps = source.size if window is None else 9 * source.channels
+        nodes.append(node(name, Linear(graphs.table_kernel(rng, source, outputs, taps, 4), None, window), [nodes[-1]]))
+
+    nodes.append(graphs.encode(rng, "encoder", nodes[-1], 8))
+    for i, outputs in enumerate((4, 6)):
+        linear(f"conv{i}", outputs, Window((3, 3)))
+        nodes.append(graphs.encode(rng, f"act{i}", nodes[-1], 8))
+        nodes.append(node(f"pool{i}", MaxPool(Window((2, 2), (2, 2))), [nodes[-1]]))
+    nodes.append(node("flatten", Reshape((nodes[-1].stream.size,)), [nodes[-1]]))
+    linear("dense", 8, None)
+    nodes.append(graphs.encode(rng, "dense_act", nodes[-1], 8))
+    linear("logits", 10, None)
+    graph = LoweredGraph("lenet_like", tuple(nodes))
+    folding = {"conv0": Fold(4, 9), "conv1": Fold(6, 6), "dense": Fold(2, 1), "logits": Fold(1, 2)}
+    (result,) = check([generate(graph, folding)], cache, images=8)
+    # 144 pixels are the bottleneck: no bubble between images
+    assert result.interval == 144
+
+
+def test_sum_pool_and_unread_rows(cache: Path) -> None:
+    """Average pooling over symbols and over integers; a stride that leaves rows and columns unread."""
+    rng = np.random.default_rng(8)
+    designs = []
+    for i, symbols in enumerate((True, False)):
+        low = 0 if symbols else -128
+        image = node("image", Source(), [], Stream((7, 8, 2), low, low + 255, 8))
+        first = [image, graphs.encode(rng, "encoder", image, 6)] if symbols else [image]
+        pool = node("pool", SumPool(Window((2, 3), (2, 2))), [first[-1]])
+        act = graphs.encode(rng, "act", pool, 5)
+        designs.append(generate(LoweredGraph(f"sums{i}", (*first, pool, act)), {}))
+    check(designs, cache)
+
+
+def test_symbolic_trees(cache: Path) -> None:
+    """Beats combine like a binary counter: all numbers of beats from 1 to 9, and odd leaves."""
+    rng = np.random.default_rng(21)
+    designs = []
+    for taps, simd in [(4, 4), (5, 5), (3, 1), (6, 2), (7, 1), (8, 2), (9, 1), (20, 4), (36, 4), (11, 11)]:
+        image = node("image", Source(), [], Stream((taps,), 0, 7, 3))
+        kernel = dataclasses.replace(graphs.symbolic_kernel(rng, image.stream, 2, taps, 4), order="tree")
+        graph = LoweredGraph(f"tree_{taps}_{simd}", (image, node("fc", Linear(kernel), [image])))
+        designs.append(generate(graph, {"fc": Fold(1, simd)}))
+    check(designs, cache, images=20, stalls=(None, Stalls()))
+
+
+def tiny(name: str = "tiny") -> RtlDesign:
+    graph = one_conv(name, Window((2, 2)), (4, 4), 1, 2)
+    return generate(graph, {"conv": Fold(1, 2)})
+
+
+def test_latency_and_interval_are_counted_exactly(cache: Path) -> None:
+    """9 windows of 2 passes and 2 beats make 36 cycles; the first output word waits for two rows of pixels."""
+    design = tiny()
+    result = simulate(design, graphs.random_codes(design.graph, 12, 0), workers=1, cache_dir=cache)
+    assert result.interval == 36
+    one = simulate(design, graphs.random_codes(design.graph, 2, 0)[:1], workers=1, cache_dir=cache)
+    assert one.latency == result.latency and one.interval is None
+    assert result.latency is not None and 36 < result.latency <= 36 + 8 + 10
+    stalled = simulate(design, graphs.random_codes(design.graph, 12, 0), stalls=Stalls(), workers=1, cache_dir=cache)
+    assert (stalled.latency, stalled.interval) == (None, None)
+    assert stalled.cycles > result.cycles
+
+
+def test_stalls_repeat_with_their_seed(cache: Path) -> None:
+    design, codes = tiny(), graphs.random_codes(tiny().graph, 6, 0)
+    runs = [simulate(design, codes, stalls=Stalls(seed=s), workers=1, cache_dir=cache).cycles for s in (4, 4, 5)]
+    assert runs[0] == runs[1] != runs[2]
+
+
+def test_workers_share_the_images_in_order(cache: Path) -> None:
+    design, codes = tiny(), graphs.random_codes(tiny().graph, 9, 0)
+    seen: list[tuple[int, int]] = []
+    result = simulate(design, codes, workers=2, cache_dir=cache, progress=lambda done, total: seen.append((done, total)))
+    assert np.array_equal(result.outputs, predict(design.graph, codes))
+    assert seen == [(4, 9), (9, 9)]
+
+
+def test_streams_tell_the_bottleneck(cache: Path) -> None:
+    """The convolution takes 36 cycles an image for 16 pixels: words wait in front of its window, none behind it."""
+    design = tiny()
+    streams = simulate(design, graphs.random_codes(design.graph, 12, 0), workers=1, cache_dir=cache).streams
+    assert streams["conv_window"] == (12 * 36, 0)
+    assert streams["image_pixels"][0] == 12 * 16 and streams["image_pixels"][1] > 12 * 10
+
+
+def test_activity_grows_with_what_changes(cache: Path) -> None:
+    """Equal images toggle less than random ones; a design that is fed zeros still counts, clock apart."""
+    design = tiny()
+    codes = graphs.random_codes(design.graph, 8, 0)
+    still = simulate(design, np.zeros_like(codes), activity=True, cache_dir=cache)
+    noisy = simulate(design, codes, activity=True, cache_dir=cache)
+    assert np.array_equal(noisy.outputs, predict(design.graph, codes))
+    assert still.toggles is not None and noisy.toggles is not None
+    assert 0 < still.toggles < noisy.toggles
+    assert simulate(design, codes, cache_dir=cache).toggles is None
+
+
+def test_dead_lock_names_the_stalled_stream(cache: Path) -> None:
+    """A top in which the stream between encoder and window is cut."""
+    design = tiny("locked")
+    text = design.files["locked.sv"]
+    broken = text.replace(".in_ready(encoder_codes_ready)", ".in_ready()").replace(
+        ".in_valid(encoder_codes_valid)", ".in_valid(1'b0)"
+    )
+    broken = broken.replace("endmodule", "  assign encoder_codes_ready = 1'b0;\nendmodule")
+    design = dataclasses.replace(design, files=dict(design.files) | {"locked.sv": broken})
+    with pytest.raises(SimulationError) as error:
+        simulate(design, graphs.random_codes(design.graph, 2, 0), timeout=50, workers=1, cache_dir=cache)
+    message = str(error.value)
+    assert "design 'locked' is dead-locked at cycle" in message and "after 1 input and 0 output words" in message
+    assert "Stalled streams, a word waits: image_pixels (layer 'image'), encoder_codes (layer 'encoder')" in message
+    assert "Starved streams, nobody sends: conv_window" in message
+
+
+def test_codes_are_checked() -> None:
+    design = tiny()
+    with pytest.raises(DatasetError, match=r"shape \(4, 3, 1\) for design 'tiny' of input shape \(4, 4, 1\)"):
+        simulate(design, np.zeros((1, 4, 3, 1), np.int64))
+    with pytest.raises(DatasetError, match=r"input codes of design 'tiny' must lie in \[0, 255\]"):
+        simulate(design, np.full((1, 4, 4, 1), 256))
+
+
+def test_missing_tools_say_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(verilator, "find_tools", verilator.find_tools.__wrapped__)
+    with pytest.raises(ToolError, match=r"Verilator was not found; .* apt install verilator"):
+        verilator.find_tools()
+    (tmp_path / "verilator").write_text("#!/bin/sh\necho 'Verilator 4.038 2020-07-11'\n")
+    (tmp_path / "verilator").chmod(0o755)
+    with pytest.raises(ToolError, match=r"no C\+\+ compiler was found"):
+        verilator.find_tools()
+    (tmp_path / "g++").write_text("#!/bin/sh\n")
+    (tmp_path / "g++").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    with pytest.raises(ToolError, match=r"Verilator 4.038 is too old; RTL simulation needs version 5"):
+        verilator.find_tools()
+
+
+def test_designs_that_do_not_compile_show_the_tools_words(cache: Path) -> None:
+    design = tiny("wrong")
+    design = dataclasses.replace(design, files=dict(design.files) | {"wrong.sv": design.files["wrong.sv"] + "module"})
+    with pytest.raises(ToolError, match=r"verilator failed: .*wrong\.sv"):
+        simulate(design, graphs.random_codes(design.graph, 2, 0), cache_dir=cache)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_pack_and_unpack_are_inverse(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    from dietcnn_hls.rtl.design import Port
+
+    port = Port(int(rng.integers(1, 9)), int(rng.integers(2, 24)), bool(seed % 2), 3)
+    low = -(1 << (port.bits - 1)) if port.signed else 0
+    codes = rng.integers(low, low + (1 << port.bits), (4, 3 * port.codes))
+    codes[0, :2] = low, low + (1 << port.bits) - 1
+    words = pack(port, codes)
+    assert words.shape == (12, -(-port.width // 32))
+    assert np.array_equal(unpack(port, words, codes.shape[1:]), codes)
