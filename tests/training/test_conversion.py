@@ -51,9 +51,9 @@ def test_structure_of_a_sequential_model() -> None:
 
 
 def test_fine_codebooks_follow_the_float_model() -> None:
-    """With 64 symbols everywhere nearly every prediction is the float model's; scales, shifts and folding are thus right."""
+    """With 48 symbols everywhere nearly every prediction is the float model's; scales, shifts and folding are thus right."""
     float_model = nets.trained()
-    fine = {"activation_symbols": 64, "weight_symbols": 64, "activation_bits": 8, "weight_bits": 8}
+    fine = {"activation_symbols": 48, "weight_symbols": 48, "activation_bits": 6, "weight_bits": 7}
     x = nets.calibration(600)
     expected = logits(float_model, x)
     found = logits(fit_codebooks(float_model, nets.calibration(), **fine), x)
@@ -70,7 +70,7 @@ def test_few_symbols_keep_most_of_the_accuracy() -> None:
 @pytest.mark.parametrize("codebooks", ["per_layer", "shared"])
 def test_functional_model_with_adds(codebooks: str) -> None:
     float_model = nets.residual()
-    fine = {"activation_symbols": 64, "weight_symbols": 64, "activation_bits": 8, "weight_bits": 8, "codebooks": codebooks}
+    fine = {"activation_symbols": 48, "weight_symbols": 48, "activation_bits": 6, "weight_bits": 7, "codebooks": codebooks}
     model = fit_codebooks(float_model, nets.calibration(), **fine)
     found, expected = logits(model, nets.calibration()), logits(float_model, nets.calibration())
     assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.99
@@ -99,7 +99,7 @@ def test_dense_layers_can_have_symbols_of_their_own() -> None:
 
 def test_symbolic_sums_keep_the_accuracy() -> None:
     model, data = nets.trained(), nets.digits()
-    options = {"activation_symbols": 64, "weight_symbols": 32, "activation_bits": 8, "weight_bits": 8}
+    options = {"activation_symbols": 64, "weight_symbols": 32, "activation_bits": 6, "weight_bits": 6}
     symbolic = fit_codebooks(model, nets.calibration(), accumulate="symbolic", **options)
     assert accuracy(symbolic, data.x_test, data.y_test) > accuracy(model, data.x_test, data.y_test) - 0.03
     for layer in symbolic.layers:
@@ -109,11 +109,18 @@ def test_symbolic_sums_keep_the_accuracy() -> None:
     assert last.bias_fraction == last.quantizer.sum_fraction
 
 
-@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.parametrize(
+    ("network", "options", "suffix"),
+    [
+        (nets.residual, {}, ".keras"),
+        (nets.residual, {"codebooks": "shared"}, ".h5"),
+        (nets.trained, {"accumulate": "symbolic"}, ".keras"),
+        (nets.trained, {"accumulate": "symbolic", "order": "ripple"}, ".h5"),
+    ],
+)
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")
-def test_saved_loaded_and_cloned_models_are_equal(tmp_path, suffix: str) -> None:
-    fine = {"activation_symbols": 16, "weight_symbols": 8, "accumulate": "symbolic"}
-    model = fit_codebooks(nets.residual(), nets.calibration(64), **fine)
+def test_saved_loaded_and_cloned_models_are_equal(tmp_path, network, options: dict, suffix: str) -> None:
+    model = fit_codebooks(network(), nets.calibration(64), **options)
     x = nets.calibration(30)
     model.save(tmp_path / f"model{suffix}")
     clone = tf.keras.models.clone_model(model)

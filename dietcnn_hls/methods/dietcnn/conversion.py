@@ -161,7 +161,7 @@ class CodebookRebuilder(Rebuilder):
         norm = _norm_layer(step)
         norm.build(raw.data.shape)
         direction = np.where(step.gain_and_shift()[0] < 0, -1.0, 1.0)
-        gamma = direction * wanted.deviation * np.sqrt(1 + norm.epsilon / np.maximum(found.deviation**2, 1e-12))
+        gamma = direction * wanted.deviation * np.sqrt(1 + norm.epsilon / np.maximum(found.deviation**2, 1e-6))
         for variable, value in zip(norm.weights, (gamma, wanted.mean, found.mean, found.deviation**2), strict=True):
             variable.assign(value.astype(np.float32))
         return self.apply(norm, raw)
