@@ -60,6 +60,6 @@ def covering_bits(values: np.ndarray) -> int:
 
 
 def quantized_bits(integer: int, fraction: int) -> Any:
-    """A signed QKeras quantiser onto ``2**-fraction``; it spans [-1, 1) at least, as QKeras takes no fewer than 0 integer bits."""
+    """A signed QKeras quantiser onto ``2**-fraction``; it spans [-1, 1) at least: QKeras takes no fewer than 0 integer bits."""
     integer = max(integer, 0)
     return qkeras.quantized_bits(max(2, 1 + integer + fraction), integer, alpha=1)
