@@ -169,7 +169,8 @@ def _shift(builder: Builder, node: Node, kernel: RtlKernel, shifts: np.ndarray, 
     offsets, (lows, highs) = _own_offsets(kernel, op), op.kernel.bounds()
     base = int(shifts.min())
     more = np.full(source.codes, 0) if (shifts == base).all() else shifts.astype(np.int64) - base
-    shifted = replace(source, lo=min(int((lows - offsets).min()), source.lo), hi=int((highs - offsets).max()))
+    lo, hi = min(int((lows - offsets).min()), source.lo), max(int((highs - offsets).max()), source.hi)
+    shifted = replace(source, lo=lo, hi=hi)
     bits = bits_for(0, int(more.max()))
     parameters: dict[str, Parameter] = {
         "LANES": source.codes,

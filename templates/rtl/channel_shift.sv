@@ -27,6 +27,10 @@ module channel_shift #(
     input  logic out_ready,
     output logic [LANES*OUT_BITS-1:0] out_data
 );
+  if (OUT_BITS < IN_BITS) begin : g_check
+    $error("channel_shift: OUT_BITS=%0d must be IN_BITS=%0d or more", OUT_BITS, IN_BITS);
+  end
+
   wire [LANES*SHIFT_BITS-1:0] amounts;
   wire [LANES*OUT_BITS-1:0] results;
   channel_constants #(.WORDS(WORDS), .WIDTH(LANES * SHIFT_BITS), .TABLE(SHIFTS)) shifts (
@@ -34,8 +38,12 @@ module channel_shift #(
   );
   for (genvar l = 0; l < LANES; l = l + 1) begin : g_lane
     wire [IN_BITS-1:0] value = in_data[l*IN_BITS +: IN_BITS];
-    wire signed [IN_BITS:0] extended = {SIGNED & value[IN_BITS-1], value};
-    wire [OUT_BITS-1:0] wide = OUT_BITS'(extended);
+    wire [OUT_BITS-1:0] wide;
+    if (OUT_BITS > IN_BITS) begin : g_extend
+      assign wide = {{(OUT_BITS - IN_BITS) {SIGNED & value[IN_BITS-1]}}, value};
+    end else begin : g_same
+      assign wide = value;
+    end
     assign results[l*OUT_BITS +: OUT_BITS] = wide << amounts[l*SHIFT_BITS +: SHIFT_BITS] << BASE;
   end
   stream_repeat #(.WORD_BITS(LANES * OUT_BITS)) register (

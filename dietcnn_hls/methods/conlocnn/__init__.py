@@ -43,7 +43,7 @@ class ConLoCNN(Method):
 METHOD = ConLoCNN(
     name="conlocnn",
     title="weights of one or two signed powers of two, rounded so that errors cancel; no retraining",
-    citation="Hanif et al.: ConLoCNN, IJCNN 2022, arXiv 2208.00331",
+    citation="Hanif et al.: CoNLoCNN, IJCNN 2022, arXiv 2208.00331",
     kernels=(SignedDigitKernel,),
     quantizers=("SignedDigits",),
     options=ConLoOptions,
