@@ -122,12 +122,13 @@ def netlist_kernel(rng: np.random.Generator, source: Stream, outputs: int, taps:
 def pq_kernel(
     rng: np.random.Generator, source: Stream, outputs: int, taps: int, symbols: int, encoder: str = "tree"
 ) -> ProductQuantKernel:
-    """Any trees over subspaces of any size, thresholds out of reach included; or prototypes, some of them equal."""
-    count = int(rng.choice([c for c in range(1, taps + 1) if taps % c == 0]))
-    tree, size = encoder == "tree", taps // count
-    leaves = 1 << int(rng.integers(1, 5)) if tree else symbols
+    """Any trees over subspaces that the engine serves, thresholds out of reach included; or prototypes, some of them equal."""
+    sizes = [s for s in range(1, source.channels + 1) if source.channels % s == 0 and taps % source.channels == 0]
+    tree, size = encoder == "tree", int(rng.choice(sizes or [1]))
+    count, leaves = taps // size, 1 << int(rng.integers(1, 5)) if tree else symbols
     return ProductQuantKernel(
         encoder=encoder,  # type: ignore[arg-type]
+        members=np.arange(taps).reshape(count, size),
         elements=rng.integers(0, size, (count, leaves - 1 if tree else 0)).astype(np.uint16),
         thresholds=rng.integers(source.lo, source.hi + 2, (count, leaves - 1 if tree else 0)),
         prototypes=rng.choice(source.integers, (count, leaves, 0 if tree else size)),
@@ -135,7 +136,6 @@ def pq_kernel(
         shifts=rng.integers(0, 4, outputs),
         table_width=8,
         fraction=source.fraction + 4,
-        subspace=size,
         integers=source.integers,
         lo=source.lo,
     )

@@ -93,6 +93,8 @@ class RtlKernel:
             to get the kernel's; None for zeros.
         shifts: (outputs,) left shifts that the engine applies after adding the offsets; None for zeros.
         ordered: True where the result depends on the order of the taps.
+        beats: (beats, SIMD) taps that the module takes together, in the order in which it takes them, where it takes them in one
+            way only; None where any SIMD will do. A lane code then belongs to its tap's place in the beat.
     """
 
     module: str
@@ -105,6 +107,7 @@ class RtlKernel:
     offsets: np.ndarray | None = None
     shifts: np.ndarray | None = None
     ordered: bool = False
+    beats: np.ndarray | None = None
 
 
 class Kernel(ABC):

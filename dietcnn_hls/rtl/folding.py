@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, Field, model_validator
 
-from dietcnn_hls.errors import ConfigError, suggest
+from dietcnn_hls.errors import ConfigError, LoweringError, suggest
 from dietcnn_hls.lowered import Fold, LoweredGraph, Node
 from dietcnn_hls.rtl.geometry import Geometry, check_fold, cycles, geometry, legal_folds
 
@@ -80,8 +80,8 @@ def solve(graph: LoweredGraph, spec: FoldingSpec | None = None, cost: Cost | Non
         ConfigError: unknown layer, a fold that does not divide, an interval or budget out of reach.
     """
     spec, cost = spec or FoldingSpec(), cost or lanes_cost
-    if spec == FoldingSpec():  # also for kernels that only the HLS project has
-        return {node.name: Fold(1, 1) for node in graph.linear_nodes}
+    if spec == FoldingSpec():
+        return {node.name: _smallest(graph, node) for node in graph.linear_nodes}
     layers = choices(graph)
     for name in spec.layers:
         if name not in layers:
@@ -93,7 +93,15 @@ def solve(graph: LoweredGraph, spec: FoldingSpec | None = None, cost: Cost | Non
         return _for_interval(layers, fixed, spec.target_interval, cost)
     if spec.lut_budget is not None:
         return _for_budget(layers, fixed, spec.lut_budget, cost)
-    return {name: fixed.get(name, Fold(1, 1)) for name in layers}
+    return {name: fixed.get(name, layer.folds[0]) for name, layer in layers.items()}
+
+
+def _smallest(graph: LoweredGraph, node: Node) -> Fold:
+    """The fold with the fewest lanes; one lane for kernels that only the HLS project has."""
+    try:
+        return legal_folds(graph, node)[0]
+    except LoweringError:
+        return Fold(1, 1)
 
 
 def lanes_cost(node: Node, fold: Fold) -> float:

@@ -25,7 +25,10 @@ from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Node, Window
 
 @dataclass(frozen=True)
 class Geometry:
-    """A linear layer as a convolution. Sizes are those of the input image before padding; dense layers see one pixel."""
+    """A linear layer as a convolution. Sizes are those of the input image before padding; dense layers see one pixel.
+
+    ``beats`` are the taps of every beat where the kernel takes them in one way only, else None.
+    """
 
     channels: int
     height: int
@@ -33,6 +36,7 @@ class Geometry:
     window: Window
     outputs: int
     ordered: bool
+    beats: tuple[tuple[int, ...], ...] | None = None
 
     @property
     def group_channels(self) -> int:
@@ -67,16 +71,21 @@ class WindowShape:
         order = {0: (0, 1, 2, 3), 1: (1, 2, 0, 3), 2: (2, 0, 1, 3)}[self.form]
         return taps.transpose(order).reshape(-1, self.simd)
 
+    def beats(self, geometry: Geometry) -> tuple[tuple[int, ...], ...]:
+        """The same as tuples."""
+        return tuple(map(tuple, self.tap(geometry).tolist()))
+
 
 def geometry(graph: LoweredGraph, node: Node) -> Geometry:
     """The convolution that a linear node is."""
     assert isinstance(node.op, Linear)
     source = graph.input_streams(node)[0]
-    ordered = node.op.kernel.rtl().ordered
+    kernel = node.op.kernel.rtl()
+    beats = None if kernel.beats is None else tuple(map(tuple, kernel.beats.tolist()))
     if node.op.window is None:
-        return Geometry(source.size, 1, 1, Window((1, 1)), node.op.kernel.outputs, ordered)
+        return Geometry(source.size, 1, 1, Window((1, 1)), node.op.kernel.outputs, kernel.ordered, beats)
     height, width, channels = source.shape
-    return Geometry(channels, height, width, node.op.window, node.op.kernel.outputs, ordered)
+    return Geometry(channels, height, width, node.op.window, node.op.kernel.outputs, kernel.ordered, beats)
 
 
 def window_shape(geometry: Geometry, fold: Fold) -> WindowShape | None:
@@ -91,7 +100,9 @@ def window_shape(geometry: Geometry, fold: Fold) -> WindowShape | None:
             continue
         if geometry.ordered and not (form == 0 and _power_of_two(fold.simd)) and fold.simd != geometry.taps:
             continue
-        return WindowShape(form, codes, fold.simd)
+        shape = WindowShape(form, codes, fold.simd)
+        if geometry.beats is None or shape.beats(geometry) == geometry.beats:
+            return shape
     return None
 
 
@@ -121,7 +132,7 @@ def check_fold(name: str, geometry: Geometry, fold: Fold) -> WindowShape:
     if shape is None:
         (kh, kw), channels = geometry.window.size, geometry.group_channels
         reason = f"{channels} channels under a {kh} x {kw} window" if kh * kw > 1 else f"{channels} inputs"
-        order = " whose tap order is fixed" if geometry.ordered else ""
+        order = " whose tap order is fixed" if geometry.ordered or geometry.beats else ""
         raise ConfigError(
             f"layer '{name}': SIMD {fold.simd} cannot be streamed from {reason}{order} at PE {fold.pe}. "
             f"SIMD: {legal_simd(geometry, fold.pe)}"
@@ -134,22 +145,23 @@ def kernel_cycles(geometry: Geometry, fold: Fold) -> int:
     return geometry.positions * (geometry.outputs // fold.pe) * (geometry.taps // fold.simd)
 
 
-def cycles(geometry: Geometry, fold: Fold) -> int:
+def cycles(geometry: Geometry, fold: Fold, pixels: int = 1) -> int:
     """Cycles that the layer needs for one inference: its kernel array's or, if more, those in which its window fills.
 
-    The window takes one word of its channels a cycle, padding included. A window that comes whole and is replayed also waits
-    at the start of every row, for the columns that the replays of one window cannot hide.
+    The window takes one word of its channels a cycle, padding included (`pixels` whole pixels where the design's input gives so
+    many). A window that comes whole also waits at the start of every row, for the columns that the replays of one
+    window cannot hide.
     """
     shape, kernel = window_shape(geometry, fold), kernel_cycles(geometry, fold)
     if shape is None:
         return kernel
     top, bottom, left, right = geometry.window.padding
-    pixels = (geometry.height + top + bottom) * (geometry.width + left + right)
+    area = (geometry.height + top + bottom) * (geometry.width + left + right)
     repeats = geometry.group_outputs // fold.pe
-    if shape.form == 2 and repeats > 1:
+    if shape.form == 2 and shape.codes == geometry.channels:
         rows = geometry.window.output_hw(geometry.height, geometry.width)[0]
         kernel += rows * max(0, geometry.window.size[1] - repeats)
-    return max(kernel, pixels * (geometry.channels // shape.codes))
+    return max(kernel, -(-area // pixels) * (geometry.channels // shape.codes))
 
 
 def divisors(n: int) -> list[int]:

@@ -10,8 +10,9 @@
 //   n_subspaces, n_subspace, n_symbols, depth           C, V, K and, with `tree`, log2(K)
 //   table[n_subspaces][n_symbols][n_out * groups]       signed entries
 //   shifts[n_out * groups]                              left shifts
-//   elements, thresholds[n_subspaces][n_symbols - 1]    trees (with `tree`)
-//   prototypes[n_subspaces][n_symbols][n_subspace]      prototypes (without)
+//   elements, thresholds[n_subspaces][n_symbols - 1]    taps that the nodes look at, and thresholds (with `tree`)
+//   members[n_subspaces][n_subspace]                    taps of each subspace (without), and
+//   prototypes[n_subspaces][n_symbols][n_subspace]      prototypes
 //   decode, first_code, integers                        input codes to integers, as in nnet_kernel_multiply.h (without `tree`)
 #ifndef NNET_KERNEL_PQ_H_
 #define NNET_KERNEL_PQ_H_
@@ -32,7 +33,7 @@ template <class CONFIG_T, bool TREE> struct pq_encoder {
         for (int level = 0; level < CONFIG_T::depth; level++) {
 #pragma HLS UNROLL
             const int element = int(CONFIG_T::elements[subspace][node]);
-            const bool right = int(window[subspace * CONFIG_T::n_subspace + element]) >= int(CONFIG_T::thresholds[subspace][node]);
+            const bool right = int(window[element]) >= int(CONFIG_T::thresholds[subspace][node]);
             node = node + node + (right ? 2 : 1);
         }
         return node - (CONFIG_T::n_symbols - 1);
@@ -49,7 +50,7 @@ template <class CONFIG_T> struct pq_encoder<CONFIG_T, false> {
         for (int symbol = 0; symbol < CONFIG_T::n_symbols; symbol++) {
             long long distance = 0;
             for (int v = 0; v < CONFIG_T::n_subspace; v++) {
-                const long long x = int(operand_t::of(window[subspace * CONFIG_T::n_subspace + v]));
+                const long long x = int(operand_t::of(window[int(CONFIG_T::members[subspace][v])]));
                 const long long p = int(CONFIG_T::prototypes[subspace][symbol][v]);
                 distance += (x - p) * (x - p);
             }

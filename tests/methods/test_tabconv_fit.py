@@ -18,9 +18,10 @@ from dietcnn_hls.methods.tabconv.fit import (
     kmeans,
     learn_trees,
     means,
-    nearest_divisor,
     nearest_prototypes,
-    subspaces,
+    nearest_size,
+    subspace_sizes,
+    subspace_taps,
     table_sums,
 )
 
@@ -150,8 +151,19 @@ def test_fitted_tables_predict_better_than_prototypes_alone() -> None:
     assert errors[0] < errors[1] < np.square(targets - targets.mean(axis=0)).mean()
 
 
-def test_subspaces_divide_the_taps() -> None:
-    assert subspaces(np.arange(12).reshape(2, 6), 3).tolist()[1] == [[6, 7], [8, 9], [10, 11]]
-    assert [nearest_divisor(taps, 8) for taps in (25, 150, 400, 120, 84, 7)] == [5, 15, 50, 15, 12, 1]
-    with pytest.raises(ConfigError, match="7 taps cannot be cut into 2"):
-        subspaces(np.zeros((1, 7)), 2)
+def test_subspaces_are_channels_of_a_pixel_or_of_a_column() -> None:
+    assert subspace_taps((1, 1), 6, 3).tolist() == [[0, 1, 2], [3, 4, 5]]
+    # 2 x 2 window of 2 channels: taps 0 1 | 2 3 above 4 5 | 6 7
+    assert subspace_taps((2, 2), 2, 2).tolist() == [[0, 1], [2, 3], [4, 5], [6, 7]]
+    assert subspace_taps((2, 2), 2, 4).tolist() == [[0, 1, 4, 5], [2, 3, 6, 7]]
+    assert subspace_taps((2, 2), 3, 2).tolist() == [[0, 6], [1, 7], [2, 8], [3, 9], [4, 10], [5, 11]]
+    for window, channels in (((5, 5), 6), ((3, 2), 4), ((1, 1), 84)):
+        for size in subspace_sizes(window, channels):
+            assert sorted(subspace_taps(window, channels, size).ravel().tolist()) == list(range(window[0] * window[1] * channels))
+
+
+def test_sizes_are_taken_nearest_by_ratio_and_others_refused() -> None:
+    layers = [((5, 5), 1), ((5, 5), 6), ((1, 1), 400), ((1, 1), 84)]
+    assert [nearest_size(window, channels, 8) for window, channels in layers] == [5, 10, 8, 7]
+    with pytest.raises(ConfigError, match=r"subspaces of 4 inputs do not fit 6 channels under 5 x 5; sizes: \[1, 2, 3, 5, 6"):
+        subspace_taps((5, 5), 6, 4)

@@ -26,6 +26,7 @@ def random_kernel(seed: int, encoder: str) -> ProductQuantKernel:
     nodes = symbols - 1 if encoder == "tree" else 0
     return ProductQuantKernel(
         encoder=encoder,  # type: ignore[arg-type]
+        members=rng.permutation(count * size).reshape(count, size),
         elements=rng.integers(0, size, (count, nodes)).astype(np.uint16),
         thresholds=rng.integers(source.lo, source.hi + 2, (count, nodes)),
         prototypes=rng.choice(source.integers, (count, symbols, 0 if encoder == "tree" else size)),
@@ -33,7 +34,6 @@ def random_kernel(seed: int, encoder: str) -> ProductQuantKernel:
         shifts=rng.integers(0, 4, outputs),
         table_width=8,
         fraction=6,
-        subspace=size,
         integers=source.integers,
         lo=source.lo,
     )
@@ -58,7 +58,7 @@ def test_kernel_equals_plain_loops_and_stays_in_its_bounds(encoder: str, seed: i
     codes = rng.integers(kernel.lo, kernel.lo + len(kernel.integers), (6, kernel.taps))
     expected = []
     for window in codes.tolist():
-        cut = [window[i : i + kernel.subspace] for i in range(0, kernel.taps, kernel.subspace)]
+        cut = [[window[tap] for tap in taps] for taps in kernel.members.tolist()]
         chosen = [symbol_by_hand(kernel, part, c) for c, part in enumerate(cut)]
         sums = [sum(int(kernel.table[m, c, k]) for c, k in enumerate(chosen)) for m in range(kernel.outputs)]
         expected.append([total * 2 ** int(shift) for total, shift in zip(sums, kernel.shifts, strict=True)])
@@ -77,6 +77,7 @@ def test_kernel_is_the_exact_layer_when_prototypes_cover_all_subvectors() -> Non
     weights, distinct = rng.integers(-9, 10, (3, 2, 3)), rng.integers(0, 16, (2, 4, 3))
     kernel = ProductQuantKernel(
         encoder="exact",
+        members=np.arange(6).reshape(2, 3),
         elements=np.zeros((2, 0), np.uint16),
         thresholds=np.zeros((2, 0), np.int64),
         prototypes=distinct,
@@ -84,7 +85,6 @@ def test_kernel_is_the_exact_layer_when_prototypes_cover_all_subvectors() -> Non
         shifts=np.zeros(3, np.int64),
         table_width=16,
         fraction=0,
-        subspace=3,
         integers=np.arange(16),
         lo=0,
     )
@@ -120,6 +120,7 @@ def test_exact_encoder_counts_its_multiplications() -> None:
 def test_table_bits_hold_entries_and_nodes() -> None:
     kernel = ProductQuantKernel(
         encoder="tree",
+        members=np.arange(8).reshape(2, 4),
         elements=np.zeros((2, 3), np.uint16),
         thresholds=np.full((2, 3), 200),
         prototypes=np.zeros((2, 4, 0), np.int64),
@@ -127,7 +128,6 @@ def test_table_bits_hold_entries_and_nodes() -> None:
         shifts=np.zeros(5, np.int64),
         table_width=8,
         fraction=0,
-        subspace=4,
         integers=np.arange(256),
         lo=0,
     )
@@ -161,7 +161,7 @@ def test_table_grids_lose_least() -> None:
 
 
 def spec(**state: np.ndarray) -> LinearSpec:
-    config = {"encoder": "exact", "table_bits": 8, "input_fraction": 2, "subspace": 1}
+    config = {"encoder": "exact", "table_bits": 8, "input_fraction": 2, "window": [1, 1], "channels": 1, "subspace": 1}
     given_state = {"table": np.zeros((1, 1, 2)), "fractions": np.zeros(1), "prototypes": np.zeros((1, 2, 1))} | state
     quantizer = {"class_name": "ProductQuantizer", "config": config}
     return LinearSpec("dense1", np.zeros((1, 1)), quantizer, given_state, Stream((1,), 0, 7, 2))

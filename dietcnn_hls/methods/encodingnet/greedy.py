@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dietcnn_hls.errors import ConfigError
-from dietcnn_hls.methods.encodingnet.cones import Cone, Formula, build, synthesise, truth_of
+from dietcnn_hls.methods.encodingnet.cones import Cone, Formula, build, essential, synthesise, truth_of
 from dietcnn_hls.methods.encodingnet.netlist import OPERAND_BITS, PAIRS, Gate, Netlist, exact_products
 
 
@@ -162,10 +162,32 @@ def _adder_tile(x: tuple[int, ...], w: tuple[int, ...]) -> list[Column]:
     return [Column(Cone.of_formula(formula), weight * base) for formula, weight in bits]
 
 
+def booth_columns() -> list[Column]:
+    """An exact multiplier of 40 bits of at most five inputs: w in radix-4 Booth digits, each digit times x in one's complement.
+
+    A digit -2..2 comes from three neighbouring bits of w. Its row has nine bits of x, shifted, cleared or inverted as the digit
+    says, and one bit, w's uppermost of the three, that completes the negation.
+    """
+    columns = []
+    for row in range(OPERAND_BITS // 2):
+        high, middle, low = (OPERAND_BITS + 2 * row + k for k in (1, 0, -1))
+        for j in range(OPERAND_BITS + 1):
+            support = sorted({high, middle, *([low] if row else []), min(j, OPERAND_BITS - 1), *([j - 1] if j else [])})
+            cells = np.arange(1 << len(support))
+            bit = {net: (cells >> k) & 1 for k, net in enumerate(support)}
+            below, here = bit[low] if row else 0 * cells, bit[min(j, OPERAND_BITS - 1)]
+            once, twice = bit[middle] ^ below, (bit[high] ^ bit[middle]) & (1 - (bit[middle] ^ below))
+            value = ((once & here) | (twice & (bit[j - 1] if j else 0 * cells))) ^ bit[high]
+            weight = (1 << (2 * row + j)) * (-1 if j == OPERAND_BITS else 1)
+            columns.append(Column(Cone(*essential(tuple(support), truth_of(value))), weight))
+        columns.append(Column(Cone.of_formula(high), 1 << (2 * row)))
+    return columns
+
+
 def largest(columns: list[Column], bits: int) -> list[Column]:
     """The `bits` columns of largest weight (the paper's cut); the order of equal weights is kept."""
     order = sorted(range(len(columns)), key=lambda i: -abs(columns[i].position))
     return [columns[i] for i in sorted(order[:bits])]
 
 
-__all__ = ["Column", "adder_tile_columns", "greedy_columns", "largest", "netlist_of", "residual", "tile_columns"]
+__all__ = ["Column", "adder_tile_columns", "booth_columns", "greedy_columns", "largest", "netlist_of", "residual", "tile_columns"]

@@ -18,6 +18,7 @@ from dietcnn_hls.integers import bits_for, exact_matmul
 from dietcnn_hls.methods.base import HlsArray, HlsKernel, Kernel, KernelOutput, RtlKernel
 from dietcnn_hls.methods.encodingnet.lowrank import LowRank
 from dietcnn_hls.methods.encodingnet.netlist import INPUTS, OPERAND_BITS, Netlist
+from dietcnn_hls.methods.encodingnet.rows import Rows
 from dietcnn_hls.operations import Operations
 
 _CHUNK = 1 << 24
@@ -156,8 +157,49 @@ class NetlistKernel(Kernel):
             arrays=arrays,
         )
 
+    @cached_property
+    def rows(self) -> Rows:
+        """The encoder as addends, the hardware's form."""
+        return Rows.of(self.netlist)
+
     def rtl(self) -> RtlKernel:
-        raise LoweringError("the encoder has no RTL")
+        rows, netlist = self.rows, self.rows.netlist
+        net_bits = bits_for(0, INPUTS + len(netlist.gates))
+        used = rows.nets >= 0
+        places = np.where(used, rows.nets, 0) | rows.inverted << net_bits | used << (net_bits + 1)
+        tables = {
+            "KINDS": (netlist.gates[:, 0], 3),
+            "LEFTS": (netlist.gates[:, 1], net_bits),
+            "RIGHTS": (netlist.gates[:, 2], net_bits),
+            "PLACES": (places, net_bits + 2),
+        }
+        if not self._identity:
+            tables["INTEGERS"] = (self.integers, self._integer_bits)
+        reachable, codes = rows.tables[:, self.integers & 255], self.weights.astype(np.int64) & 255
+        return RtlKernel(
+            module="kernel_netlist",
+            parameters={
+                "GATES": len(netlist.gates),
+                "NET_BITS": net_bits,
+                "ROWS": rows.nets.shape[0],
+                "ROW_BITS": rows.nets.shape[1],
+                "INTEGER_BITS": self._integer_bits,
+                "INTEGER_SIGNED": int(self.integers.min() < 0),
+                "DECODE": int(not self._identity),
+            },
+            tables=tables,
+            weights=codes,
+            weight_bits=OPERAND_BITS,
+            lane_bounds=(
+                np.moveaxis(reachable.min(axis=1)[:, codes], 0, 2).astype(np.int64),
+                np.moveaxis(reachable.max(axis=1)[:, codes], 0, 2).astype(np.int64),
+            ),
+            offsets=np.full(self.outputs, self.taps * rows.constant, dtype=np.int64),
+        )
+
+    @property
+    def _integer_bits(self) -> int:
+        return bits_for(int(self.integers.min()), int(self.integers.max()))
 
 
 def _worst(values: np.ndarray) -> int:

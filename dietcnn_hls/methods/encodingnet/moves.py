@@ -94,18 +94,20 @@ class Objective(ABC):
 
 
 class LutCones(Objective):
-    """Area in <= 6-input LUTs: every bit is one LUT6, whatever its function; position weights are powers of two.
+    """Area in LUTs: every bit of at most `inputs` operand bits is one, whatever its function; weights are powers of two.
 
-    Powers of two let bits of equal weight be counted together, which is what the counters of an FPGA cost.
+    Bits whose weights are powers of two are added as they are, in carry chains. With five inputs (``carry_cones``) the LUT that
+    makes a bit is the LUT that adds it; with six, the widest LUT of an FPGA, adding takes one more.
     """
 
-    name = "lut_cones"
+    def __init__(self, name: str = "lut_cones", inputs: int = LUT_INPUTS) -> None:
+        self.name, self.inputs = name, inputs
 
     def area(self, columns: Sequence[Column]) -> int:
         return len({(c.cone.support, c.cone.truth) for c in columns if len(c.cone.support) > 1})
 
     def propose(self, rng: np.random.Generator, rest: np.ndarray, old: Column, span: int) -> Column | None:
-        support = _neighbour(rng, old.cone.support, LUT_INPUTS)
+        support = _neighbour(rng, old.cone.support, self.inputs)
         ranges = Ranges.of(rest, support)
         if (ranges.high - ranges.low).max() > span:
             return None
@@ -123,9 +125,9 @@ class LutCones(Objective):
         """
         first, second = (columns[int(i)].cone.support for i in rng.integers(len(columns), size=2))
         support = tuple(sorted({*first, *second}))
-        if len(support) > LUT_INPUTS:
+        if len(support) > self.inputs:
             return None
-        support = _widened(rng, support, int(rng.integers(len(support), LUT_INPUTS + 1)))
+        support = _widened(rng, support, int(rng.integers(len(support), self.inputs + 1)))
         inside = [c for c in columns if set(c.cone.support) <= set(support)]
         if len(inside) < 3:
             return None
@@ -260,6 +262,8 @@ def _change(rng: np.random.Generator, formula: Formula) -> Formula:
     return (Gate.NOT, formula, formula) if kind != Gate.NOT else left
 
 
-OBJECTIVES: dict[str, Objective] = {objective.name: objective for objective in (LutCones(), GateArea())}
+OBJECTIVES: dict[str, Objective] = {
+    objective.name: objective for objective in (LutCones(), LutCones("carry_cones", 5), GateArea())
+}
 
 __all__ = ["OBJECTIVES", "GateArea", "LutCones", "Objective", "Ranges"]

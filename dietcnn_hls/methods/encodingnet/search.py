@@ -24,6 +24,7 @@ from dietcnn_hls.methods.encodingnet.cones import Cone, Formula
 from dietcnn_hls.methods.encodingnet.greedy import (
     Column,
     adder_tile_columns,
+    booth_columns,
     greedy_columns,
     largest,
     netlist_of,
@@ -36,7 +37,7 @@ from dietcnn_hls.methods.encodingnet.netlist import Netlist
 _REGROUPS = 0.1
 """Part of the steps that replace several bits together."""
 
-REVISION = 2
+REVISION = 3
 """Counts changes of the search that change its results; old checkpoints then stay unused."""
 
 
@@ -46,9 +47,13 @@ class SearchSettings(BaseModel):
     model_config = {"extra": "forbid", "frozen": True}
 
     bits: int = Field(ge=1, le=64, description="M, the most bits the encoder may have")
-    objective: Literal["lut_cones", "nand2"] = Field("lut_cones", description="what is minimised once the error bound holds")
+    objective: Literal["lut_cones", "carry_cones", "nand2"] = Field(
+        "lut_cones", description="what is minimised once the error bound holds"
+    )
     max_error: int = Field(16, ge=0, description="bound on the worst absolute error, in products' units (16384 is 100 %)")
-    start: Literal["greedy", "tiles"] = Field("greedy", description="the matching-pursuit baseline, or a tiled multiplier")
+    start: Literal["greedy", "tiles", "booth"] = Field(
+        "greedy", description="the matching-pursuit baseline, a tiled multiplier, or a Booth multiplier (not for nand2)"
+    )
     steps: int = Field(20000, ge=0, description="single-bit steps tried")
     heat: float = Field(0.03, ge=0, le=1, description="initial readiness to let the worst error grow, relative")
     seed: int = Field(1, ge=0)
@@ -176,16 +181,24 @@ class Search:
 
 
 def start_columns(settings: SearchSettings) -> list[Column]:
-    """The columns a search starts from, at most `settings.bits`."""
+    """The columns a search starts from, at most `settings.bits`.
+
+    Raises:
+        ConfigError: a start whose bits the objective does not allow.
+    """
     if settings.start == "greedy":
         columns = greedy_columns(settings.bits)
     elif settings.objective == "nand2":
-        columns = largest(adder_tile_columns(), settings.bits)
+        if settings.start == "booth":
+            raise ConfigError("a Booth multiplier has bits of more than three gate levels; start nand2 searches otherwise")
+        columns = adder_tile_columns()
+    elif settings.start == "booth":
+        columns = booth_columns()
     else:
-        columns = largest(tile_columns((3, 3, 2), (3, 3, 2)), settings.bits)
-    if settings.objective == "lut_cones":
-        return [Column(c.cone, _power(c.position)) for c in columns]
-    return columns
+        widths = (3, 3, 2) if settings.objective == "lut_cones" else (2, 2, 2, 2)
+        columns = tile_columns((3, 3, 2), widths)
+    columns = largest(columns, settings.bits)
+    return columns if settings.objective == "nand2" else [Column(c.cone, _power(c.position)) for c in columns]
 
 
 def _power(position: int) -> int:

@@ -47,17 +47,34 @@ class Trees:
         return node - (self.leaves - 1)
 
 
-def subspaces(vectors: np.ndarray, count: int) -> np.ndarray:
-    """(N, taps) -> (N, C, V); ConfigError unless `count` divides the taps."""
-    if count < 1 or vectors.shape[1] % count:
-        raise ConfigError(f"{vectors.shape[1]} taps cannot be cut into {count} equal subspaces")
-    return vectors.reshape(len(vectors), count, -1)
+def subspace_sizes(window: tuple[int, int], channels: int) -> list[int]:
+    """Sizes V that a streaming engine can serve in one beat: some channels of a pixel, or of a column of the window."""
+    divisors = [d for d in range(1, channels + 1) if channels % d == 0]
+    return sorted({*divisors, *(window[0] * d for d in divisors)})
 
 
-def nearest_divisor(taps: int, size: float) -> int:
-    """The number of subspaces that divides `taps` with subspaces of nearest to `size` inputs (the smaller size on a tie)."""
-    divisors = [c for c in range(1, taps + 1) if taps % c == 0]
-    return min(divisors, key=lambda c: (abs(np.log(taps / c / size)), -c))
+def nearest_size(window: tuple[int, int], channels: int, wanted: float) -> int:
+    """The legal subspace size nearest to `wanted` by ratio, the smaller one on a tie."""
+    return min(subspace_sizes(window, channels), key=lambda size: (abs(np.log(size / wanted)), size))
+
+
+def subspace_taps(window: tuple[int, int], channels: int, size: int) -> np.ndarray:
+    """Which taps make each subspace, (C, V); taps are numbered in (row, column, channel) order.
+
+    `size` channels of one pixel, which are neighbours in that order, or ``size / rows`` channels of each pixel of a column. A
+    dense layer is a 1 x 1 window over as many channels as it has inputs.
+
+    Raises:
+        ConfigError: neither divides the window evenly.
+    """
+    (rows, columns), taps = window, np.arange(window[0] * window[1] * channels)
+    if channels % size == 0:
+        return taps.reshape(-1, size)
+    if size % rows or channels % (size // rows):
+        sizes = subspace_sizes(window, channels)
+        raise ConfigError(f"subspaces of {size} inputs do not fit {channels} channels under {rows} x {columns}; sizes: {sizes}")
+    part = size // rows
+    return taps.reshape(rows, columns, channels // part, part).transpose(1, 2, 0, 3).reshape(-1, size)
 
 
 def learn_trees(vectors: np.ndarray, leaves: int, weights: np.ndarray | None = None) -> Trees:

@@ -9,6 +9,7 @@ are counted; it has no hardware). Gupta, Kannan, Zhang, Prasanna, TabConv, CF 20
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -28,20 +29,21 @@ class ProductQuantKernel(Kernel):
 
     Attributes:
         encoder: 'tree' or 'exact'.
-        elements: (C, K - 1) inputs that the trees' nodes look at; (C, 0) with `exact`.
+        members: (C, V) taps of each subspace.
+        elements: (C, K - 1) inputs of the subspace that the trees' nodes look at; (C, 0) with `exact`.
         thresholds: (C, K - 1) input codes at which the trees' nodes turn right; (C, 0) with `exact`.
         prototypes: (C, K, V) grid integers; (C, K, 0) with `tree`.
         table: (outputs, C, K) signed integers of `table_width` bits.
         shifts: (outputs,) left shift of each output's sum onto the common grid.
         table_width: bits of a table entry.
         fraction: grid of the results.
-        subspace: V, inputs of a subspace.
         integers: grid integers of the input codes lo..hi, in order.
         lo: the first input code.
     """
 
     method: ClassVar[str] = "tabconv"
     encoder: Encoder
+    members: np.ndarray
     elements: np.ndarray
     thresholds: np.ndarray
     prototypes: np.ndarray
@@ -49,7 +51,6 @@ class ProductQuantKernel(Kernel):
     shifts: np.ndarray
     table_width: int
     fraction: int
-    subspace: int
     integers: np.ndarray
     lo: int
 
@@ -68,8 +69,13 @@ class ProductQuantKernel(Kernel):
         return self.table.shape[2]
 
     @property
+    def subspace(self) -> int:
+        """V."""
+        return self.members.shape[1]
+
+    @property
     def taps(self) -> int:
-        return self.subspaces * self.subspace
+        return self.members.size
 
     @property
     def trees(self) -> Trees:
@@ -86,7 +92,7 @@ class ProductQuantKernel(Kernel):
 
     def encode(self, windows: np.ndarray) -> np.ndarray:
         """(N, taps) input codes -> (N, C) symbols; a tie between prototypes goes to the first."""
-        vectors = windows.reshape(len(windows), self.subspaces, self.subspace)
+        vectors = windows[:, self.members]
         if self.encoder == "tree":
             return self.trees.encode(vectors)
         return nearest_prototypes(self.integers[vectors - self.lo], self.prototypes)
@@ -148,10 +154,12 @@ class ProductQuantKernel(Kernel):
         arrays = {"table": HlsArray(self.table.transpose(1, 2, 0), self.table_width, True)}
         arrays["shifts"] = HlsArray(self.shifts, bits_for(0, int(self.shifts.max())), False, "lutrom")
         if tree:
-            arrays["elements"] = HlsArray(self.elements, self._element_bits, False, "lutrom")
+            seen = np.take_along_axis(self.members, self.elements.astype(np.int64), axis=1)
+            arrays["elements"] = HlsArray(seen, bits_for(0, self.taps - 1), False, "lutrom")
             arrays["thresholds"] = HlsArray(self.thresholds, *self._threshold_bits, "lutrom")
         else:
             signed = bool(self.integers.min() < 0)
+            arrays["members"] = HlsArray(self.members, bits_for(0, self.taps - 1), False, "lutrom")
             arrays["prototypes"] = HlsArray(self.prototypes, self._integer_bits, signed)
             arrays["integers"] = HlsArray(self.integers, self._integer_bits, signed, "lutrom")
         return HlsKernel(
@@ -170,4 +178,42 @@ class ProductQuantKernel(Kernel):
         )
 
     def rtl(self) -> RtlKernel:
-        raise LoweringError("the tree encoder has no RTL")
+        if self.encoder != "tree":
+            raise LoweringError("the encoder 'exact' multiplies and has no hardware: build with `encoder: tree`")
+        threshold_bits = bits_for(min(self.lo, -1), self.lo + len(self.integers))
+        low, high = (self._first_taps(bound) for bound in (self.table.min(axis=2), self.table.max(axis=2)))
+        nodes = self.elements.astype(np.int64) | (self.thresholds & ((1 << threshold_bits) - 1)) << self._element_bits
+        words, weight_bits = self._weight_words
+        return RtlKernel(
+            module="kernel_pq",
+            parameters={
+                "DEPTH": self.trees.depth,
+                "TABLE_BITS": self.table_width,
+                "ELEMENT_BITS": self._element_bits,
+                "THRESHOLD_BITS": threshold_bits,
+            },
+            tables={"TREES": (nodes, self._element_bits + threshold_bits)},
+            weights=words,
+            weight_bits=weight_bits,
+            lane_bounds=(low, high),
+            shifts=self.shifts,
+            beats=self.members,
+        )
+
+    def _first_taps(self, values: np.ndarray) -> np.ndarray:
+        """(outputs, C) values, each at the first tap of its subspace, zero elsewhere: (outputs, taps) int64."""
+        spread = np.zeros((self.outputs, self.taps), np.int64)
+        spread[:, self.members[:, 0]] = values
+        return spread
+
+    @cached_property
+    def _weight_words(self) -> tuple[np.ndarray, int]:
+        """The entries of an output and a subspace as one word, cut into V lane codes: (outputs, taps) objects, and their bits."""
+        mask, each = (1 << self.table_width) - 1, -(-self.symbols * self.table_width // self.subspace)
+        words = np.zeros((self.outputs, self.taps), dtype=object)
+        for output in range(self.outputs):
+            for c, taps in enumerate(self.members):
+                entries = enumerate(self.table[output, c].tolist())
+                whole = sum((entry & mask) << (k * self.table_width) for k, entry in entries)
+                words[output, taps] = [(whole >> (v * each)) & ((1 << each) - 1) for v in range(self.subspace)]
+        return words, each

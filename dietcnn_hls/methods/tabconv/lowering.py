@@ -8,6 +8,7 @@ import numpy as np
 from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.lowered import Stream
 from dietcnn_hls.methods.base import LinearSpec
+from dietcnn_hls.methods.tabconv.fit import subspace_taps
 from dietcnn_hls.methods.tabconv.kernel import ProductQuantKernel
 
 
@@ -35,7 +36,8 @@ def code_thresholds(thresholds: np.ndarray, inputs: Stream) -> np.ndarray:
 def lower(spec: LinearSpec) -> ProductQuantKernel:
     """LinearSpec with quantiser `ProductQuantizer` -> kernel.
 
-    The quantiser's config holds ``encoder``, ``table_bits`` and ``input_fraction``; its state holds ``table`` (outputs, C, K),
+    The quantiser's config holds ``encoder``, ``table_bits``, ``input_fraction`` and how the window is cut (``window``,
+    ``channels``, ``subspace``); its state holds ``table`` (outputs, C, K),
     ``fractions`` (outputs,) and either ``elements`` and ``thresholds`` (C, K - 1) or ``prototypes`` (C, K, V).
 
     Raises:
@@ -51,6 +53,7 @@ def lower(spec: LinearSpec) -> ProductQuantKernel:
     tree = config["encoder"] == "tree"
     return ProductQuantKernel(
         encoder=config["encoder"],
+        members=subspace_taps(tuple(config["window"]), int(config["channels"]), int(config["subspace"])),
         elements=np.rint(state["elements"]).astype(np.uint16) if tree else np.zeros((count, 0), np.uint16),
         thresholds=code_thresholds(state["thresholds"], spec.inputs) if tree else np.zeros((count, 0), np.int64),
         prototypes=np.zeros((count, symbols, 0), np.int64) if tree else _prototypes(spec),
@@ -58,7 +61,6 @@ def lower(spec: LinearSpec) -> ProductQuantKernel:
         shifts=common - fractions,
         table_width=width,
         fraction=common,
-        subspace=int(config["subspace"]),
         integers=spec.inputs.integers,
         lo=spec.inputs.lo,
     )

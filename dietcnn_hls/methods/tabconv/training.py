@@ -7,7 +7,7 @@ right with probability ``sigmoid((x - threshold) / temperature)``. Tables and th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,9 +20,9 @@ from dietcnn_hls.methods.tabconv.fit import (
     kmeans,
     learn_trees,
     means,
-    nearest_divisor,
     nearest_prototypes,
-    subspaces,
+    nearest_size,
+    subspace_taps,
     table_sums,
 )
 from dietcnn_hls.methods.tabconv.lowering import table_fractions
@@ -50,8 +50,9 @@ class ProductQuantizer(KernelQuantizer):
 
     Args:
         outputs: output channels.
-        subspaces: C.
-        subspace: V, inputs of a subspace.
+        window: rows and columns of the window, (1, 1) for a dense layer.
+        channels: input channels, or inputs of a dense layer.
+        subspace: V, inputs of a subspace; see `subspace_taps`.
         prototypes: K; a power of two with the tree encoder.
         encoder: 'tree' or 'exact'.
         table_bits: bits of a table entry.
@@ -64,7 +65,8 @@ class ProductQuantizer(KernelQuantizer):
     def __init__(
         self,
         outputs: int,
-        subspaces: int,
+        window: Sequence[int],
+        channels: int,
         subspace: int,
         prototypes: int,
         encoder: str,
@@ -72,10 +74,17 @@ class ProductQuantizer(KernelQuantizer):
         input_fraction: int,
         temperature: float = 8.0,
     ) -> None:
-        self.outputs, self.subspaces, self.subspace = int(outputs), int(subspaces), int(subspace)
+        self.outputs, self.channels, self.subspace = int(outputs), int(channels), int(subspace)
+        self.window = (int(window[0]), int(window[1]))
+        self.members = subspace_taps(self.window, self.channels, self.subspace)
         self.prototypes, self.encoder, self.table_bits = int(prototypes), encoder, int(table_bits)
         self.input_fraction, self.temperature = int(input_fraction), float(temperature)
         self.trainable = ("table", "thresholds") if encoder == "tree" else ("table",)
+
+    @property
+    def subspaces(self) -> int:
+        """C."""
+        return len(self.members)
 
     def state(self) -> dict[str, np.ndarray]:
         count, symbols = self.subspaces, self.prototypes
@@ -126,9 +135,8 @@ class ProductQuantizer(KernelQuantizer):
 
     def _selection(self, state: Mapping[str, Any]) -> Any:
         """(taps, C * (K - 1)) zeros and ones: a column has its one at the input that the node looks at."""
-        first = tf.range(self.subspaces, dtype=tf.int32)[:, None] * self.subspace
-        taps = first + tf.cast(state["elements"], tf.int32)
-        return tf.one_hot(tf.reshape(taps, [-1]), self.subspaces * self.subspace, axis=0)
+        taps = tf.gather(tf.constant(self.members), tf.cast(state["elements"], tf.int32), batch_dims=1)
+        return tf.one_hot(tf.reshape(taps, [-1]), self.members.size, axis=0)
 
     def _path_products(self, right: Any) -> Any:
         """Decisions of all nodes (R, C * (K - 1)), 1 or a probability to turn right -> (R, C, K) over the leaves."""
@@ -144,7 +152,7 @@ class ProductQuantizer(KernelQuantizer):
     def _nearest(self, rows: Any, state: Mapping[str, Any], training: bool) -> Any:
         """(R, taps) inputs -> (R, C, K): one at the nearest prototype, the first of equals; exact integers in float64."""
         scale = 2.0**self.input_fraction
-        vectors = tf.reshape(rows, (-1, self.subspaces, self.subspace))
+        vectors = tf.gather(rows, tf.constant(self.members), axis=1)
         x, p = (tf.cast(v, tf.float64) * scale for v in (vectors, state["prototypes"]))
         distance = tf.reduce_sum(p * p, axis=-1) - 2.0 * tf.einsum("rcv,ckv->rck", x, p)
         order = distance * self.prototypes + tf.range(self.prototypes, dtype=tf.float64)
@@ -155,8 +163,8 @@ class ProductQuantizer(KernelQuantizer):
         return soft + tf.stop_gradient(hard - soft)
 
     def get_config(self) -> dict[str, Any]:
-        names = ("outputs", "subspaces", "subspace", "prototypes", "encoder", "table_bits", "input_fraction", "temperature")
-        return {name: getattr(self, name) for name in names}
+        names = ("outputs", "channels", "subspace", "prototypes", "encoder", "table_bits", "input_fraction", "temperature")
+        return {"window": list(self.window), **{name: getattr(self, name) for name in names}}
 
 
 class TabRebuilder(UniformRebuilder):
@@ -181,23 +189,13 @@ class TabRebuilder(UniformRebuilder):
                 "give it another method under `layers:`"
             )
         assert signal.fraction is not None
-        weights = tap_weights(step)
-        count = nearest_divisor(weights.shape[1], self.options.subspace)
+        quantizer, weights = self._quantizer(step, signal.fraction), tap_weights(step)
         windows = sample_windows(step, signal.data)
-        codes = subspaces(np.rint(windows * 2.0**signal.fraction).astype(np.int64), count)
+        codes = np.rint(windows * 2.0**signal.fraction).astype(np.int64)[:, quantizer.members]
         exact = windows @ weights.T
         targets = exact + self.options.follow_float * (self._float_windows(step) @ weights.T - exact)
-        state, symbols = self._fitted(codes, targets, weights.reshape(len(weights), count, -1), signal.fraction)
+        state, symbols = self._fitted(codes, targets, weights[:, quantizer.members], signal.fraction)
         self.similarity[step.name] = cosine(exact, table_sums(symbols, state["table"]))
-        quantizer = ProductQuantizer(
-            len(weights),
-            count,
-            codes.shape[2],
-            self.options.prototypes,
-            self.options.encoder,
-            self.options.table_bits,
-            signal.fraction,
-        )
         arguments = layer_arguments(step)
         kind = LookupConv2D if "filters" in arguments else LookupDense
         layer = kind(kernel_quantizer=quantizer, bias_fraction=int(state["fractions"].max()), **arguments)
@@ -206,6 +204,15 @@ class TabRebuilder(UniformRebuilder):
         layer.bias.assign(step.gain_and_shift()[1])
         layer.set_state(state)
         return self.apply(layer, signal)
+
+    def _quantizer(self, step: Step, fraction: int) -> ProductQuantizer:
+        options, shape = self.options, step.layer.input_shape
+        window = tuple(step.layer.kernel_size) if len(shape) == 4 else (1, 1)
+        size = nearest_size(window, shape[-1], options.subspace)
+        outputs = step.layer.output_shape[-1]
+        return ProductQuantizer(
+            outputs, window, shape[-1], size, options.prototypes, options.encoder, options.table_bits, fraction
+        )
 
     def _float_windows(self, step: Step) -> np.ndarray:
         """The windows that the step sees in the float network, in the order of `sample_windows`."""
