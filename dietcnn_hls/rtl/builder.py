@@ -22,7 +22,8 @@ class RtlOptions:
     Attributes:
         chain: sums in a row between two registers of a kernel array; fewer means shorter paths and more LUTs.
         use_dsp: kernels that multiply use DSP blocks instead of LUTs.
-        input_codes: codes a beat on the design's input, a divisor of the image's channels; None: one pixel a beat.
+        input_codes: codes a beat on the design's input: a divisor of the image's channels, or whole pixels whose number divides
+            its width; None: one pixel. More than one pixel helps where a first layer that sees whole windows waits for them.
         memories: where memories go.
     """
 

@@ -9,6 +9,7 @@ files are named after the model's layers. The same instances are what synthesis 
 from __future__ import annotations
 
 import importlib.resources
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -125,7 +126,14 @@ class RtlDesign:
 
     def layer_cycles(self) -> dict[str, int]:
         """Cycles that each linear layer needs for one inference; the largest, and the beats of the ports, bound the interval."""
-        return {n.name: cycles(geometry(self.graph, n), self.folding[n.name]) for n in self.graph.linear_nodes}
+        pixels = max(1, self.input.codes // self.graph.input.stream.channels)
+        first = {self.graph.input.name} | {
+            n.name for n in self.graph.consumers(self.graph.input.name) if isinstance(n.op, Encode)
+        }
+        return {
+            n.name: cycles(geometry(self.graph, n), self.folding[n.name], pixels if n.inputs[0] in first else 1)
+            for n in self.graph.linear_nodes
+        }
 
 
 def generate(graph: LoweredGraph, folding: Mapping[str, Fold], options: RtlOptions | None = None) -> RtlDesign:
@@ -189,9 +197,12 @@ def _walk(builder: Builder, graph: LoweredGraph, folding: Mapping[str, Fold]) ->
 def _build(builder: Builder, graph: LoweredGraph, node: Node, folding: Mapping[str, Fold], sources: list[Beats]) -> Beats:
     """Add one operation; returns the stream that it produces."""
     stream, source = graph.input_streams(node)[0], sources[0]
+    if isinstance(node.op, Encode):
+        return build_encode(builder, node, stream, source)
+    if not isinstance(node.op, Linear | Reshape):
+        sources = [fit_channels(builder, node.name, stream.channels, beats) for beats in sources]
+        source = sources[0]
     match node.op:
-        case Encode():
-            return build_encode(builder, node, stream, source)
         case Requantize():
             return build_requantize(builder, node, stream, source)
         case SymbolMap():
@@ -212,10 +223,13 @@ def _build(builder: Builder, graph: LoweredGraph, node: Node, folding: Mapping[s
 
 
 def _input(builder: Builder, node: Node) -> Beats:
-    channels = node.stream.channels
+    channels, line = node.stream.channels, math.prod(node.stream.shape[-2:])
     codes = builder.options.input_codes or channels
-    if channels % codes:
-        raise ConfigError(f"rtl option input_codes: {codes} must divide the {channels} channels of the input '{node.name}'")
+    if channels % codes and (codes % channels or line % codes):
+        raise ConfigError(
+            f"rtl option input_codes: {codes} must divide the {channels} channels of the input '{node.name}', or be whole pixels "
+            f"that divide its rows of {line} codes"
+        )
     wire = builder.stream(node.name, "pixels", codes * node.stream.bits)
     return Beats(wire, codes, node.stream.lo, node.stream.hi)
 

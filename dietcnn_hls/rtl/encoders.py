@@ -21,7 +21,8 @@ def build_encode(builder: Builder, node: Node, stream: Stream, source: Beats) ->
     symbols = len(node.op.levels)
     steps = bits_for(0, symbols - 1)
     tree = _search_tree(thresholds, steps, source)
-    lanes, serial = _choose(source, steps, len(tree))
+    pixels = max(1, source.codes // stream.channels)
+    lanes, serial = (source.codes, False) if pixels > 1 else _choose(source, steps, len(tree))
     source = builder.convert(node.name, source, lanes)
     bits = source.bits + (int(tree.max()) >> source.bits)
     common: dict[str, Parameter] = {
@@ -36,8 +37,8 @@ def build_encode(builder: Builder, node: Node, stream: Stream, source: Beats) ->
     if serial:
         return _serial(builder, node.name, common, bits, tree, flip, source, result)
     words = max(1, len(tree) // lanes)
-    rows = tree if len(tree) > 1 else np.repeat(tree, lanes, axis=0)
-    flips = flip if len(tree) > 1 else np.repeat(flip, lanes)
+    copies = words * lanes // len(tree)  # of a row that all channels share, or of all rows for several pixels
+    rows, flips = np.tile(tree, (copies, 1)), np.tile(flip, copies)
     common |= {"LANES": lanes, "WORDS": words}
     common |= {"THRESHOLDS": packed(_by_lane(rows, lanes, steps), bits), "FLIP": packed(flips, 1)}
     return builder.stage(node.name, "codes", "encode_tree", common, source, result)

@@ -27,7 +27,7 @@ from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Node, Window
 class Geometry:
     """A linear layer as a convolution. Sizes are those of the input image before padding; dense layers see one pixel.
 
-    ``beats`` are the taps of every beat where the kernel takes them in one way only, else None.
+    ``blocks`` are sets of taps that must come in one beat, or None.
     """
 
     channels: int
@@ -36,7 +36,7 @@ class Geometry:
     window: Window
     outputs: int
     ordered: bool
-    beats: tuple[tuple[int, ...], ...] | None = None
+    blocks: tuple[frozenset[int], ...] | None = None
 
     @property
     def group_channels(self) -> int:
@@ -71,9 +71,10 @@ class WindowShape:
         order = {0: (0, 1, 2, 3), 1: (1, 2, 0, 3), 2: (2, 0, 1, 3)}[self.form]
         return taps.transpose(order).reshape(-1, self.simd)
 
-    def beats(self, geometry: Geometry) -> tuple[tuple[int, ...], ...]:
-        """The same as tuples."""
-        return tuple(map(tuple, self.tap(geometry).tolist()))
+    def keeps(self, geometry: Geometry, blocks: tuple[frozenset[int], ...]) -> bool:
+        """Whether every one of these sets of taps comes in one beat."""
+        beat = {tap: number for number, taps in enumerate(self.tap(geometry).tolist()) for tap in taps}
+        return all(len({beat[tap] for tap in block}) == 1 for block in blocks)
 
 
 def geometry(graph: LoweredGraph, node: Node) -> Geometry:
@@ -81,11 +82,11 @@ def geometry(graph: LoweredGraph, node: Node) -> Geometry:
     assert isinstance(node.op, Linear)
     source = graph.input_streams(node)[0]
     kernel = node.op.kernel.rtl()
-    beats = None if kernel.beats is None else tuple(map(tuple, kernel.beats.tolist()))
+    blocks = None if kernel.blocks is None else tuple(map(frozenset, kernel.blocks.tolist()))
     if node.op.window is None:
-        return Geometry(source.size, 1, 1, Window((1, 1)), node.op.kernel.outputs, kernel.ordered, beats)
+        return Geometry(source.size, 1, 1, Window((1, 1)), node.op.kernel.outputs, kernel.ordered, blocks)
     height, width, channels = source.shape
-    return Geometry(channels, height, width, node.op.window, node.op.kernel.outputs, kernel.ordered, beats)
+    return Geometry(channels, height, width, node.op.window, node.op.kernel.outputs, kernel.ordered, blocks)
 
 
 def window_shape(geometry: Geometry, fold: Fold) -> WindowShape | None:
@@ -101,7 +102,7 @@ def window_shape(geometry: Geometry, fold: Fold) -> WindowShape | None:
         if geometry.ordered and not (form == 0 and _power_of_two(fold.simd)) and fold.simd != geometry.taps:
             continue
         shape = WindowShape(form, codes, fold.simd)
-        if geometry.beats is None or shape.beats(geometry) == geometry.beats:
+        if geometry.blocks is None or shape.keeps(geometry, geometry.blocks):
             return shape
     return None
 
@@ -132,7 +133,7 @@ def check_fold(name: str, geometry: Geometry, fold: Fold) -> WindowShape:
     if shape is None:
         (kh, kw), channels = geometry.window.size, geometry.group_channels
         reason = f"{channels} channels under a {kh} x {kw} window" if kh * kw > 1 else f"{channels} inputs"
-        order = " whose tap order is fixed" if geometry.ordered or geometry.beats else ""
+        order = " whose taps belong together" if geometry.ordered or geometry.blocks else ""
         raise ConfigError(
             f"layer '{name}': SIMD {fold.simd} cannot be streamed from {reason}{order} at PE {fold.pe}. "
             f"SIMD: {legal_simd(geometry, fold.pe)}"

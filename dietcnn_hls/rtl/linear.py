@@ -62,13 +62,15 @@ def lane_order(geometry: Geometry, shape: WindowShape, fold: Fold) -> tuple[np.n
 def _window(
     builder: Builder, layer: str, geometry: Geometry, shape: WindowShape, fold: Fold, stream: Stream, source: Beats
 ) -> None:
-    source = builder.convert(layer, source, shape.codes)
+    pixels = _pixels(geometry, shape, source)
+    source = source if pixels > 1 else builder.convert(layer, source, shape.codes)
     top, bottom, left, right = geometry.window.padding
     repeats = geometry.group_outputs // fold.pe
     parameters: dict[str, Parameter] = {
         "CODE_BITS": source.bits,
         "CODES": shape.codes,
         "CHANNELS": geometry.channels,
+        "PIXELS": pixels,
         "HEIGHT": geometry.height,
         "WIDTH": geometry.width,
         "KERNEL_H": geometry.window.size[0],
@@ -84,7 +86,7 @@ def _window(
         "SIMD": shape.simd,
         "REPEATS": repeats,
         "GROUPS": geometry.window.groups,
-        **_memories(builder, geometry, shape, repeats, source.bits),
+        **_memories(builder, geometry, shape, repeats, pixels, source.bits),
     }
     wire = builder.stream(layer, "window", shape.simd * source.bits)
     builder.wires[f"{wire}_last"] = 1
@@ -92,16 +94,26 @@ def _window(
     builder.place(layer, "window", "sliding_window", parameters, ports)
 
 
-def _memories(builder: Builder, geometry: Geometry, shape: WindowShape, repeats: int, bits: int) -> dict[str, Parameter]:
+def _pixels(geometry: Geometry, shape: WindowShape, source: Beats) -> int:
+    """Whole pixels a beat that the window can take as they come, else 1."""
+    pixels = source.codes // geometry.channels
+    whole = shape.form == 2 and shape.codes == geometry.channels and not any(geometry.window.padding)
+    return pixels if pixels > 1 and whole and geometry.width % pixels == 0 else 1
+
+
+def _memories(
+    builder: Builder, geometry: Geometry, shape: WindowShape, repeats: int, pixels: int, bits: int
+) -> dict[str, Parameter]:
     """Depth of the ring (or of the buffer of columns) and placement of ring and line buffers."""
     rules = builder.options.memories
     (kh, kw), chunks = geometry.window.size, geometry.channels // shape.codes
     top, bottom, left, right = geometry.window.padding
     height, line = geometry.height + top + bottom, (geometry.width + left + right) * chunks
-    lines_in_block = kh > 1 and shape.form > 0 and rules.ram_in_block(line, (kh - 1) * shape.codes * bits)
+    lines_in_block = kh > 1 and shape.form > 0 and rules.ram_in_block(line // pixels, (kh - 1) * shape.codes * bits * pixels)
     if shape.form == 2:
-        column = kh * shape.codes * bits
-        depth = rules.ring_depth(2, line * geometry.height, column) if repeats > 1 else 0
+        column = kh * shape.codes * bits * pixels
+        # needed where columns may come faster than windows go
+        depth = rules.ring_depth(2, line * geometry.height // pixels, column) if repeats * pixels > 1 else 0
         return {"DEPTH": depth, "BLOCK_LINES": lines_in_block, "BLOCK_RING": rules.ram_in_block(depth, column)}
     # columns of whole windows come as a single row each
     rows, images = (1, geometry.window.output_hw(geometry.height, geometry.width)[0]) if shape.form == 1 else (kh, height)

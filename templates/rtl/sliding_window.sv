@@ -2,7 +2,8 @@
 // Turns a stream of pixels into the windows of a convolution (or the vector of a dense layer), SIMD codes a beat.
 //
 // Ports    in: CODES codes of CODE_BITS bits a beat, code k at bits k*CODE_BITS, CHANNELS/CODES beats a pixel, raster
-//          order, images back to back. out: SIMD codes a beat, `out_last` with the last beat of each pass.
+//          order, images back to back (PIXELS > 1, for shape 2 without padding: that many whole pixels a beat).
+//          out: SIMD codes a beat, `out_last` with the last beat of each pass.
 // Folding  the whole pass over a window is repeated REPEATS times (output passes), per group of channels. SHAPE:
 //            0  SIMD = CODES: beats run over (kh, kw, channel), lanes over CODES channels;
 //            1  SIMD = KERNEL_H*CODES: beats run over (kw, channel), lanes over (kh, CODES channels);
@@ -19,6 +20,7 @@ module sliding_window #(
     parameter int unsigned CODE_BITS = 1,
     parameter int unsigned CODES = 1,
     parameter int unsigned CHANNELS = 1,
+    parameter int unsigned PIXELS = 1,
     parameter int unsigned HEIGHT = 1,
     parameter int unsigned WIDTH = 1,
     parameter int unsigned KERNEL_H = 1,
@@ -42,7 +44,7 @@ module sliding_window #(
     input  logic rst,
     input  logic in_valid,
     output logic in_ready,
-    input  logic [CODES*CODE_BITS-1:0] in_data,
+    input  logic [PIXELS*CODES*CODE_BITS-1:0] in_data,
     output logic out_valid,
     input  logic out_ready,
     output logic [SIMD*CODE_BITS-1:0] out_data,
@@ -58,6 +60,9 @@ module sliding_window #(
   if (CHANNELS % CODES != 0) begin : g_check_codes
     $error("sliding_window: CODES=%0d must divide CHANNELS=%0d", CODES, CHANNELS);
   end
+  if (PIXELS != 1 && (SHAPE != 2 || CODES != CHANNELS || PAD_H != HEIGHT || PAD_W != WIDTH)) begin : g_check_pixels
+    $error("sliding_window: PIXELS=%0d need SHAPE=2 without padding and CODES=%0d equal to CHANNELS", PIXELS, CODES);
+  end
   if (SIMD != LANES) begin : g_check_simd
     $error("sliding_window: SIMD=%0d, but SHAPE=%0d yields %0d codes a beat", SIMD, SHAPE, LANES);
   end
@@ -66,7 +71,7 @@ module sliding_window #(
   end
 
   wire padded_valid, padded_ready;
-  wire [WORD-1:0] padded_data;
+  wire [PIXELS*WORD-1:0] padded_data;
   if (PAD_H == HEIGHT && PAD_W == WIDTH) begin : g_bare
     assign padded_valid = in_valid;
     assign in_ready = padded_ready;
@@ -83,9 +88,9 @@ module sliding_window #(
 
   if (SHAPE == 2) begin : g_full
     window_full #(
-        .CODE_BITS(CODE_BITS), .CODES(CODES), .CHUNKS(CHUNKS), .HEIGHT(PAD_H), .WIDTH(PAD_W), .KERNEL_H(KERNEL_H),
-        .KERNEL_W(KERNEL_W), .STRIDE_H(STRIDE_H), .STRIDE_W(STRIDE_W), .REPEATS(REPEATS), .DEPTH(DEPTH),
-        .BLOCK(BLOCK_LINES), .BLOCK_RING(BLOCK_RING)
+        .CODE_BITS(CODE_BITS), .CODES(CODES), .CHUNKS(CHUNKS), .PIXELS(PIXELS), .HEIGHT(PAD_H), .WIDTH(PAD_W),
+        .KERNEL_H(KERNEL_H), .KERNEL_W(KERNEL_W), .STRIDE_H(STRIDE_H), .STRIDE_W(STRIDE_W), .REPEATS(REPEATS),
+        .DEPTH(DEPTH), .BLOCK(BLOCK_LINES), .BLOCK_RING(BLOCK_RING)
     ) whole (
         .clk(clk), .rst(rst), .in_valid(padded_valid), .in_ready(padded_ready), .in_data(padded_data),
         .out_valid(out_valid), .out_ready(out_ready), .out_data(out_data), .out_last(out_last)

@@ -133,8 +133,10 @@ class TestErrors:
 
     def test_input_codes(self) -> None:
         graph = small_net()
-        with pytest.raises(ConfigError, match="input_codes: 3 must divide the 4 channels of the input 'image'"):
-            generate(graph, folds_of(graph), RtlOptions(input_codes=3))
+        for codes in (3, 8, 16):  # no divisor; pixels that do not divide a row of five
+            text = f"input_codes: {codes} must divide the 4 channels of the input 'image', or be whole pixels"
+            with pytest.raises(ConfigError, match=text):
+                generate(graph, folds_of(graph), RtlOptions(input_codes=codes))
 
     def test_names_that_meet_in_systemverilog(self) -> None:
         graph = small_net()

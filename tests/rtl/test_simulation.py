@@ -20,7 +20,7 @@ from dietcnn_hls.reference import predict
 from dietcnn_hls.rtl import verilator
 from dietcnn_hls.rtl.builder import RtlOptions
 from dietcnn_hls.rtl.design import RtlDesign, generate
-from dietcnn_hls.rtl.geometry import legal_folds
+from dietcnn_hls.rtl.geometry import divisors, legal_folds
 from dietcnn_hls.rtl.memories import MemoryRules
 from dietcnn_hls.rtl.simulation import SimResult, SimulationError, Stalls, pack, simulate, simulate_many, unpack
 from tests import graphs
@@ -48,7 +48,10 @@ def random_design(graph: LoweredGraph, seed: int) -> RtlDesign:
     graph = dataclasses.replace(graph, name=f"{graph.name}_{seed}")
     folding = {n.name: draw.choice(legal_folds(graph, n)) for n in graph.linear_nodes}
     rules = draw.choice([MemoryRules(), ALL_IN_LUTS, ALL_IN_BLOCKS])
-    return generate(graph, folding, RtlOptions(chain=draw.choice([2, 3, 8]), use_dsp=draw.random() < 0.5, memories=rules))
+    _, width, channels = graph.input.stream.shape
+    inputs = [None, 1, *(n * channels for n in divisors(width))]
+    options = RtlOptions(draw.choice([2, 3, 8]), use_dsp=draw.random() < 0.5, input_codes=draw.choice(inputs), memories=rules)
+    return generate(graph, folding, options)
 
 
 def check(
@@ -140,9 +143,11 @@ def test_lenet_like_network(cache: Path) -> None:
     linear("logits", 10, None)
     graph = LoweredGraph("lenet_like", tuple(nodes))
     folding = {"conv0": Fold(4, 9), "conv1": Fold(6, 6), "dense": Fold(2, 1), "logits": Fold(1, 2)}
-    (result,) = check([generate(graph, folding)], cache, images=8)
-    # 144 pixels are the bottleneck: no bubble between images
-    assert result.interval == 144
+    two_pixels = generate(dataclasses.replace(graph, name="two_pixels"), folding, RtlOptions(input_codes=2))
+    results = check([generate(graph, folding), two_pixels], cache, images=12)
+    # 144 pixels are the bottleneck, or 10 rows of 12 columns: no bubble between images
+    assert [result.interval for result in results] == [144, 120]
+    assert two_pixels.layer_cycles()["conv0"] == 120
 
 
 def test_sum_pool_and_unread_rows(cache: Path) -> None:
