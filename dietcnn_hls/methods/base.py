@@ -10,7 +10,7 @@ parameter object: the reference, both kinds of hardware and the cost all read th
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -93,8 +93,9 @@ class RtlKernel:
             to get the kernel's; None for zeros.
         shifts: (outputs,) left shifts that the engine applies after adding the offsets; None for zeros.
         ordered: True where the result depends on the order of the taps.
-        beats: (beats, SIMD) taps that the module takes together, in the order in which it takes them, where it takes them in one
-            way only; None where any SIMD will do. A lane code then belongs to its tap's place in the beat.
+        blocks: (blocks, taps a block) taps that the module must get in one beat, where it cannot take them singly; None where any
+            SIMD will do.
+        beat_tables: further tables that depend on the fold: called with the taps of all beats of a pass, (beats, SIMD).
     """
 
     module: str
@@ -107,7 +108,8 @@ class RtlKernel:
     offsets: np.ndarray | None = None
     shifts: np.ndarray | None = None
     ordered: bool = False
-    beats: np.ndarray | None = None
+    blocks: np.ndarray | None = None
+    beat_tables: Callable[[np.ndarray], Mapping[str, tuple[np.ndarray, int]]] | None = None
 
 
 class Kernel(ABC):

@@ -133,7 +133,7 @@ def check_fold(name: str, geometry: Geometry, fold: Fold) -> WindowShape:
     if shape is None:
         (kh, kw), channels = geometry.window.size, geometry.group_channels
         reason = f"{channels} channels under a {kh} x {kw} window" if kh * kw > 1 else f"{channels} inputs"
-        order = " whose taps belong together" if geometry.ordered or geometry.blocks else ""
+        order = " whose tap order is fixed" if geometry.ordered else " whose taps come in blocks" if geometry.blocks else ""
         raise ConfigError(
             f"layer '{name}': SIMD {fold.simd} cannot be streamed from {reason}{order} at PE {fold.pe}. "
             f"SIMD: {legal_simd(geometry, fold.pe)}"

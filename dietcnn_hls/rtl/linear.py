@@ -157,7 +157,8 @@ def _kernel(
         common |= {"RESULT_BITS": widths.bits, "SIGNED": widths.signed, "CHAIN": builder.options.chain}
         common |= {"LEVELS": widths.levels, "NODES": widths.nodes.shape[1], "NODE_BITS": packed(widths.nodes, 8)}
     special: dict[str, Parameter] = dict(kernel.parameters)
-    special |= {name: packed(values, bits) for name, (values, bits) in kernel.tables.items()}
+    tables = dict(kernel.tables) | ({} if kernel.beat_tables is None else dict(kernel.beat_tables(order[1][:beats, 0])))
+    special |= {name: packed(values, bits) for name, (values, bits) in tables.items()}
     if "USE_DSP" in special:
         special["USE_DSP"] = builder.options.use_dsp
     return common | special, Beats("", pe, result.lo, result.hi, 1, offsets if offsets.any() else None)

@@ -70,9 +70,12 @@ module kernel_netlist #(
   for (genvar p = 0; p < PE; p = p + 1) begin : g_output
     wire [SIMD*ROWS*ROW_BITS-1:0] addends;
     for (genvar s = 0; s < SIMD; s = s + 1) begin : g_lane
+      // with 8-bit integers the extension bit is not read
+      /* verilator lint_off UNUSEDSIGNAL */
       wire signed [INTEGER_BITS:0] operand = {
         INTEGER_SIGNED & integers[(s+1)*INTEGER_BITS-1], integers[s*INTEGER_BITS +: INTEGER_BITS]
       };
+      /* verilator lint_on UNUSEDSIGNAL */
       kernel_netlist_rows #(
           .GATES(GATES), .NET_BITS(NET_BITS), .KINDS(KINDS), .LEFTS(LEFTS), .RIGHTS(RIGHTS), .ROWS(ROWS), .ROW_BITS(ROW_BITS),
           .PLACES(PLACES)

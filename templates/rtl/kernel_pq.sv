@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kernel array of product quantisation: a beat is one subspace; its symbol, found by a decision tree, picks a table entry for
-// each of PE outputs.
+// Kernel array of product quantisation: a beat holds SIMD/SUBSPACE subspaces; the symbol of each, found by a decision tree,
+// picks one table entry for each of PE outputs.
 //
-// Formula  result[p] = sum over beats of entry symbol(beat) of weights[p]. The tree has DEPTH levels: node n compares
-//          codes[ELEMENT] >= THRESHOLD and leads to node 2n+1 or, if so, 2n+2; symbols are its 2**DEPTH leaves from left to right.
-// Ports    the common contract of kernel arrays (README.md). Results are two's complement.
-// Layout   weights of output p: entry k, TABLE_BITS bits, two's complement, at k*TABLE_BITS; bits above the last entry are void.
-//          TREES: beat by beat, node by node, ELEMENT_BITS bits below THRESHOLD_BITS bits (two's complement).
-// Folding  SIMD is the size of a subspace; one subspace a cycle for PE outputs; BEATS subspaces make a result.
-// Latency  DEPTH/2 (rounded up) + 1 cycles: two levels of the tree a stage. Each stage drops the entries that the path has ruled
-//          out, so that what is carried along shrinks to a quarter.
-// SIGNED, CHAIN, LEVELS, NODES and NODE_BITS are part of the common parameters and unused: one addend an output.
+// Formula  result[p] = sum over beats and subspaces of entry `symbol` of the subspace's table for output p. Trees of DEPTH levels:
+//          node n compares codes[ELEMENT] >= THRESHOLD and leads to node 2n+1 or, if so, 2n+2; symbols are its 2**DEPTH leaves
+//          from left to right.
+// Ports    the common contract of kernel arrays (README.md). Results are unsigned unless SIGNED.
+// Layout   LANES: lane of input v of subspace j, 16 bits, at (j*SUBSPACE + v)*16, the same in every beat. The weights of a
+//          subspace's lanes, in that order, are one word: entry k, TABLE_BITS bits, two's complement, at k*TABLE_BITS; bits
+//          above the last entry are void. TREES: beat by beat, subspace by subspace, node by node, ELEMENT_BITS bits below
+//          THRESHOLD_BITS bits (two's complement).
+// Folding  SIMD/SUBSPACE trees, and as many entries for each of PE outputs, a cycle; BEATS beats make a result.
+// Latency  DEPTH/2 (rounded up) + LEVELS cycles: two levels of a tree a stage, then lane_sum, which also explains CHAIN, NODES
+//          and NODE_BITS (entries are added in the first lane of their subspace). Each stage drops the entries that the path has
+//          ruled out, so that what is carried along shrinks to a quarter.
 
 module kernel_pq #(
     parameter int unsigned PE = 1,
@@ -26,11 +29,13 @@ module kernel_pq #(
     parameter int unsigned LEVELS = 1,
     parameter int unsigned NODES = 1,
     parameter logic [8*PE*NODES-1:0] NODE_BITS = {PE*NODES{8'd8}},
+    parameter int unsigned SUBSPACE = 1,
+    parameter logic [SIMD*16-1:0] LANES = '0,
     parameter int unsigned DEPTH = 1,
     parameter int unsigned TABLE_BITS = 8,
     parameter int unsigned ELEMENT_BITS = 1,
     parameter int unsigned THRESHOLD_BITS = 9,
-    parameter logic [BEATS*(2**DEPTH-1)*(ELEMENT_BITS+THRESHOLD_BITS)-1:0] TREES = '0
+    parameter logic [BEATS*(SIMD/SUBSPACE)*(2**DEPTH-1)*(ELEMENT_BITS+THRESHOLD_BITS)-1:0] TREES = '0
 ) (
     input  logic clk,
     input  logic rst,
@@ -43,24 +48,26 @@ module kernel_pq #(
     input  logic out_ready,
     output logic [PE*RESULT_BITS-1:0] out_results
 );
+  localparam int unsigned GROUPS = SIMD / SUBSPACE;
   localparam int unsigned LEAVES = 2 ** DEPTH;
   localparam int unsigned NODE_WIDTH = ELEMENT_BITS + THRESHOLD_BITS;
   localparam int unsigned TREE_BITS = (LEAVES - 1) * NODE_WIDTH;
   localparam int unsigned STEPS = (DEPTH + 1) / 2;
   localparam int unsigned COUNT_BITS = BEATS > 1 ? $clog2(BEATS) : 1;
-  if (SIMD * WEIGHT_BITS < LEAVES * TABLE_BITS || THRESHOLD_BITS <= CODE_BITS || DEPTH == 0) begin : g_check
-    $error("kernel_pq: SIMD=%0d lanes of WEIGHT_BITS=%0d must hold 2**DEPTH=%0d entries of %0d bits; THRESHOLD_BITS=%0d above CODE_BITS=%0d",
-           SIMD, WEIGHT_BITS, LEAVES, TABLE_BITS, THRESHOLD_BITS, CODE_BITS);
+  if (SUBSPACE * WEIGHT_BITS < LEAVES * TABLE_BITS || GROUPS * SUBSPACE != SIMD || THRESHOLD_BITS <= CODE_BITS ||
+      DEPTH == 0) begin : g_check
+    $error("kernel_pq: SUBSPACE=%0d lanes, WEIGHT_BITS=%0d, LEAVES=%0d, TABLE_BITS=%0d, SIMD=%0d, THRESHOLD_BITS=%0d, CODE_BITS=%0d",
+           SUBSPACE, WEIGHT_BITS, LEAVES, TABLE_BITS, SIMD, THRESHOLD_BITS, CODE_BITS);
   end
-  wire unused = &{1'b0, SIGNED, CHAIN[0], LEVELS[0], NODE_BITS, CODES[0]};
+  wire unused_codes = &{1'b0, CODES[0]};
 
   wire enable, take, finish;
-  kernel_flow #(.STAGES(STEPS + 1)) flow (
+  kernel_flow #(.STAGES(STEPS + LEVELS)) flow (
       .clk(clk), .rst(rst), .in_valid(in_valid), .in_ready(in_ready), .in_last(in_last),
       .out_valid(out_valid), .out_ready(out_ready), .enable(enable), .take(take), .finish(finish)
   );
 
-  // the tree of the arriving beat
+  // the trees of the arriving beat
   wire [COUNT_BITS-1:0] beat;
   if (BEATS == 1) begin : g_one_beat
     assign beat = '0;
@@ -72,93 +79,49 @@ module kernel_pq #(
     end
     assign beat = count;
   end
-  wire [TREE_BITS-1:0] tree;
-  lookup #(.ENTRIES(BEATS), .BITS(TREE_BITS), .TABLE(TREES)) trees (.index(beat), .value(tree));
+  wire [GROUPS*TREE_BITS-1:0] trees;
+  lookup #(.ENTRIES(BEATS), .BITS(GROUPS * TREE_BITS), .TABLE(TREES)) tree_rom (.index(beat), .value(trees));
 
-  // codes beyond those that a node looks at, and nodes of levels that are done
-  /* verilator lint_off UNUSEDSIGNAL */
-  for (genvar s = 0; s < STEPS; s = s + 1) begin : g_step
-    localparam int unsigned FIRST = 2 * s;
-    localparam int unsigned TURNS = FIRST + 1 < DEPTH ? 2 : 1;
-    localparam int unsigned LEFT = LEAVES >> FIRST;
-    localparam int unsigned KEPT = LEFT >> TURNS;
-    wire [SIMD*CODE_BITS-1:0] codes;
-    wire [TREE_BITS-1:0] nodes;
-    wire [DEPTH:0] path;  // turns so far, the first one highest
-    if (s == 0) begin : g_arrive
-      assign codes = in_codes;
-      assign nodes = tree;
-      assign path = '0;
-    end else begin : g_later
-      assign codes = g_step[s-1].codes_kept;
-      assign nodes = g_step[s-1].nodes_kept;
-      assign path = g_step[s-1].path_kept;
-    end
-
-    for (genvar t = 0; t < TURNS; t = t + 1) begin : g_turn
-      localparam int unsigned LEVEL = FIRST + t;
-      wire [DEPTH:0] path_in;
-      if (t == 0) begin : g_stored
-        assign path_in = path;
-      end else begin : g_just_turned
-        assign path_in = g_turn[t-1].path_out;
-      end
-      // the level's nodes side by side, chosen by the path
-      wire [2**LEVEL*NODE_WIDTH-1:0] level_nodes = nodes[(2**LEVEL-1)*NODE_WIDTH +: 2**LEVEL*NODE_WIDTH];
-      wire [NODE_WIDTH-1:0] node;
-      if (LEVEL == 0) begin : g_root
-        assign node = level_nodes;
-      end else begin : g_inner
-        assign node = level_nodes[path_in[LEVEL-1:0]*NODE_WIDTH +: NODE_WIDTH];
-      end
-      wire [CODE_BITS-1:0] code;
-      if (SIMD == 1) begin : g_only
-        assign code = codes;
-      end else begin : g_choose
-        assign code = codes[node[ELEMENT_BITS-1:0]*CODE_BITS +: CODE_BITS];
-      end
-      wire signed [CODE_BITS:0] value = {CODE_LO < 0 ? code[CODE_BITS-1] : 1'b0, code};
-      wire signed [THRESHOLD_BITS-1:0] threshold = node[NODE_WIDTH-1:ELEMENT_BITS];
-      wire turn = THRESHOLD_BITS'(value) >= threshold;
-      wire [DEPTH:0] path_out = {path_in[DEPTH-1:0], turn};
-    end
-
-    logic [SIMD*CODE_BITS-1:0] codes_kept;
-    logic [TREE_BITS-1:0] nodes_kept;
-    logic [DEPTH:0] path_kept;
-    always_ff @(posedge clk) begin
-      if (enable) begin
-        codes_kept <= codes;
-        nodes_kept <= nodes;
-        path_kept <= g_turn[TURNS-1].path_out;
+  // one addend a lane: the entry in the first lane of a subspace, zero in the others
+  wire [PE*SIMD*TABLE_BITS-1:0] addends;
+  for (genvar j = 0; j < GROUPS; j = j + 1) begin : g_group
+    wire [SUBSPACE*CODE_BITS-1:0] codes;
+    wire [PE*LEAVES*TABLE_BITS-1:0] entries;
+    wire [PE*TABLE_BITS-1:0] chosen;
+    for (genvar v = 0; v < SUBSPACE; v = v + 1) begin : g_member
+      localparam int unsigned LANE = 32'(LANES[(j*SUBSPACE+v)*16 +: 16]);
+      assign codes[v*CODE_BITS +: CODE_BITS] = in_codes[LANE*CODE_BITS +: CODE_BITS];
+      for (genvar p = 0; p < PE; p = p + 1) begin : g_addend
+        assign addends[(p*SIMD+LANE)*TABLE_BITS +: TABLE_BITS] = v == 0 ? chosen[p*TABLE_BITS +: TABLE_BITS] : '0;
       end
     end
-
-    for (genvar p = 0; p < PE; p = p + 1) begin : g_entries
-      wire [LEFT*TABLE_BITS-1:0] entries;
-      if (s == 0) begin : g_words
-        assign entries = in_weights[p*SIMD*WEIGHT_BITS +: LEFT*TABLE_BITS];
-      end else begin : g_kept
-        assign entries = g_step[s-1].g_entries[p].kept;
+    for (genvar p = 0; p < PE; p = p + 1) begin : g_word
+      wire [SUBSPACE*WEIGHT_BITS-1:0] word;
+      for (genvar v = 0; v < SUBSPACE; v = v + 1) begin : g_slice
+        localparam int unsigned LANE = 32'(LANES[(j*SUBSPACE+v)*16 +: 16]);
+        assign word[v*WEIGHT_BITS +: WEIGHT_BITS] = in_weights[(p*SIMD+LANE)*WEIGHT_BITS +: WEIGHT_BITS];
       end
-      logic [KEPT*TABLE_BITS-1:0] kept;
-      always_ff @(posedge clk) begin
-        if (enable) kept <= entries[g_turn[TURNS-1].path_out[TURNS-1:0]*KEPT*TABLE_BITS +: KEPT*TABLE_BITS];
+      assign entries[p*LEAVES*TABLE_BITS +: LEAVES*TABLE_BITS] = word[LEAVES*TABLE_BITS-1:0];
+      if (SUBSPACE * WEIGHT_BITS > LEAVES * TABLE_BITS) begin : g_void
+        wire unused = &{1'b0, word[SUBSPACE*WEIGHT_BITS-1:LEAVES*TABLE_BITS]};
       end
     end
+    kernel_pq_choice #(
+        .PE(PE), .SUBSPACE(SUBSPACE), .CODE_BITS(CODE_BITS), .CODE_LO(CODE_LO), .DEPTH(DEPTH), .TABLE_BITS(TABLE_BITS),
+        .ELEMENT_BITS(ELEMENT_BITS), .THRESHOLD_BITS(THRESHOLD_BITS)
+    ) choice (
+        .clk(clk), .enable(enable), .codes(codes), .tree(trees[j*TREE_BITS +: TREE_BITS]), .entries(entries), .chosen(chosen)
+    );
   end
-  if (SIMD * WEIGHT_BITS > LEAVES * TABLE_BITS) begin : g_void
-    wire unused_weights = &{1'b0, in_weights};
-  end
-  /* verilator lint_on UNUSEDSIGNAL */
 
   for (genvar p = 0; p < PE; p = p + 1) begin : g_output
     lane_sum #(
-        .SIMD(1), .CHAIN(2), .LEVELS(1), .BEATS(BEATS), .PRODUCT_BITS(TABLE_BITS), .SIGNED(1'b1), .RESULT_BITS(RESULT_BITS),
-        .NODES(1), .NODE_BITS(8'(TABLE_BITS))
+        .SIMD(SIMD), .CHAIN(CHAIN), .LEVELS(LEVELS), .BEATS(BEATS), .PRODUCT_BITS(TABLE_BITS), .SIGNED(SIGNED),
+        .RESULT_BITS(RESULT_BITS), .NODES(NODES), .NODE_BITS(NODE_BITS[p*8*NODES +: 8*NODES])
     ) adder (
         .clk(clk), .rst(rst), .enable(enable), .take(take), .finish(finish),
-        .products(g_step[STEPS-1].g_entries[p].kept), .result(out_results[p*RESULT_BITS +: RESULT_BITS])
+        .products(addends[p*SIMD*TABLE_BITS +: SIMD*TABLE_BITS]),
+        .result(out_results[p*RESULT_BITS +: RESULT_BITS])
     );
   end
 endmodule

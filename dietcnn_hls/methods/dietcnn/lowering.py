@@ -36,6 +36,10 @@ def lower(spec: LinearSpec) -> TableKernel | SymbolicKernel:
     """
     if not np.isfinite(spec.weights).all():
         raise LoweringError(f"layer '{spec.name}': weights hold NaN or Inf; the training diverged")
+    if spec.inputs.lo < 0:
+        raise LoweringError(
+            f"layer '{spec.name}' reads signed integers, which index no table; put a CodebookActivation before it"
+        )
     config = spec.quantizer["config"]
     fraction = int(config["fraction"])
     centroids = grid_integers(spec.state["codebook"], fraction, spec.name)

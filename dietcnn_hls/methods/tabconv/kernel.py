@@ -180,25 +180,48 @@ class ProductQuantKernel(Kernel):
     def rtl(self) -> RtlKernel:
         if self.encoder != "tree":
             raise LoweringError("the encoder 'exact' multiplies and has no hardware: build with `encoder: tree`")
-        threshold_bits = bits_for(min(self.lo, -1), self.lo + len(self.integers))
         low, high = (self._first_taps(bound) for bound in (self.table.min(axis=2), self.table.max(axis=2)))
-        nodes = self.elements.astype(np.int64) | (self.thresholds & ((1 << threshold_bits) - 1)) << self._element_bits
         words, weight_bits = self._weight_words
         return RtlKernel(
             module="kernel_pq",
             parameters={
+                "SUBSPACE": self.subspace,
                 "DEPTH": self.trees.depth,
                 "TABLE_BITS": self.table_width,
                 "ELEMENT_BITS": self._element_bits,
-                "THRESHOLD_BITS": threshold_bits,
+                "THRESHOLD_BITS": self._signed_threshold_bits,
             },
-            tables={"TREES": (nodes, self._element_bits + threshold_bits)},
+            tables={},
             weights=words,
             weight_bits=weight_bits,
             lane_bounds=(low, high),
             shifts=self.shifts,
-            beats=self.members,
+            blocks=self.members,
+            beat_tables=self._beat_tables,
         )
+
+    @property
+    def _signed_threshold_bits(self) -> int:
+        return bits_for(min(self.lo, -1), self.lo + len(self.integers))
+
+    def _beat_tables(self, taps: np.ndarray) -> dict[str, tuple[np.ndarray, int]]:
+        """Lanes of the subspaces of a beat, and their trees beat by beat, for (beats, SIMD) taps.
+
+        Raises:
+            LoweringError: the subspaces lie differently in different beats.
+        """
+        place = {tap: divmod(i, taps.shape[1]) for i, tap in enumerate(taps.ravel().tolist())}
+        spots = np.array([[place[tap] for tap in block] for block in self.members.tolist()])  # (C, V, beat and lane)
+        by_beat = np.lexsort((spots[:, 0, 1], spots[:, 0, 0])).reshape(len(taps), -1)
+        lanes = spots[by_beat][..., 1]
+        if (lanes != lanes[0]).any():
+            raise LoweringError("the subspaces lie differently in different beats; choose another SIMD")
+        thresholds = self.thresholds & ((1 << self._signed_threshold_bits) - 1)
+        nodes = self.elements.astype(np.int64) | thresholds << self._element_bits
+        return {
+            "LANES": (lanes[0], 16),
+            "TREES": (nodes[by_beat], self._element_bits + self._signed_threshold_bits),
+        }
 
     def _first_taps(self, values: np.ndarray) -> np.ndarray:
         """(outputs, C) values, each at the first tap of its subspace, zero elsewhere: (outputs, taps) int64."""
