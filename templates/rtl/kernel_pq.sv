@@ -2,7 +2,7 @@
 // Kernel array of product quantisation: a beat holds SIMD/SUBSPACE subspaces; the symbol of each, found by a decision tree,
 // picks one table entry for each of PE outputs.
 //
-// Formula  result[p] = sum over beats and subspaces of entry `symbol` of the subspace's table for output p. Trees of DEPTH levels:
+// Formula  result[p] = sum over beats and subspaces of entry `symbol` of the subspace's table for output p. Trees: DEPTH levels:
 //          node n compares codes[ELEMENT] >= THRESHOLD and leads to node 2n+1 or, if so, 2n+2; symbols are its 2**DEPTH leaves
 //          from left to right.
 // Ports    the common contract of kernel arrays (README.md). Results are unsigned unless SIGNED.
@@ -56,7 +56,7 @@ module kernel_pq #(
   localparam int unsigned COUNT_BITS = BEATS > 1 ? $clog2(BEATS) : 1;
   if (SUBSPACE * WEIGHT_BITS < LEAVES * TABLE_BITS || GROUPS * SUBSPACE != SIMD || THRESHOLD_BITS <= CODE_BITS ||
       DEPTH == 0) begin : g_check
-    $error("kernel_pq: SUBSPACE=%0d lanes, WEIGHT_BITS=%0d, LEAVES=%0d, TABLE_BITS=%0d, SIMD=%0d, THRESHOLD_BITS=%0d, CODE_BITS=%0d",
+    $error("kernel_pq: SUBSPACE=%0d, WEIGHT_BITS=%0d, LEAVES=%0d, TABLE_BITS=%0d, SIMD=%0d, THRESHOLD_BITS=%0d, CODE_BITS=%0d",
            SUBSPACE, WEIGHT_BITS, LEAVES, TABLE_BITS, SIMD, THRESHOLD_BITS, CODE_BITS);
   end
   wire unused_codes = &{1'b0, CODES[0]};
