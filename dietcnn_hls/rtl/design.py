@@ -89,6 +89,7 @@ class RtlDesign:
         output: the output port.
         files: generated files, name -> text: ``<name>.sv`` and the memory files. Tools must run in their folder.
         library: names of the modules from ``templates/rtl`` that it needs.
+        mapped: True for a mapped netlist in a design's place (`simulation.gate_level`); it has no streams and no library.
     """
 
     name: str
@@ -101,6 +102,7 @@ class RtlDesign:
     output: Port
     files: Mapping[str, str]
     library: tuple[str, ...]
+    mapped: bool = False
 
     @property
     def top_file(self) -> str:
@@ -108,7 +110,7 @@ class RtlDesign:
 
     @property
     def memory_files(self) -> tuple[str, ...]:
-        return tuple(name for name in self.files if name != self.top_file)
+        return tuple(name for name in self.files if name.endswith(".mem"))
 
     @property
     def sources(self) -> tuple[Path, ...]:

@@ -13,7 +13,7 @@ from dietcnn_hls.methods.base import RtlKernel
 from dietcnn_hls.rtl.builder import Beats, Builder, handshake
 from dietcnn_hls.rtl.geometry import Geometry, WindowShape, check_fold, divisors
 from dietcnn_hls.rtl.sums import sum_widths
-from dietcnn_hls.rtl.verilog import Packed, Parameter, identifier, packed, word
+from dietcnn_hls.rtl.verilog import Packed, Parameter, identifier, packed, words
 
 
 def build_linear(builder: Builder, node: Node, geometry: Geometry, fold: Fold, stream: Stream, source: Beats) -> Beats:
@@ -125,16 +125,16 @@ def _memories(
 def _weights(builder: Builder, layer: str, kernel: RtlKernel, order: tuple[np.ndarray, np.ndarray]) -> None:
     """The weight memory; it moves on with every beat that the kernel array takes."""
     lanes = kernel.weights[order]
-    words = [word(values, kernel.weight_bits) for values in lanes]
+    rows = words(lanes.reshape(len(lanes), -1), kernel.weight_bits)
     bits = lanes[0].size * kernel.weight_bits
     prefix = identifier(layer)
     builder.wires[f"{prefix}_weights"] = bits
-    parameters: dict[str, Parameter] = {"DEPTH": len(words), "WIDTH": bits}
-    if len(words) == 1:
-        parameters["WORD"] = Packed(words[0], bits)
+    parameters: dict[str, Parameter] = {"DEPTH": len(rows), "WIDTH": bits}
+    if len(rows) == 1:
+        parameters["WORD"] = Packed(rows[0], bits)
     else:
-        parameters["BLOCK"] = builder.options.memories.rom_in_block(len(words), bits)
-        parameters["FILE"] = builder.memory(layer, "weights", words, bits)
+        parameters["BLOCK"] = builder.options.memories.rom_in_block(len(rows), bits)
+        parameters["FILE"] = builder.memory(layer, "weights", rows, bits)
     ports = {"advance": f"{prefix}_window_valid && {prefix}_window_ready", "data": f"{prefix}_weights"}
     builder.place(layer, "weights", "weight_memory", parameters, ports)
 

@@ -11,7 +11,7 @@ from dietcnn_hls.integers import bits_for
 from dietcnn_hls.lowered import MaxPool, Node, Requantize, Stream, SumPool, SymbolMap
 from dietcnn_hls.rtl.builder import Beats, Builder
 from dietcnn_hls.rtl.geometry import divisors
-from dietcnn_hls.rtl.verilog import Parameter, packed, word
+from dietcnn_hls.rtl.verilog import Parameter, packed, words
 
 
 def build_requantize(builder: Builder, node: Node, stream: Stream, source: Beats) -> Beats:
@@ -160,11 +160,11 @@ def _constants(builder: Builder, layer: str, values: np.ndarray, lanes: int, bit
     """LANES, WORDS and the constants of every channel (all equal: of one word)."""
     if (values == values[0]).all():
         values = values[:lanes] if len(values) >= lanes else np.repeat(values[:1], lanes)
-    words = len(values) // lanes
-    block = builder.options.memories.rom_in_block(words, lanes * bits)
-    parameters: dict[str, Parameter] = {"LANES": lanes, "WORDS": words, "BLOCK": block}
+    count = len(values) // lanes
+    block = builder.options.memories.rom_in_block(count, lanes * bits)
+    parameters: dict[str, Parameter] = {"LANES": lanes, "WORDS": count, "BLOCK": block}
     if block:
-        rows = [word(row, bits) for row in values.reshape(words, lanes)]
+        rows = words(values.reshape(count, lanes), bits)
         return parameters | {"FILE": builder.memory(layer, "biases", rows, lanes * bits)}
     return parameters | {"BIAS": packed(values, bits)}
 

@@ -18,15 +18,19 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dietcnn_hls.errors import DatasetError, DietError
 from dietcnn_hls.rtl.design import Port, RtlDesign
 from dietcnn_hls.rtl.verilator import Program, compile_program
+from dietcnn_hls.rtl.yosys.gates import gate_level_sources
+
+if TYPE_CHECKING:
+    from dietcnn_hls.rtl.synthesis import SynthesisResult
 
 Progress = Callable[[int, int], None]
 """Called with (images done, images in all)."""
@@ -144,6 +148,25 @@ def simulate_many(
     return [_result(design, i, int(firsts[i]), runs, stalls, activity) for i, design in enumerate(designs)]
 
 
+def gate_level(design: RtlDesign, result: SynthesisResult) -> RtlDesign:
+    """The netlist that `synthesise` mapped, in the design's place: same name, same ports, to be simulated alike.
+
+    Its toggles are those of all nets between mapped cells, the closest to hardware that an open tool gives.
+
+    Args:
+        design: the design that was synthesised.
+        result: from `synthesise` of its top, with ``dsp=False`` or for a 7-series part.
+
+    Raises:
+        ToolError: the netlist or the models of its cells are gone.
+    """
+    with tempfile.TemporaryDirectory(prefix="dietcnn_gates_") as name:
+        sources = gate_level_sources(result, Path(name))
+        files = {path.name: path.read_text(encoding="utf-8") for path in sources}
+    files = {design.top_file: files.pop("netlist.v"), **files}
+    return replace(design, instances=(), streams={}, files=files, library=(), mapped=True)
+
+
 def pack(port: Port, codes: np.ndarray) -> np.ndarray:
     """(N, ...) codes -> (N * beats, words) uint32 beats of a port, first code in the low bits."""
     beats = codes.reshape(-1, port.codes).astype(np.int64) & ((1 << port.bits) - 1)
@@ -256,4 +279,4 @@ def _names(designs: Sequence[RtlDesign]) -> str:
     return ", ".join(f"'{design.name}'" for design in designs)
 
 
-__all__ = ["Progress", "SimResult", "SimulationError", "Stalls", "pack", "simulate", "simulate_many", "unpack"]
+__all__ = ["Progress", "SimResult", "SimulationError", "Stalls", "gate_level", "pack", "simulate", "simulate_many", "unpack"]

@@ -87,11 +87,13 @@ def compile_program(
     wrapper = _wrapper(designs, in_words, out_words)
     sources = sorted({path for design in designs for path in design.sources})
     files = {name: text for design in designs for name, text in design.files.items()}
-    key = content_key(tools.version, tools.compiler, trace, optimize, wrapper, files, sources, MAIN)[:32]
+    # below the nets of a mapped netlist lie models of cells, whose insides are no hardware
+    depth = 2 if all(design.mapped for design in designs) else None
+    key = content_key(tools.version, tools.compiler, trace, depth, optimize, wrapper, files, sources, MAIN)[:32]
     folder = (cache_dir or default_cache()) / "verilator" / key
     program = Program(folder / "sim", in_words, out_words)
     if not program.path.exists():
-        _build(tools, designs, sources, wrapper, program, trace, optimize)
+        _build(tools, designs, sources, wrapper, program, trace, depth, optimize)
     return program
 
 
@@ -112,6 +114,7 @@ def _build(
     wrapper: str,
     program: Program,
     trace: bool,
+    depth: int | None,
     optimize: str,
 ) -> None:
     """Build in a folder beside the final one, then rename it."""
@@ -128,13 +131,13 @@ def _build(
             for name, text in design.files.items():
                 atomic_write_text(work / name, text)
         atomic_write_text(work / "sim_top.sv", wrapper)
-        tops = [design.top_file for design in designs]
-        flags = ["--trace", "--trace-underscore"] if trace else []
-        command = [tools.verilator, "--cc", "-sv", "--top-module", "sim_top", "--Mdir", "obj", "-O3", "-Wno-fatal", "-Wno-WIDTH"]
+        tops = [name for design in designs for name in design.files if name not in design.memory_files]
+        flags = ["--trace", "--trace-underscore", *(["--trace-depth", str(depth)] if depth else [])] if trace else []
+        command = [tools.verilator, "--cc", "-sv", "--top-module", "sim_top", "--Mdir", "obj", "-O3", "-Wno-fatal", "-Wno-lint"]
         command += ["--x-assign", "fast", "--x-initial", "fast", "--noassert", "--unroll-count", "100000", *flags]
         _call([*command, "sim_top.sv", *tops, *map(str, sources)], work)
         defines = [f"-DDESIGNS={len(designs)}", f"-DIN_WORDS={program.in_words}", f"-DOUT_WORDS={program.out_words}"]
-        defines += [f"-DSTREAMS={sum(len(design.streams) for design in designs)}", f"-DVM_TRACE={int(trace)}"]
+        defines += [f"-DSTREAMS={max(1, sum(len(design.streams) for design in designs))}"]
         _compile(tools, work, defines, trace, optimize)
         with contextlib.suppress(OSError):  # another process may have been faster
             work.rename(folder)

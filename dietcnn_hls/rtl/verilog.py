@@ -35,20 +35,21 @@ Parameter = int | str | Packed
 
 def packed(values: np.ndarray | Iterable[int], bits: int) -> Packed:
     """Integers, row-major, as one vector; each is taken modulo ``2**bits``."""
-    items = [int(v) & ((1 << bits) - 1) for v in np.asarray(values).reshape(-1)]
-    text = "".join(format(v, f"0{bits}b") for v in reversed(items))
-    return Packed(int(text or "0", 2), max(1, len(items) * bits))
+    flat = np.asarray(values, dtype=np.int64).reshape(1, -1)
+    return Packed(words(flat, bits)[0], max(1, flat.size * bits))
+
+
+def words(values: np.ndarray, bits: int) -> list[int]:
+    """(n, lanes) integers as n memory words, lane 0 in the low bits; each integer is taken modulo ``2**bits``."""
+    lanes = (values.astype(np.int64)[:, :, None] >> np.minimum(np.arange(bits), 63)) & 1
+    rows = np.packbits(lanes.reshape(len(values), -1).astype(np.uint8), axis=1, bitorder="little")
+    return [int.from_bytes(row.tobytes(), "little") for row in rows]
 
 
 def memory_file(words: Iterable[int], bits: int) -> str:
     """Text for ``$readmemh``: one word a line."""
     digits = -(-bits // 4)
     return "".join(f"{word:0{digits}x}\n" for word in words)
-
-
-def word(values: np.ndarray, bits: int) -> int:
-    """Several values as one memory word, the first in the low bits."""
-    return packed(values, bits).value
 
 
 def identifier(name: str) -> str:
@@ -87,4 +88,4 @@ def _text(value: Parameter) -> str:
     return f'"{value}"' if isinstance(value, str) else str(int(value) if isinstance(value, bool) else value)
 
 
-__all__ = ["Instance", "Packed", "Parameter", "identifier", "memory_file", "packed", "word"]
+__all__ = ["Instance", "Packed", "Parameter", "identifier", "memory_file", "packed", "words"]

@@ -31,9 +31,10 @@ CASES: dict[str, tuple[str, str, int | None, Recipe, tuple[str, str]]] = {
 VARIANTS: dict[str, dict[str, Any]] = {
     "ternary": {},
     "ternary, scales powers of two": {"power_of_two_scales": True},
-    "ternary, threshold 0.2": {"threshold": 0.2},
+    "ternary, threshold 0.4": {"threshold": 0.4},
+    "ternary, threshold 0.6": {"threshold": 0.6},
     "8-bit edges": {"edges": True},
-    "8-bit edges, threshold 0.2": {"edges": True, "threshold": 0.2},
+    "8-bit edges, threshold 0.4": {"edges": True, "threshold": 0.4},
 }
 
 
@@ -45,7 +46,7 @@ def measure(case: str, variant: str, seed: int, data_dir: Path | None, folder: P
     layers = dict.fromkeys(edges, EDGE) if options.pop("edges", False) else {}
     choice = method_choice({"name": "deepchip", "layers": layers} | options, "method")
     build = partial(networks.get(name), dataset.input_shape, dataset.classes)
-    place = folder / f"{case}_{seed}_{sorted(VARIANTS).index(variant)}"
+    place = folder / f"{case}_{seed}_{variant.replace(' ', '_').replace(',', '')}"
     trained = train_design(build, dataset, choice, recipe, seed=seed, checkpoint_dir=place, teacher_cache=folder)
     graph = convert(trained.model)
     whole = storage.total(storage.layers(graph))

@@ -22,7 +22,17 @@ from dietcnn_hls.rtl.builder import RtlOptions
 from dietcnn_hls.rtl.design import RtlDesign, generate
 from dietcnn_hls.rtl.geometry import divisors, legal_folds
 from dietcnn_hls.rtl.memories import MemoryRules
-from dietcnn_hls.rtl.simulation import SimResult, SimulationError, Stalls, pack, simulate, simulate_many, unpack
+from dietcnn_hls.rtl.simulation import (
+    SimResult,
+    SimulationError,
+    Stalls,
+    gate_level,
+    pack,
+    simulate,
+    simulate_many,
+    unpack,
+)
+from dietcnn_hls.rtl.synthesis import synthesise
 from tests import graphs
 
 SMALL = graphs.Shape(side=9, channels=5, symbols=8)
@@ -226,6 +236,23 @@ def test_activity_grows_with_what_changes(cache: Path) -> None:
     assert still.toggles is not None and noisy.toggles is not None
     assert 0 < still.toggles < noisy.toggles
     assert simulate(design, codes, cache_dir=cache).toggles is None
+
+
+def test_mapped_netlist_runs_in_the_designs_place(cache: Path, tmp_path: Path) -> None:
+    """What Yosys made of the design yields the same outputs in the same cycles, under stalls too; its nets toggle."""
+    design = tiny("mapped")
+    codes = graphs.random_codes(design.graph, 6, 0)
+    files = design.write(tmp_path)
+    memories = [tmp_path / name for name in design.memory_files]
+    made = synthesise(files, design.name, include_files=memories, dsp=False, engine="yowasp", cache_dir=cache)
+    gates = gate_level(design, made)
+    free = simulate(design, codes, workers=1, cache_dir=cache)
+    mapped = simulate(gates, codes, activity=True, cache_dir=cache)
+    assert np.array_equal(mapped.outputs, free.outputs)
+    assert (mapped.latency, mapped.interval) == (free.latency, free.interval)
+    assert mapped.toggles is not None and mapped.toggles > 0 and mapped.streams == {}
+    stalled = simulate(gates, codes, stalls=Stalls(), workers=1, cache_dir=cache)
+    assert np.array_equal(stalled.outputs, free.outputs)
 
 
 def test_dead_lock_names_the_stalled_stream(cache: Path) -> None:
