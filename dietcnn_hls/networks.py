@@ -74,10 +74,90 @@ def vgg_small(input_shape: tuple[int, int, int] = (32, 32, 3), classes: int = 10
     return tf.keras.Sequential(layers, name="vgg_small")
 
 
-def _convolution(name: str, filters: int, size: int, padding: str = "valid") -> list[Any]:
+VGG11_CHANNELS = (64, 128, 256, 256, 512, 512, 512, 512)
+
+
+def vgg11(input_shape: tuple[int, int, int] = (32, 32, 3), classes: int = 10, width: float = 1.0) -> Any:
+    """VGG-11 as DietCNN's public design has it: no pooling, eight unpadded 3x3 convolutions, the first of stride 2, then classes.
+
+    On 32x32 the sides are 15, 13, 11, 9, 7, 5, 3, 1. 236.7 million MACs and 9.2 million weights at full width; each convolution
+    has a batch-norm here, which the published network lacks and which costs no hardware. Arguments and result as `lenet5`;
+    images are at least 32x32.
+    """
     from dietcnn_hls.training.tf import tf
 
-    return _hidden(name, tf.keras.layers.Conv2D(filters, size, padding=padding, use_bias=False, name=name))
+    layers = [tf.keras.layers.Input(input_shape, name="image")]
+    for number, channels in enumerate(VGG11_CHANNELS, start=1):
+        layers += _convolution(f"conv{number}", round(channels * width), 3, strides=2 if number == 1 else 1)
+    layers += [tf.keras.layers.Flatten(name="flatten"), tf.keras.layers.Dense(classes, name="logits")]
+    return tf.keras.Sequential(layers, name="vgg11")
+
+
+def vgg11_pooled(input_shape: tuple[int, int, int] = (32, 32, 3), classes: int = 10, width: float = 1.0) -> Any:
+    """VGG-11 in its standard form (Simonyan, Zisserman, ICLR 2015, A) with one dense layer: padded convolutions, five poolings.
+
+    152.8 million MACs and 9.2 million weights at full width. Arguments and result as `lenet5`; images are at least 32x32.
+    """
+    from dietcnn_hls.training.tf import tf
+
+    layers = [tf.keras.layers.Input(input_shape, name="image")]
+    for number, channels in enumerate(VGG11_CHANNELS, start=1):
+        layers += _convolution(f"conv{number}", round(channels * width), 3, "same")
+        if number in (1, 2, 4, 6, 8):
+            layers.append(tf.keras.layers.MaxPooling2D(name=f"pool{number}"))
+    layers += [tf.keras.layers.Flatten(name="flatten"), tf.keras.layers.Dense(classes, name="logits")]
+    return tf.keras.Sequential(layers, name="vgg11_pooled")
+
+
+def resnet18(input_shape: tuple[int, int, int] = (32, 32, 3), classes: int = 10, width: float = 1.0) -> Any:
+    """ResNet-18 (He et al., CVPR 2016): a stem, eight residual blocks of two 3x3 convolutions, global mean, classes.
+
+    Images up to 32x32 get the stem that is usual for CIFAR-10, 3x3 of stride 1 (555 million MACs and 11.2 million weights at
+    full width); larger ones that of DietCNN's network for Tiny ImageNet, 7x7 of stride 4 (64x64: 141 million MACs).
+
+    Args:
+        input_shape: (H, W, C).
+        classes: logits.
+        width: factor on all hidden widths.
+
+    Returns:
+        A built functional ``tf.keras.Model``, (N, H, W, C) -> (N, classes) logits.
+    """
+    from dietcnn_hls.training.tf import tf
+
+    image = x = tf.keras.layers.Input(input_shape, name="image")
+    small = max(input_shape[:2]) <= 32
+    x = _chained(x, _convolution("stem", round(64 * width), 3 if small else 7, "same", 1 if small else 4))
+    for stage, channels in enumerate((64, 128, 256, 512), start=1):
+        for part in "ab":
+            x = _residual(f"stage{stage}{part}", x, round(channels * width), 2 if stage > 1 and part == "a" else 1)
+    x = tf.keras.layers.GlobalAveragePooling2D(name="mean")(x)
+    return tf.keras.Model(image, tf.keras.layers.Dense(classes, name="logits")(x), name="resnet18")
+
+
+def _residual(name: str, x: Any, channels: int, stride: int) -> Any:
+    """Two convolutions beside the identity, or beside a 1x1 convolution where the shape changes; their sum, then ReLU."""
+    from dietcnn_hls.training.tf import tf
+
+    branch = _chained(x, _convolution(f"{name}_conv1", channels, 3, "same", stride))
+    branch = _chained(branch, _convolution(f"{name}_conv2", channels, 3, "same")[:-1])
+    if stride != 1 or x.shape[-1] != channels:
+        x = _chained(x, _convolution(f"{name}_side", channels, 1, "same", stride)[:-1])
+    total = tf.keras.layers.Add(name=f"{name}_add")([x, branch])
+    return tf.keras.layers.ReLU(name=f"{name}_relu")(total)
+
+
+def _chained(x: Any, layers: list[Any]) -> Any:
+    for layer in layers:
+        x = layer(x)
+    return x
+
+
+def _convolution(name: str, filters: int, size: int, padding: str = "valid", strides: int = 1) -> list[Any]:
+    from dietcnn_hls.training.tf import tf
+
+    layer = tf.keras.layers.Conv2D(filters, size, strides=strides, padding=padding, use_bias=False, name=name)
+    return _hidden(name, layer)
 
 
 def _dense(name: str, units: int) -> list[Any]:
@@ -94,7 +174,14 @@ def _hidden(name: str, linear: Any) -> list[Any]:
     return [linear, norm, tf.keras.layers.ReLU(name=f"{name}_relu")]
 
 
-NETWORKS: dict[str, Callable[..., Any]] = {"digits_lenet": digits_lenet, "lenet5": lenet5, "vgg_small": vgg_small}
+NETWORKS: dict[str, Callable[..., Any]] = {
+    "digits_lenet": digits_lenet,
+    "lenet5": lenet5,
+    "resnet18": resnet18,
+    "vgg11": vgg11,
+    "vgg11_pooled": vgg11_pooled,
+    "vgg_small": vgg_small,
+}
 """Builders by name; each takes ``(input_shape, classes, width=1.0)``."""
 
 
