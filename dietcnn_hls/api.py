@@ -113,7 +113,7 @@ def convert_and_build(
         synthesis: 'yosys' (RTL, Verilator, Yosys), 'vitis', 'none', or 'auto': what is installed.
         x_calibration: images for `method`.
         checks: how many test images each simulation sees and what else is measured, see `ChecksConfig`.
-        flows: Yosys flows; the first heads the report.
+        flows: Yosys flows; the first heads the report; empty: RTL is simulated but not synthesised.
         dsp: let multipliers use DSP blocks.
         name: name of the design; default the model's name.
         labels: further report keys (network, dataset, seed, accuracy of the float and trained model).

@@ -79,7 +79,9 @@ class ProjectConfig(_Section):
     hardware: HardwareConfig = Field(default_factory=HardwareConfig)
     checks: ChecksConfig = Field(default_factory=ChecksConfig)
     synthesis: Synthesis = "none"
-    flows: tuple[Literal["default", "carry"], ...] = Field(("carry",), description="Yosys flows; the first one heads the report")
+    flows: tuple[Literal["default", "carry"], ...] = Field(
+        ("carry",), description="Yosys flows; the first one heads the report; with none the RTL is simulated only"
+    )
     dsp: bool = Field(False, description="let multipliers use DSP blocks (fixed_point)")
     seed: int = Field(1, ge=0)
 

@@ -45,13 +45,14 @@ def run(
         codes: input codes of test images, or None for synthesis alone.
         labels: their labels, or None.
         checks: how many images to simulate, and what else to do.
-        flows: Yosys flows; the first one's figures head the report.
+        flows: Yosys flows; the first one's figures head the report; empty: nothing is synthesised.
         dsp: multipliers may use DSP blocks.
     """
     design = _generate(build, dsp)
     if codes is not None:
         _simulate(build, design, codes[: checks.rtl_samples], labels, checks)
-    _synthesise(build, design, flows, dsp, checks.layer_resources)
+    if flows:
+        _synthesise(build, design, flows, dsp, checks.layer_resources)
 
 
 def _generate(build: Build, dsp: bool) -> RtlDesign:
