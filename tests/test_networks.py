@@ -54,5 +54,5 @@ def test_every_network_takes_shape_classes_and_width(name: str) -> None:
 
 def test_unknown_names_get_a_suggestion() -> None:
     assert names() == sorted(NETWORKS)
-    with pytest.raises(ConfigError, match="unknown network 'resnet8'.*resnet18"):
+    with pytest.raises(ConfigError, match=r"unknown network 'resnet8'.*resnet18"):
         get("resnet8")
