@@ -136,7 +136,7 @@ def convert_and_build(
         build = Build(graph, workspace, solve(graph, spec, lut_cost(graph)), io_type, part, clock_period, dict(labels or {}))
         estimate.check_fits(graph, build.folding, part)
         codes = None if x_test is None else reference.quantize_input(graph, to_values(x_test))
-        _simulate(build, model, codes, y_test, checks.csim_samples)
+        _simulate(build, model, codes, y_test, checks)
         if chosen == "yosys":
             from dietcnn_hls.rtl import flow
 
@@ -236,7 +236,7 @@ def _keep(graph: LoweredGraph, workspace: Workspace) -> None:
             (stage / "graph.npz").write_bytes(content)
 
 
-def _simulate(build: Build, model: Any, codes: np.ndarray | None, labels: np.ndarray | None, samples: int | None) -> None:
+def _simulate(build: Build, model: Any, codes: np.ndarray | None, labels: np.ndarray | None, checks: ChecksConfig) -> None:
     """Reference, HLS project, C-simulation and (for Keras models) the model itself, all compared in all outputs."""
     graph, workspace = build.graph, build.workspace
     expected = None
@@ -254,7 +254,7 @@ def _simulate(build: Build, model: Any, codes: np.ndarray | None, labels: np.nda
         simulator = csim.compile(workspace.resolve("hls"))
     if codes is None or expected is None:
         return
-    count = len(codes) if samples is None else min(samples, len(codes))
+    count = len(codes) if checks.csim_samples is None else min(checks.csim_samples, len(codes))
     with build.timed("csim", f"C-simulation of {count} images"):
         outputs = simulator.predict(codes[:count])
     build.bit_exact["csim_vs_reference"] = compared(outputs, expected[:count])
@@ -262,10 +262,30 @@ def _simulate(build: Build, model: Any, codes: np.ndarray | None, labels: np.nda
         with build.timed("keras", f"Keras on {count} images"):
             values = keras_outputs(model, codes[:count], graph)
         build.bit_exact["csim_vs_keras"] = compared(reference.output_values(graph, outputs), values)
+        _stock_hls4ml(build, model, codes[: checks.hls4ml_samples], values[: checks.hls4ml_samples])
     if labels is not None:
         build.accuracy |= {"reference": top1(expected, labels), "csim": top1(outputs, labels[:count]), "n_test": len(codes)}
         if hasattr(model, "predict") and count == len(codes):
             build.accuracy["trained"] = top1(values, labels)
+
+
+def _stock_hls4ml(build: Build, model: Any, codes: np.ndarray, values: np.ndarray) -> None:
+    """hls4ml's own backend on a model that it converts too: the fixed-point design as its users know it."""
+    from dietcnn_hls.backend.stock import convertible, stock_outputs
+
+    if not len(codes) or not convertible(model):
+        return
+    with build.timed("hls4ml", f"hls4ml's stock C-simulation of {len(codes)} images"):
+        outputs = stock_outputs(
+            model,
+            build.graph,
+            codes,
+            folding=build.folding,
+            io_type=build.io_type,
+            part=build.part,
+            clock_period=build.clock_period,
+        )
+    build.bit_exact["hls4ml_vs_keras"] = compared(outputs, values)
 
 
 def keras_outputs(model: Any, codes: np.ndarray, graph: LoweredGraph) -> np.ndarray:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from dietcnn_hls import methods
 from dietcnn_hls.errors import ConfigError, suggest
@@ -65,7 +65,17 @@ class ChecksConfig(_Section):
     rtl_samples: int | None = Field(1000, ge=1)
     rtl_stalls: bool = Field(True, description="also simulate under random bubbles and back-pressure")
     activity: bool = Field(True, description="count toggles in RTL simulation")
-    layer_resources: bool = Field(True, description="synthesise layer by layer as well as whole")
+    layer_resources: bool = Field(True, description="synthesise with the layers kept apart as well")
+    whole_resources: bool = Field(True, description="synthesise the design as a whole; false: the layers' sum stands for it")
+    hls4ml_samples: int = Field(
+        100, ge=0, description="images for hls4ml's stock Vitis backend, where it converts the model too; 0: none"
+    )
+
+    @model_validator(mode="after")
+    def _some_resources(self) -> ChecksConfig:
+        if not (self.layer_resources or self.whole_resources):
+            raise ValueError("layer_resources and whole_resources are both false; keep one, or set synthesis: none")
+        return self
 
 
 class ProjectConfig(_Section):

@@ -27,6 +27,10 @@ class LoweringError(DietError):
     """Weights, codebooks or ranges that cannot be represented exactly."""
 
 
+class ExactnessWarning(UserWarning):
+    """Keras itself may round what the design computes exactly; the design is right, an equality check may say otherwise."""
+
+
 class ResourceError(DietError):
     """A table or memory that does not fit the chosen part."""
 

@@ -40,6 +40,7 @@ _KERAS = (
     "ShiftBatchNormalization, QConv2D, QDepthwiseConv2D, "
     "QDense, QActivation, MaxPooling2D, Add, Flatten, Reshape and Dropout"
 )
+_RESERVED = ("input",)
 _STRATEGIES = ("latency", "resource")
 
 
@@ -117,6 +118,8 @@ def check_keras_model(model: Any) -> None:
             f"model '{model.name}' has {len(model.inputs)} inputs and {len(model.outputs)} outputs; a design has one of each"
         )
     for layer in model.layers:
+        if layer.name in _RESERVED:
+            raise unsupported(layer.name, type(layer).__name__, "hls4ml keeps this name for itself; give the layer another one")
         config = layer.get_config()
         if len(getattr(layer, "_inbound_nodes", ())) > 1 and not hasattr(layer, "layers") and _calls(model, layer) > 1:
             raise unsupported(layer.name, type(layer).__name__, "it is used more than once; give each place a layer of its own")

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dietcnn_hls import csim, progress
+from dietcnn_hls import csim
 from dietcnn_hls.config import ChecksConfig
 from dietcnn_hls.reports.measure import compared, top1
 from dietcnn_hls.reports.model import Activity, Latency, Resources
@@ -17,8 +17,7 @@ from dietcnn_hls.rtl.builder import RtlOptions
 from dietcnn_hls.rtl.design import RtlDesign, generate
 from dietcnn_hls.rtl.diagram import diagram
 from dietcnn_hls.rtl.simulation import Stalls, simulate
-from dietcnn_hls.rtl.synthesis import SynthesisJob, SynthesisResult, sum_results, synthesise, synthesise_many
-from dietcnn_hls.rtl.verilog import Instance, Packed
+from dietcnn_hls.rtl.synthesis import SynthesisResult, sum_results, synthesise
 from dietcnn_hls.rtl.vivado import write_vivado
 from dietcnn_hls.rtl.yosys.script import Flow
 
@@ -52,7 +51,7 @@ def run(
     if codes is not None:
         _simulate(build, design, codes[: checks.rtl_samples], labels, checks)
     if flows:
-        _synthesise(build, design, flows, dsp, checks.layer_resources)
+        _synthesise(build, design, flows, dsp, checks)
 
 
 def _generate(build: Build, dsp: bool) -> RtlDesign:
@@ -102,44 +101,36 @@ def _activity(build: Build, design: RtlDesign, few: np.ndarray) -> None:
         )
 
 
-def _synthesise(build: Build, design: RtlDesign, flows: tuple[Flow, ...], dsp: bool, layers: bool) -> None:
-    folder = build.workspace.resolve("rtl")
+def _synthesise(build: Build, design: RtlDesign, flows: tuple[Flow, ...], dsp: bool, checks: ChecksConfig) -> None:
+    synthesise = partial(_synthesised, design, build.workspace.resolve("rtl"), build.part, dsp)
+    results = []
+    if checks.whole_resources:
+        for flow in flows:
+            with build.timed(f"synthesis_{flow}", f"Yosys, {flow} flow, whole design"):
+                results.append(synthesise(flow))
+    if checks.layer_resources:
+        with build.timed("synthesis_layers", "Yosys, layers apart"):
+            apart = synthesise(flows[0], hierarchy=True)
+        for name, resources in layer_resources(design, apart).items():
+            build.layers.setdefault(name, {})["resources"] = resources
+        results.append(apart)
+    build.hardware["resources"] = results[0].resources()
+    others = tuple(result.resources() for result in results[1:] if not result.parts)
+    if others:
+        build.hardware["other_resources"] = others
+    build.versions["yosys"] = results[0].build
+
+
+def _synthesised(design: RtlDesign, folder: Path, part: str, dsp: bool, flow: Flow, hierarchy: bool = False) -> SynthesisResult:
     sources = [folder / design.top_file, *(folder / path.name for path in design.sources)]
     memories = [folder / name for name in design.memory_files]
-    results = []
-    for flow in flows:
-        with build.timed(f"synthesis_{flow}", f"Yosys, {flow} flow, whole design"):
-            results.append(synthesise(sources, design.name, part=build.part, flow=flow, dsp=dsp, include_files=memories))
-    build.hardware["resources"] = results[0].resources()
-    if len(results) > 1:
-        build.hardware["other_resources"] = tuple(result.resources() for result in results[1:])
-    build.versions["yosys"] = results[0].build
-    if not layers:
-        return
-    with build.timed("synthesis_layers", "Yosys, layer by layer"):
-        for name, resources in layer_resources(design, folder, build.part, flows[0], dsp).items():
-            build.layers.setdefault(name, {})["resources"] = resources
+    return synthesise(sources, design.name, part=part, flow=flow, dsp=dsp, include_files=memories, hierarchy=hierarchy)
 
 
-def layer_resources(design: RtlDesign, folder: Path, part: str, flow: Flow, dsp: bool) -> dict[str, Resources]:
-    """Resources of every layer: its module instances synthesised one by one and summed, source ``.../per-module``."""
-    library = [folder / path.name for path in design.sources]
-    memories = [folder / name for name in design.memory_files]
-    jobs = [
-        SynthesisJob(library, i.module, _parameters(i), part=part, flow=flow, dsp=dsp, include_files=memories)
-        for i in design.instances
-    ]
-    with progress.step(f"{len(jobs)} modules"):
-        results = synthesise_many(jobs)
-    return {layer: sum_results(parts, layer).resources() for layer, parts in _by_layer(design, results)}
-
-
-def _parameters(instance: Instance) -> dict[str, int | str]:
-    return {key: value.value if isinstance(value, Packed) else value for key, value in instance.parameters.items()}
-
-
-def _by_layer(design: RtlDesign, results: Iterable[SynthesisResult]) -> Iterable[tuple[str, list[SynthesisResult]]]:
+def layer_resources(design: RtlDesign, apart: SynthesisResult) -> dict[str, Resources]:
+    """Resources of every layer: the sum of its module instances in a synthesis with ``hierarchy=True``."""
     groups: dict[str, list[SynthesisResult]] = {}
-    for instance, result in zip(design.instances, results, strict=True):
-        groups.setdefault(instance.layer, []).append(result)
-    return groups.items()
+    for instance in design.instances:
+        if instance.name in apart.parts:  # an instance that turned out to be wires alone is gone
+            groups.setdefault(instance.layer, []).append(apart.parts[instance.name])
+    return {layer: sum_results(parts, layer).resources() for layer, parts in groups.items()}

@@ -55,7 +55,7 @@ from dietcnn_hls.errors import ConfigError, OutputError, ToolError
 from dietcnn_hls.reports.model import Resources, yosys_source
 from dietcnn_hls.reports.parts import family
 from dietcnn_hls.rtl.yosys.engine import LOG_NAME, Engine, EngineChoice, find_engine, run_yosys
-from dietcnn_hls.rtl.yosys.netlist import count_cells, read_netlist
+from dietcnn_hls.rtl.yosys.netlist import Cell, count_cells, read_instances, read_netlist
 from dietcnn_hls.rtl.yosys.paths import longest_path
 from dietcnn_hls.rtl.yosys.script import NETLIST_JSON, NETLIST_VERILOG, Flow, synthesis_script
 from dietcnn_hls.rtl.yosys.workfolder import plan, prepare
@@ -88,6 +88,7 @@ class SynthesisResult(BaseModel):
         cells: all cells by type.
         cpu_s: CPU seconds that Yosys took when it ran (not when the result came from the cache).
         netlist: mapped Verilog netlist in the cache, for `gate_level_sources`; None for sums.
+        parts: with ``hierarchy=True``, the same of each instance in the top module, of which this result is then the sum.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -113,6 +114,7 @@ class SynthesisResult(BaseModel):
     cells: dict[str, int]
     cpu_s: float
     netlist: Path | None = None
+    parts: dict[str, SynthesisResult] = {}
 
     @property
     def source(self) -> str:
@@ -146,6 +148,7 @@ class SynthesisJob:
     flow: Flow = "carry"
     dsp: bool = True
     include_files: Sequence[Path] | Mapping[str, Path] = ()
+    hierarchy: bool = False
 
 
 def default_cache() -> Path:
@@ -166,6 +169,7 @@ def synthesise(
     dsp: bool = True,
     engine: EngineChoice = "auto",
     include_files: Sequence[Path] | Mapping[str, Path] = (),
+    hierarchy: bool = False,
     cache_dir: Path | None = None,
     timeout_s: float = 3600.0,
 ) -> SynthesisResult:
@@ -180,6 +184,8 @@ def synthesise(
         dsp: whether multiplications may become DSP48s.
         engine: ``yowasp``, ``native``, or ``auto``: the first of the two that is installed.
         include_files: what ``$readmemh`` and ```include`` read: files, found by their names, or ``{name in the design: file}``.
+        hierarchy: keep the instances in the top module apart: the result is their sum, as `sum_results` has it, and its
+            ``parts`` are theirs. One run in place of one for each module.
         cache_dir: folder of results; `default_cache` when None.
         timeout_s: wall-clock limit of Yosys.
 
@@ -189,7 +195,7 @@ def synthesise(
         ToolError: Yosys is missing or fails (the message ends with its last error line and the log's path), the netlist
             holds unmapped logic, a combinational loop or conflicting drivers.
     """
-    job = SynthesisJob(tuple(sources), top, dict(parameters or {}), part, flow, dsp, include_files)
+    job = SynthesisJob(tuple(sources), top, dict(parameters or {}), part, flow, dsp, include_files, hierarchy)
     return _cached(_plan(job, find_engine(engine)), cache_dir or default_cache(), timeout_s)
 
 
@@ -302,6 +308,7 @@ def _plan(job: SynthesisJob, engine: Engine) -> _Plan:
         flow=job.flow,
         dsp=job.dsp,
         shift_registers=engine.shift_registers,
+        hierarchy=job.hierarchy,
     )
     return _Plan(job, engine, chosen, script, files, content_key(_REVISION, engine.name, engine.build, script, files))
 
@@ -340,17 +347,29 @@ def _measure(planned: _Plan, folder: Path, timeout_s: float) -> SynthesisResult:
         cpu_s = run_yosys(
             engine, planned.script, folder, what=job.top, proof=(NETLIST_JSON, NETLIST_VERILOG), timeout_s=timeout_s
         )
-        cells = read_netlist(folder / NETLIST_JSON, job.top)
-        counts = count_cells(cells)
-        path = longest_path(cells)
+        return _counted(planned, folder / NETLIST_JSON, cpu_s)
     except ToolError as error:
         kept = folder.parent / "logs" / f"{job.top}-{planned.key[:12]}.log"
         with contextlib.suppress(OSError):
             kept.parent.mkdir(exist_ok=True)
             shutil.copyfile(folder / LOG_NAME, kept)
         raise ToolError(f"{error} Log: {kept}" if kept.is_file() else str(error)) from error
+
+
+def _counted(planned: _Plan, netlist: Path, cpu_s: float) -> SynthesisResult:
+    """The netlist's cells as a result; kept apart, those of every instance and their sum."""
+    top = planned.job.top
+    if not planned.job.hierarchy:
+        return _result(planned, top, read_netlist(netlist, top), cpu_s)
+    parts = {name: _result(planned, name, cells, 0.0) for name, cells in read_instances(netlist, top).items()}
+    return sum_results(list(parts.values()), top).model_copy(update={"cpu_s": cpu_s, "parts": parts})
+
+
+def _result(planned: _Plan, top: str, cells: Sequence[Cell], cpu_s: float) -> SynthesisResult:
+    job, engine = planned.job, planned.engine
+    path = longest_path(cells)
     return SynthesisResult(
-        top=job.top,
+        top=top,
         part=job.part,
         family=planned.family,
         engine=engine.name,
@@ -360,5 +379,5 @@ def _measure(planned: _Plan, folder: Path, timeout_s: float) -> SynthesisResult:
         logic_levels=path.levels,
         path_cells=path.cells,
         cpu_s=cpu_s,
-        **asdict(counts),
+        **asdict(count_cells(cells)),
     )

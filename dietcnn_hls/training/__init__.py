@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dietcnn_hls import methods
+from dietcnn_hls.backend.keras_handlers import register_handlers
 from dietcnn_hls.config import validate
 from dietcnn_hls.training.design import Trained, accuracy, load_model, logits, train_design
 from dietcnn_hls.training.integer_layers import PositiveGain, ShiftBatchNormalization, UniformActivation
@@ -78,3 +79,6 @@ __all__ = [
     "train",
     "train_design",
 ]
+
+# hls4ml reads a model's layers before it asks any backend: whoever has these layers can say `config_from_keras_model`
+register_handlers()

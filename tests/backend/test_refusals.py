@@ -14,7 +14,7 @@ import pytest
 
 from dietcnn_hls.backend import convert, model_graph_from_lowered
 from dietcnn_hls.backend.graphs import lowered_graph
-from dietcnn_hls.errors import ConfigError, DietError, LoweringError, UnsupportedLayerError
+from dietcnn_hls.errors import ConfigError, DietError, ExactnessWarning, LoweringError, UnsupportedLayerError
 from dietcnn_hls.lowered import LoweredGraph, Source, Stream, node
 from dietcnn_hls.methods.dietcnn.training import Codebook
 from dietcnn_hls.training.layers import CodebookActivation, ExactBatchNormalization, LookupConv2D, LookupDense
@@ -125,6 +125,18 @@ def test_nested_models_are_refused(tmp_path: Path) -> None:
     outer = tf.keras.Sequential([keras_layers.Input((6, 6, 2)), inner])
     with pytest.raises(UnsupportedLayerError, match=r"layer 'model' .*models inside models"):
         convert(outer, tmp_path)
+
+
+def test_hls4mls_reserved_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedLayerError, match=r"layer 'input' .*give the layer another"):
+        convert(functional(conv("input")), tmp_path)
+
+
+def test_sums_that_float32_may_round_are_announced(tmp_path: Path) -> None:
+    wide = qkeras.QConv2D(1, 3, kernel_quantizer=qkeras.quantized_bits(16, 0, alpha=1), use_bias=False, name="wide")
+    model = functional(wide, shape=(6, 6, 8), encoder=False)
+    with pytest.warns(ExactnessWarning, match="layer 'wide' .*2\\^24"):
+        convert(assigned(model, "wide", "kernel", 0.5), tmp_path)
 
 
 def assigned(model: Any, layer: str, variable: str, value: float) -> Any:

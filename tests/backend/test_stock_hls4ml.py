@@ -84,9 +84,20 @@ def test_node_names_are_the_layers_names(tmp_path: Path) -> None:
     assert names <= {layer.name for layer in model.layers}
 
 
+def test_config_from_keras_model_knows_the_layers_before_any_conversion() -> None:
+    code = (
+        "import numpy as np, hls4ml, tensorflow as tf\n"
+        "from dietcnn_hls.training import fit_codebooks\n"
+        "model = tf.keras.Sequential([tf.keras.layers.Input((6,)), tf.keras.layers.Dense(3, name='logits')])\n"
+        "model = fit_codebooks(model, np.random.rand(64, 6).astype('float32') , activation_symbols=4, weight_symbols=4)\n"
+        "print(*hls4ml.utils.config_from_keras_model(model, granularity='name', backend='DietCNN')['LayerName'])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert found.stdout.split()[-1] == "logits"
+
+
 def test_config_from_keras_model_sets_reuse_by_layer(tmp_path: Path) -> None:
     model = reachable_model()
-    stock(model, tmp_path)
     config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend="DietCNN", default_reuse_factor=4)
     name = next(n.name for n in backend.lowered_graph(stock(model, tmp_path)).linear_nodes)
     config["LayerName"][name]["ReuseFactor"] = 1

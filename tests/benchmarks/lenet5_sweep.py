@@ -26,7 +26,7 @@ from dietcnn_hls.reports.plots import plot_pareto
 from dietcnn_hls.rtl import cost
 from dietcnn_hls.storage import load_graph
 
-INTERVALS = (784, 800, 1122, 1500, 2400, 4000, 5600, 10000, 20000)
+INTERVALS = (1122, 1500, 2400, 4000, 5600, 10000, 15000, 20000)
 
 
 def point(graph: LoweredGraph, interval: int, folder: Path, part: str) -> Report:

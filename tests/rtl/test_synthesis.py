@@ -32,6 +32,31 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
+TWO_INSTANCES = """
+module add_one (input clk, input [7:0] x, output reg [7:0] y); always @(posedge clk) y <= x + 8'd1; endmodule
+module mixed (input clk, input [7:0] x, output [7:0] y);
+  wire [7:0] u, v;
+  add_one first (.clk(clk), .x(x), .y(u));
+  add_one second (.clk(clk), .x(u), .y(v));
+  assign y = v ^ {u[0], u[7:1]};
+endmodule
+"""
+
+
+def test_instances_kept_apart_in_one_run_cost_what_they_cost_alone(cache: Path, tmp_path: Path) -> None:
+    design = tmp_path / "mixed.sv"
+    design.write_text(TWO_INSTANCES)
+    alone = synthesise([design], "add_one", engine="yowasp", cache_dir=cache)
+    for _ in range(2):  # the second comes from the cache
+        apart = synthesise([design], "mixed", hierarchy=True, engine="yowasp", cache_dir=cache)
+        assert set(apart.parts) == {"first", "second", "mixed"}, "the gates of the top count as its own"
+        for name in ("first", "second"):
+            assert apart.parts[name].cells == alone.cells
+        assert apart.parts["mixed"].cells == {"LUT2": 8}
+        assert (apart.lut, apart.ff, apart.flow) == (2 * alone.lut + 8, 2 * alone.ff, "carry/per-module")
+        assert apart.cpu_s > 0
+
+
 # ---- what things cost, with the pinned Yosys
 
 

@@ -7,8 +7,12 @@ import numpy as np
 import pytest
 
 from dietcnn_hls import methods
+from dietcnn_hls.api import convert
+from dietcnn_hls.backend.stock import convertible, stock_outputs
+from dietcnn_hls.errors import ToolError
+from dietcnn_hls.lowered import Fold
 from dietcnn_hls.methods.fixed_point.lowering import quantized_bits_integers
-from dietcnn_hls.training import accuracy, load_model, logits
+from dietcnn_hls.training import accuracy, fit_codebooks, load_model, logits
 from dietcnn_hls.training.tf import qkeras, tf
 
 from . import nets
@@ -59,14 +63,27 @@ def test_only_stock_layers(tmp_path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_stock_hls4ml_converts_it(tmp_path) -> None:
-    import hls4ml
-
+def test_stock_hls4ml_computes_the_same() -> None:
+    """hls4ml's own Vitis backend, C-simulated at the design's reuse factors, yields Keras' logits bit for bit."""
     model = quantized(nets.trained())
-    config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend="Vitis")
-    config["LayerName"]["image"]["Precision"]["result"] = "ufixed<8,0>"
-    converted = hls4ml.converters.convert_from_keras_model(
-        model, hls_config=config, output_dir=str(tmp_path / "project"), backend="Vitis", io_type="io_stream"
-    )
-    names = [layer.name for layer in converted.get_layers()]
-    assert {"conv1", "conv2", "dense1", "logits"} <= set(names)
+    graph = convert(model, "stock")
+    folding = {node.name: Fold(1, 1) for node in graph.linear_nodes}
+    codes = nets.digits().x_test[:40]
+    assert convertible(model) and not convertible(codebooks(nets.trained()))
+    options = {"io_type": "io_stream", "part": "xc7z020clg400-1", "clock_period": 5.0}
+    values = stock_outputs(model, graph, codes, folding=folding, **options)
+    np.testing.assert_array_equal(values, logits(model, codes.astype(np.float32) / np.float32(256)))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_stock_hls4mls_failure_names_the_check(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    model = quantized(nets.trained())
+    graph = convert(model, "stock")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    options = {"io_type": "io_stream", "part": "xc7z020clg400-1", "clock_period": 5.0}
+    with pytest.raises(ToolError, match=r"stock Vitis backend failed on 'stock'.*checks\.hls4ml_samples"):
+        stock_outputs(model, graph, nets.digits().x_test[:2], folding={n.name: Fold(1, 1) for n in graph.linear_nodes}, **options)
+
+
+def codebooks(model: tf.keras.Model) -> tf.keras.Model:
+    return fit_codebooks(model, nets.calibration(), activation_symbols=8, weight_symbols=4)

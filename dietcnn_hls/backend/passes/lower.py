@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from dietcnn_hls.backend.edit import consumers, insert_after, replace_by_op, sou
 from dietcnn_hls.backend.linear import TrainedLinear, bias_fraction, bias_integers, lower_kernel
 from dietcnn_hls.backend.passes.prepare import is_activation, is_linear, is_pool
 from dietcnn_hls.backend.support import unsupported
-from dietcnn_hls.errors import DietError, LoweringError
+from dietcnn_hls.errors import DietError, ExactnessWarning, LoweringError
 from dietcnn_hls.lowered import Add, Linear, MaxPool, Op, Reshape, Source, Stream, Window, infer_stream
 from dietcnn_hls.methods.base import Kernel
 
@@ -71,6 +72,8 @@ class LowerLinear(Lowering):
     def transform(self, model: ModelGraph, node: Layer) -> bool:
         trained, read = trained_linear(node), source(node)
         kernel = lower_kernel(trained, read.stream)
+        if not isinstance(node, ir.LookupLinear):
+            _warn_of_float32(node, kernel)
         symbols, bias = kernel.output.levels is not None, trained.bias
         readers = _activations_behind(model, node)
         absorbed = _absorb_shifts(kernel, bias, readers)
@@ -166,6 +169,18 @@ def trained_linear(node: Layer) -> TrainedLinear:
         bias = _qkeras_bias(node, kernel.shape[-2] * kernel.shape[-1] if depthwise else kernel.shape[-1])
     window = None if kernel.ndim == 2 else _window(node, "filt", kernel.shape[2] if depthwise else 1)
     return TrainedLinear(node.name, np.asarray(kernel), quantizer, state, bias, window)
+
+
+def _warn_of_float32(node: Layer, kernel: Kernel) -> None:
+    """QKeras' layers sum in float32, whose partial sums are exact only below 2^24; our own take float64 where need be."""
+    reach = max(int(np.abs(bound).max()) for bound in kernel.bounds())
+    if reach >= EXACT_FLOAT32:
+        warnings.warn(
+            f"layer '{node.name}' ({node.class_name}): sums may reach {reach} steps of their grid, beyond the 2^24 that float32 "
+            "holds exactly, so Keras itself may round; use fewer bits, or a Lookup layer",
+            ExactnessWarning,
+            stacklevel=2,
+        )
 
 
 def _qkeras_bias(node: Layer, outputs: int) -> np.ndarray | None:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dietcnn_hls.errors import ToolError
 
@@ -71,11 +73,39 @@ def read_netlist(path: Path, top: str) -> list[Cell]:
     Raises:
         ToolError: the file is no such netlist.
     """
+    with _readable(path, top):
+        return _cells(_modules(path)[top])
+
+
+def read_instances(path: Path, top: str) -> dict[str, list[Cell]]:
+    """The cells of each instance in a module, by the instance's name; under the module's own name those that lie in it bare.
+
+    Raises:
+        ToolError: the file is no such netlist.
+    """
+    with _readable(path, top):
+        modules = _modules(path)
+        own = {name for name, module in modules.items() if "blackbox" not in module["attributes"]}
+        kept = {name: cell["type"] for name, cell in modules[top]["cells"].items() if cell["type"] in own}
+        parts = {name: _cells(modules[kind]) for name, kind in kept.items()}
+        bare = [_cell(name, cell) for name, cell in modules[top]["cells"].items() if name not in kept]
+        return parts | ({top: bare} if bare else {})
+
+
+@contextmanager
+def _readable(path: Path, top: str) -> Iterator[None]:
     try:
-        module = json.loads(path.read_text(encoding="utf-8"))["modules"][top]
-        return [_cell(name, cell) for name, cell in module["cells"].items()]
+        yield
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ToolError(f"{path.name} is no netlist of '{top}' as Yosys writes it ({error!r}).") from error
+
+
+def _modules(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))["modules"]  # type: ignore[no-any-return]
+
+
+def _cells(module: Mapping[str, Any]) -> list[Cell]:
+    return [_cell(name, cell) for name, cell in module["cells"].items()]
 
 
 def _cell(name: str, cell: dict[str, dict[str, list[Bit]]]) -> Cell:

@@ -37,6 +37,7 @@ def synthesis_script(
     flow: Flow,
     dsp: bool,
     shift_registers: bool,
+    hierarchy: bool = False,
 ) -> str:
     """The script, for files that lie in the working folder (`CARRY_MAP` among them); it writes the two netlists.
 
@@ -45,6 +46,7 @@ def synthesis_script(
         parameters: values of the top module's parameters; text may hold letters, digits and ``_ . / + -``.
         family: as `synth_xilinx` names it: ``xc7``, ``xcu``, ``xcup``.
         dsp: whether products may become DSP48s; `shift_registers`: whether chains of registers may become SRLs.
+        hierarchy: keep the instances in the top module apart, each flattened in itself.
 
     Raises:
         ConfigError: a name or value that cannot stand in a script, or an unknown flow.
@@ -58,13 +60,14 @@ def synthesis_script(
         # -defer: modules are elaborated with their real parameters only, so a ROM without its default file is no error
         f"read_verilog -sv -defer -I. {' '.join(files)}",
         *([f"chparam {settings} $abstract\\{top}"] if settings else []),
-        f"synth_xilinx {options} -run begin:coarse",
+        *([f"synth_xilinx {options} -run begin:prepare", f"setattr -set keep_hierarchy 1 {top}/c:*"] if hierarchy else []),
+        f"synth_xilinx {options} -run {'prepare' if hierarchy else 'begin'}:coarse",
         _ROM_STYLE,
         *([_CARRY] if flow == "carry" else []),
         f"synth_xilinx {options} -run coarse:edif",
         _LEFTOVERS,
-        f"json -o {NETLIST_JSON} {top}",
-        *_BITS,
+        f"json -o {NETLIST_JSON} {'' if hierarchy else top}".rstrip(),
+        *([] if hierarchy else _BITS),
         f"write_verilog -noattr {NETLIST_VERILOG}",
     ]
     return "\n".join(lines) + "\n"
