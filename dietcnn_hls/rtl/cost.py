@@ -13,15 +13,20 @@ import importlib.resources
 import json
 from functools import cache
 
+import numpy as np
+
 from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Node
 from dietcnn_hls.rtl.builder import RtlOptions
 from dietcnn_hls.rtl.folding import Cost
-from dietcnn_hls.rtl.geometry import check_fold, geometry
+from dietcnn_hls.rtl.geometry import check_fold, geometry, rtl_kernel
 from dietcnn_hls.rtl.linear import lane_order
 from dietcnn_hls.rtl.sums import sum_widths
 
 FEATURES = ("sum_bits", "lane_bits", "result_bits", "layer")
 """Bits of running sums; lanes times (code + weight) bits; PE times result bits; 1."""
+
+SAMPLE = 65_536
+"""Weights of a layer that the model looks at, at least one output pass; exact for layers of fewer than twice as many."""
 
 GENERIC = {"sum_bits": 1.0, "lane_bits": 1.0, "result_bits": 4.0, "layer": 60.0}
 """For kernel modules that nobody fitted: adders and inputs at one LUT a bit."""
@@ -31,8 +36,10 @@ def features(graph: LoweredGraph, node: Node, fold: Fold) -> dict[str, float]:
     """What the cost of a linear layer is made of; keys as `FEATURES`."""
     assert isinstance(node.op, Linear)
     shape = geometry(graph, node)
-    kernel = node.op.kernel.rtl()
-    outputs, taps = lane_order(shape, check_fold(node.name, shape, fold), fold)
+    kernel = rtl_kernel(node.op.kernel)
+    outputs, taps = (
+        _sample(order, shape.taps // fold.simd) for order in lane_order(shape, check_fold(node.name, shape, fold), fold)
+    )
     source = graph.input_streams(node)[0]
     lane_bits = fold.lanes * (source.bits + kernel.weight_bits)
     if kernel.lane_bounds is None:
@@ -44,6 +51,13 @@ def features(graph: LoweredGraph, node: Node, fold: Fold) -> dict[str, float]:
     return {"sum_bits": float(sums), "lane_bits": float(lane_bits), "result_bits": float(fold.pe * result), "layer": 1.0}
 
 
+def _sample(order: np.ndarray, beats: int) -> np.ndarray:
+    """Evenly spaced output passes where a layer has far more weights than `SAMPLE`: a maximum over thousands is met early."""
+    passes = len(order) // beats
+    step = max(1, min(passes, order.size // SAMPLE))
+    return order.reshape(passes, beats, *order.shape[1:])[::step].reshape(-1, *order.shape[1:])
+
+
 def lut_cost(graph: LoweredGraph) -> Cost:
     """The cost of a layer's fold in LUTs, for the folding solver."""
 
@@ -51,7 +65,7 @@ def lut_cost(graph: LoweredGraph) -> Cost:
     def by_name(name: str, fold: Fold) -> float:
         node = graph[name]
         assert isinstance(node.op, Linear)
-        weights = coefficients().get(node.op.kernel.rtl().module, GENERIC)
+        weights = coefficients().get(rtl_kernel(node.op.kernel).module, GENERIC)
         return sum(weights[key] * value for key, value in features(graph, node, fold).items())
 
     return lambda node, fold: by_name(node.name, fold)

@@ -128,7 +128,9 @@ def _by_reuse(layer: Choice, reuse: int) -> Fold:
 
 
 def _cheapest(layer: Choice, interval: int, cost: Cost) -> Fold | None:
+    """Among folds of at most twice the lanes that the interval needs: more cannot pay, and wide layers have hundreds of folds."""
     fast = [fold for fold in layer.folds if layer.cycles(fold) <= interval]
+    fast = [fold for fold in fast if fold.lanes <= 2 * fast[0].lanes]
     return min(fast, key=lambda fold: (cost(layer.node, fold), fold.lanes)) if fast else None
 
 

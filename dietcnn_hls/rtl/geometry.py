@@ -16,11 +16,13 @@ A dense layer is a 1 x 1 window over one pixel, so every divisor of its taps is 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from dietcnn_hls.errors import ConfigError
 from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Node, Window
+from dietcnn_hls.methods.base import Kernel, RtlKernel
 
 
 @dataclass(frozen=True)
@@ -77,11 +79,17 @@ class WindowShape:
         return all(len({beat[tap] for tap in block}) == 1 for block in blocks)
 
 
+@lru_cache(maxsize=2)
+def rtl_kernel(kernel: Kernel) -> RtlKernel:
+    """``kernel.rtl()``, kept while one layer is looked at: it walks over all weights, and folds are tried by the hundred."""
+    return kernel.rtl()
+
+
 def geometry(graph: LoweredGraph, node: Node) -> Geometry:
     """The convolution that a linear node is."""
     assert isinstance(node.op, Linear)
     source = graph.input_streams(node)[0]
-    kernel = node.op.kernel.rtl()
+    kernel = rtl_kernel(node.op.kernel)
     blocks = None if kernel.blocks is None else tuple(map(frozenset, kernel.blocks.tolist()))
     if node.op.window is None:
         return Geometry(source.size, 1, 1, Window((1, 1)), node.op.kernel.outputs, kernel.ordered, blocks)
@@ -185,5 +193,6 @@ __all__ = [
     "legal_folds",
     "legal_pe",
     "legal_simd",
+    "rtl_kernel",
     "window_shape",
 ]

@@ -11,7 +11,7 @@ from dietcnn_hls.integers import bits_for
 from dietcnn_hls.lowered import Fold, Linear, Node, Stream
 from dietcnn_hls.methods.base import RtlKernel
 from dietcnn_hls.rtl.builder import Beats, Builder, handshake
-from dietcnn_hls.rtl.geometry import Geometry, WindowShape, check_fold, divisors
+from dietcnn_hls.rtl.geometry import Geometry, WindowShape, check_fold, divisors, rtl_kernel
 from dietcnn_hls.rtl.sums import sum_widths
 from dietcnn_hls.rtl.verilog import Packed, Parameter, identifier, packed, words
 
@@ -29,7 +29,7 @@ def build_linear(builder: Builder, node: Node, geometry: Geometry, fold: Fold, s
     """
     assert isinstance(node.op, Linear)
     shape = check_fold(node.name, geometry, fold)
-    kernel = node.op.kernel.rtl()
+    kernel = rtl_kernel(node.op.kernel)
     order = lane_order(geometry, shape, fold)
     prefix = identifier(node.name)
     _window(builder, node.name, geometry, shape, fold, stream, source)
