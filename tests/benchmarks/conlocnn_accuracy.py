@@ -34,11 +34,11 @@ VARIANTS = {
     ("uniform", "nearest"): "s--",
     ("uniform", "compensated"): "s-",
 }
-CASES: dict[str, tuple[str, str, int | None, Recipe]] = {
-    "mnist": ("lenet5", "mnist", 32, Recipe()),
-    "cifar10": ("vgg_small", "cifar10", None, Recipe(float_epochs=20, flip=True, shift=2)),
+CASES: dict[str, tuple[str, float, str, int | None, Recipe]] = {
+    "mnist": ("lenet5", 1.0, "mnist", 32, Recipe()),
+    "cifar10": ("vgg_small", 0.5, "cifar10", None, Recipe(float_epochs=14, flip=True, shift=2)),
 }
-"""Case -> network, dataset, padded size, recipe of the float stage."""
+"""Case -> network, its width, dataset, padded size, recipe of the float stage."""
 
 
 class Variant(SignedDigitRebuilder):
@@ -74,19 +74,25 @@ class Variant(SignedDigitRebuilder):
         return min(choices, key=lambda rounded: output_error(weights, rounded, moments))
 
 
+def title(case: str) -> str:
+    """Network and dataset of a case, for tables and plots."""
+    name, width, data, *_ = CASES[case]
+    return f"{name}{'' if width == 1 else f' x{width:g}'} on {data}"
+
+
 def float_network(case: str, dataset: datasets.Dataset, seed: int, folder: Path) -> tuple[Any, np.ndarray]:
     """A trained float network and its calibration images."""
-    name, _, _, recipe = CASES[case]
+    name, width, _, _, recipe = CASES[case]
     split = datasets.split_validation(dataset.x_train, dataset.y_train, recipe.validation, seed)
     tf.keras.utils.set_random_seed(seed)
-    model = networks.get(name)(dataset.input_shape, dataset.classes)
+    model = networks.get(name)(dataset.input_shape, dataset.classes, width=width)
     train(model, split, recipe, seed=seed, stage="float", checkpoint_dir=folder / f"{case}_{seed}")
     return model, datasets.to_float(split.x_train[:512])
 
 
 def measure(case: str, seeds: list[int], data_dir: Path | None, folder: Path) -> dict[str, Any]:
     """Top-1 and agreement with the float network (percent) of every variant, width and seed, on the whole test set."""
-    _, data, pad, _ = CASES[case]
+    _, _, data, pad, _ = CASES[case]
     dataset = datasets.load(data, data_dir, pad=pad)
     x = datasets.to_float(dataset.x_test)
     names = [f"{grid}, {rounding}" for grid, rounding in VARIANTS]
@@ -117,10 +123,9 @@ def percent(right: np.ndarray) -> float:
 def table(case: str, result: dict[str, Any]) -> str:
     """Markdown: means over seeds."""
     count = len(result["float"])
-    name, data, _, _ = CASES[case]
     lines = []
-    for what, title in (("top1", "top-1"), ("agreement", "same class as the float network")):
-        lines += [f"{name} on {data}, {title} in percent, mean of {count} networks (float: {np.mean(result['float']):.2f})", ""]
+    for what, what_is in (("top1", "top-1"), ("agreement", "same class as the float network")):
+        lines += [f"{title(case)}, {what_is} in percent, mean of {count} networks (float: {np.mean(result['float']):.2f})", ""]
         lines += ["| bits | " + " | ".join(result[what]) + " |", "|---" * (len(result[what]) + 1) + "|"]
         for bits in WIDTHS:
             cells = [f"{np.mean(by_bits[str(bits)]):.2f}" for by_bits in result[what].values()]
@@ -137,7 +142,7 @@ def plot(results: dict[str, Any], path: Path) -> None:
             by_bits = result["top1"][f"{grid}, {rounding}"]
             loss = [np.mean(result["float"]) - np.mean(by_bits[str(bits)]) for bits in WIDTHS]
             axis.plot(WIDTHS, np.maximum(loss, 0.01), style, label=f"{grid}, {rounding}", color=f"C{grid == 'uniform':d}")
-        axis.set(title=f"{CASES[case][0]}, {CASES[case][1]}", xlabel="bits per weight", ylabel="points of top-1 below float")
+        axis.set(title=title(case), xlabel="bits per weight", ylabel="points of top-1 below float")
         axis.set_yscale("log")
         axis.grid(alpha=0.3)
         axis.legend()

@@ -23,11 +23,11 @@ from dietcnn_hls.methods.deepchip.kernel import TernaryKernel
 from dietcnn_hls.training import Recipe, accuracy, train_design
 
 EDGE = {"name": "conlocnn", "weight_bits": 8}
-CASES: dict[str, tuple[str, str, int | None, Recipe, tuple[str, str]]] = {
-    "mnist": ("lenet5", "mnist", 32, Recipe(epochs=12), ("conv1", "logits")),
-    "cifar10": ("vgg_small", "cifar10", None, Recipe(float_epochs=20, epochs=20, flip=True, shift=2), ("conv1a", "logits")),
+CASES: dict[str, tuple[str, float, str, int | None, Recipe, tuple[str, str]]] = {
+    "mnist": ("lenet5", 1.0, "mnist", 32, Recipe(epochs=12), ("conv1", "logits")),
+    "cifar10": ("vgg_small", 0.5, "cifar10", None, Recipe(float_epochs=14, epochs=16, flip=True, shift=2), ("conv1a", "logits")),
 }
-"""Case -> network, dataset, padded size, recipe, first and last layer."""
+"""Case -> network, its width, dataset, padded size, recipe, first and last layer."""
 VARIANTS: dict[str, dict[str, Any]] = {
     "ternary": {},
     "ternary, scales powers of two": {"power_of_two_scales": True},
@@ -40,12 +40,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 def measure(case: str, variant: str, seed: int, data_dir: Path | None, folder: Path) -> dict[str, Any]:
     """Train one variant; accuracy on the whole test set and storage."""
-    name, data, pad, recipe, edges = CASES[case]
+    name, width, data, pad, recipe, edges = CASES[case]
     dataset = datasets.load(data, data_dir, pad=pad)
     options = dict(VARIANTS[variant])
     layers = dict.fromkeys(edges, EDGE) if options.pop("edges", False) else {}
     choice = method_choice({"name": "deepchip", "layers": layers} | options, "method")
-    build = partial(networks.get(name), dataset.input_shape, dataset.classes)
+    build = partial(networks.get(name), dataset.input_shape, dataset.classes, width=width)
     place = folder / f"{case}_{seed}_{variant.replace(' ', '_').replace(',', '')}"
     trained = train_design(build, dataset, choice, recipe, seed=seed, checkpoint_dir=place, teacher_cache=folder)
     graph = convert(trained.model)
@@ -60,6 +60,12 @@ def measure(case: str, variant: str, seed: int, data_dir: Path | None, folder: P
     }
 
 
+def title(case: str) -> str:
+    """Network and dataset of a case, for tables and plots."""
+    name, width, data, *_ = CASES[case]
+    return f"{name}{'' if width == 1 else f' x{width:g}'} on {data}"
+
+
 def scalings(graph: LoweredGraph) -> int:
     """Most constant scalings that any output needs."""
     ops = [node.op for node in graph.linear_nodes]
@@ -69,7 +75,7 @@ def scalings(graph: LoweredGraph) -> int:
 def table(case: str, results: dict[str, dict[str, Any]]) -> str:
     """Markdown."""
     first = next(iter(results.values()))
-    lines = [f"{CASES[case][0]} on {CASES[case][1]} (float: {first['float']:.2f} %)", ""]
+    lines = [f"{title(case)} (float: {first['float']:.2f} %)", ""]
     lines += ["| variant | top-1 % | zeros % | bits/weight | entropy | whole model against float32 | scalings/output |"]
     lines += ["|---|---|---|---|---|---|---|"]
     for variant, result in results.items():
