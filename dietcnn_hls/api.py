@@ -55,6 +55,7 @@ class Build:
     part: str
     clock_period: float
     labels: Mapping[str, Any]
+    input_pixels: int = 1
     accuracy: dict[str, float | int] = field(default_factory=dict)
     bit_exact: dict[str, BitExact] = field(default_factory=dict)
     hardware: dict[str, Any] = field(default_factory=dict)
@@ -133,7 +134,8 @@ def convert_and_build(
     graph = _lowered(model, name)
     with Workspace.open(output_dir, graph.name) as workspace:
         _keep(graph, workspace)
-        build = Build(graph, workspace, solve(graph, spec, lut_cost(graph)), io_type, part, clock_period, dict(labels or {}))
+        folds = solve(graph, spec, lut_cost(graph))
+        build = Build(graph, workspace, folds, io_type, part, clock_period, dict(labels or {}), spec.input_pixels)
         estimate.check_fits(graph, build.folding, part)
         codes = None if x_test is None else reference.quantize_input(graph, to_values(x_test))
         _simulate(build, model, codes, y_test, checks)

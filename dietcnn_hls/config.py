@@ -65,6 +65,7 @@ class ChecksConfig(_Section):
     rtl_samples: int | None = Field(1000, ge=1)
     rtl_stalls: bool = Field(True, description="also simulate under random bubbles and back-pressure")
     activity: bool = Field(True, description="count toggles in RTL simulation")
+    netlist_samples: int = Field(0, ge=0, description="images for the mapped netlist of the whole design; slow to compile")
     layer_resources: bool = Field(True, description="synthesise with the layers kept apart as well")
     whole_resources: bool = Field(True, description="synthesise the design as a whole; false: the layers' sum stands for it")
     hls4ml_samples: int = Field(
@@ -72,7 +73,9 @@ class ChecksConfig(_Section):
     )
 
     @model_validator(mode="after")
-    def _some_resources(self) -> ChecksConfig:
+    def _resources_and_netlist(self) -> ChecksConfig:
+        if self.netlist_samples and not self.whole_resources:
+            raise ValueError("netlist_samples needs the netlist of the whole design; leave whole_resources on")
         if not (self.layer_resources or self.whole_resources):
             raise ValueError("layer_resources and whole_resources are both false; keep one, or set synthesis: none")
         return self

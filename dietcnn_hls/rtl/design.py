@@ -36,7 +36,7 @@ from dietcnn_hls.lowered import (
 from dietcnn_hls.rtl.branches import build_add, build_fork
 from dietcnn_hls.rtl.builder import Beats, Builder, RtlOptions
 from dietcnn_hls.rtl.encoders import build_encode
-from dietcnn_hls.rtl.geometry import cycles, geometry
+from dietcnn_hls.rtl.geometry import cycles, geometry, reads_input
 from dietcnn_hls.rtl.linear import build_linear
 from dietcnn_hls.rtl.operators import (
     add_offsets,
@@ -129,11 +129,8 @@ class RtlDesign:
     def layer_cycles(self) -> dict[str, int]:
         """Cycles that each linear layer needs for one inference; the largest, and the beats of the ports, bound the interval."""
         pixels = max(1, self.input.codes // self.graph.input.stream.channels)
-        first = {self.graph.input.name} | {
-            n.name for n in self.graph.consumers(self.graph.input.name) if isinstance(n.op, Encode)
-        }
         return {
-            n.name: cycles(geometry(self.graph, n), self.folding[n.name], pixels if n.inputs[0] in first else 1)
+            n.name: cycles(geometry(self.graph, n), self.folding[n.name], pixels if reads_input(self.graph, n) else 1)
             for n in self.graph.linear_nodes
         }
 

@@ -16,7 +16,7 @@ from dietcnn_hls.reports.model import Activity, Latency, Resources
 from dietcnn_hls.rtl.builder import RtlOptions
 from dietcnn_hls.rtl.design import RtlDesign, generate
 from dietcnn_hls.rtl.diagram import diagram
-from dietcnn_hls.rtl.simulation import Stalls, simulate
+from dietcnn_hls.rtl.simulation import Stalls, gate_level, simulate
 from dietcnn_hls.rtl.synthesis import SynthesisResult, sum_results, synthesise
 from dietcnn_hls.rtl.vivado import write_vivado
 from dietcnn_hls.rtl.yosys.script import Flow
@@ -51,12 +51,16 @@ def run(
     if codes is not None:
         _simulate(build, design, codes[: checks.rtl_samples], labels, checks)
     if flows:
-        _synthesise(build, design, flows, dsp, checks)
+        whole = _synthesise(build, design, flows, dsp, checks)
+        if whole is not None and codes is not None and checks.netlist_samples:
+            _netlist(build, design, whole, codes[: checks.netlist_samples])
 
 
 def _generate(build: Build, dsp: bool) -> RtlDesign:
-    design = generate(build.graph, build.folding, RtlOptions(use_dsp=dsp))
-    key = f"{build.key}-{'dsp' if dsp else 'lut'}"
+    pixels = build.input_pixels
+    codes = pixels * build.graph.input.stream.channels if pixels > 1 else None
+    design = generate(build.graph, build.folding, RtlOptions(use_dsp=dsp, input_codes=codes))
+    key = f"{build.key}-{'dsp' if dsp else 'lut'}-{pixels}"
     with build.timed("rtl_generate", "generate SystemVerilog"):
         if not build.workspace.done("rtl", key):
             with build.workspace.stage("rtl", key) as folder:
@@ -101,7 +105,10 @@ def _activity(build: Build, design: RtlDesign, few: np.ndarray) -> None:
         )
 
 
-def _synthesise(build: Build, design: RtlDesign, flows: tuple[Flow, ...], dsp: bool, checks: ChecksConfig) -> None:
+def _synthesise(
+    build: Build, design: RtlDesign, flows: tuple[Flow, ...], dsp: bool, checks: ChecksConfig
+) -> SynthesisResult | None:
+    """Whole design and layers apart, as asked for; returns the first flow's whole design."""
     synthesise = partial(_synthesised, design, build.workspace.resolve("rtl"), build.part, dsp)
     results = []
     if checks.whole_resources:
@@ -119,6 +126,15 @@ def _synthesise(build: Build, design: RtlDesign, flows: tuple[Flow, ...], dsp: b
     if others:
         build.hardware["other_resources"] = others
     build.versions["yosys"] = results[0].build
+    return results[0] if checks.whole_resources else None
+
+
+def _netlist(build: Build, design: RtlDesign, mapped: SynthesisResult, codes: np.ndarray) -> None:
+    """What Yosys made of the design, simulated in its place."""
+    expected = csim.compile(build.workspace.resolve("hls")).predict(codes)
+    with build.timed("netlist_simulation", f"simulation of the mapped netlist on {len(codes)} images"):
+        outputs = simulate(gate_level(design, mapped), codes).outputs
+    build.bit_exact["netlist_vs_csim"] = compared(outputs, expected)
 
 
 def _synthesised(design: RtlDesign, folder: Path, part: str, dsp: bool, flow: Flow, hierarchy: bool = False) -> SynthesisResult:

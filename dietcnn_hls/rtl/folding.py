@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from dietcnn_hls.errors import ConfigError, LoweringError, suggest
 from dietcnn_hls.lowered import Fold, LoweredGraph, Node
-from dietcnn_hls.rtl.geometry import Geometry, check_fold, cycles, geometry, legal_folds
+from dietcnn_hls.rtl.geometry import Geometry, check_fold, cycles, geometry, legal_folds, reads_input
 
 Cost = Callable[[Node, Fold], float]
 """LUTs of one layer at one fold."""
@@ -43,6 +43,7 @@ class FoldingSpec(BaseModel):
     target_interval: int | None = Field(None, ge=1, description="cycles between inferences to reach")
     lut_budget: int | None = Field(None, ge=1, description="LUTs of all kernel arrays together")
     unroll: bool = Field(False, description="one lane a weight everywhere (reuse factor 1)")
+    input_pixels: int = Field(1, ge=1, description="whole pixels a beat of the RTL's input; a divisor of the image's width")
     layers: dict[str, LayerFold] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -59,18 +60,24 @@ class Choice:
     node: Node
     geometry: Geometry
     folds: tuple[Fold, ...]
+    pixels: int = 1
 
     def cycles(self, fold: Fold) -> int:
-        return cycles(self.geometry, fold)
+        return cycles(self.geometry, fold, self.pixels)
 
     @property
     def slowest(self) -> int:
         return max(self.cycles(fold) for fold in self.folds)
 
 
-def choices(graph: LoweredGraph) -> dict[str, Choice]:
-    """The choices of all linear layers by name."""
-    return {node.name: Choice(node, geometry(graph, node), tuple(legal_folds(graph, node))) for node in graph.linear_nodes}
+def choices(graph: LoweredGraph, input_pixels: int = 1) -> dict[str, Choice]:
+    """The choices of all linear layers by name; those that read the input see `input_pixels` of it a cycle."""
+    return {
+        node.name: Choice(
+            node, geometry(graph, node), tuple(legal_folds(graph, node)), input_pixels if reads_input(graph, node) else 1
+        )
+        for node in graph.linear_nodes
+    }
 
 
 def solve(graph: LoweredGraph, spec: FoldingSpec | None = None, cost: Cost | None = None) -> dict[str, Fold]:
@@ -80,9 +87,9 @@ def solve(graph: LoweredGraph, spec: FoldingSpec | None = None, cost: Cost | Non
         ConfigError: unknown layer, a fold that does not divide, an interval or budget out of reach.
     """
     spec, cost = spec or FoldingSpec(), cost or lanes_cost
-    if spec == FoldingSpec():
+    if spec.model_copy(update={"input_pixels": 1}) == FoldingSpec():
         return {node.name: _smallest(graph, node) for node in graph.linear_nodes}
-    layers = choices(graph)
+    layers = choices(graph, spec.input_pixels)
     for name in spec.layers:
         if name not in layers:
             raise ConfigError(f"folding.layers: no linear layer '{name}'.{suggest(name, layers)}")

@@ -21,7 +21,7 @@ from functools import lru_cache
 import numpy as np
 
 from dietcnn_hls.errors import ConfigError
-from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Node, Window
+from dietcnn_hls.lowered import Encode, Fold, Linear, LoweredGraph, Node, Source, Window
 from dietcnn_hls.methods.base import Kernel, RtlKernel
 
 
@@ -173,6 +173,12 @@ def cycles(geometry: Geometry, fold: Fold, pixels: int = 1) -> int:
     return max(kernel, -(-area // pixels) * (geometry.channels // shape.codes))
 
 
+def reads_input(graph: LoweredGraph, node: Node) -> bool:
+    """Whether pixels come to this layer as the design's input gives them, encoded at most."""
+    before = graph[node.inputs[0]]
+    return isinstance(before.op, Source) or (isinstance(before.op, Encode) and reads_input(graph, before))
+
+
 def divisors(n: int) -> list[int]:
     """All divisors in ascending order."""
     return [d for d in range(1, n + 1) if n % d == 0]
@@ -193,6 +199,7 @@ __all__ = [
     "legal_folds",
     "legal_pe",
     "legal_simd",
+    "reads_input",
     "rtl_kernel",
     "window_shape",
 ]

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The open hardware flow of a build, end to end: RTL, stalls, mapped netlist, toggles and resources in one report."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dietcnn_hls import reference
+from dietcnn_hls.api import convert_and_build
+from dietcnn_hls.config import ChecksConfig
+from dietcnn_hls.errors import ConfigError
+from dietcnn_hls.lowered import Linear, LoweredGraph, Reshape, Source, Stream, Window, node
+from dietcnn_hls.reports.model import Report
+from dietcnn_hls.rtl.folding import FoldingSpec, solve
+from tests import graphs
+
+
+def network() -> LoweredGraph:
+    """Encoder, a convolution that can see whole windows of 12 x 12 pixels, and a dense layer."""
+    rng = np.random.default_rng(11)
+    nodes = [node("image", Source(), [], Stream((12, 12, 1), 0, 255, 8))]
+    nodes.append(graphs.encode(rng, "encoder", nodes[-1], 8))
+    nodes.append(node("conv", Linear(graphs.table_kernel(rng, nodes[-1].stream, 2, 9, 4), None, Window((3, 3))), [nodes[-1]]))
+    nodes.append(graphs.encode(rng, "act", nodes[-1], 8))
+    nodes.append(node("flatten", Reshape((200,)), [nodes[-1]]))
+    nodes.append(node("logits", Linear(graphs.table_kernel(rng, nodes[-1].stream, 3, 200, 4), None, None), [nodes[-1]]))
+    return LoweredGraph("flow_net", tuple(nodes))
+
+
+GRAPH = network()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """A small network through everything that needs no licence."""
+    codes = graphs.random_codes(GRAPH, 12, 0).astype(np.uint8)
+    labels = reference.predict(GRAPH, codes.astype(np.int64)).argmax(axis=1)
+    return convert_and_build(
+        GRAPH,
+        tmp_path_factory.mktemp("flow"),
+        x_test=codes,
+        y_test=labels,
+        folding={"target_interval": 120, "input_pixels": 2, "layers": {"logits": {"pe": 3, "simd": 20}}},
+        synthesis="yosys",
+        checks={"netlist_samples": 4},
+    )
+
+
+def test_rtl_stalled_rtl_and_mapped_netlist_equal_the_c_simulation(report: Report) -> None:
+    assert report.bit_exact is not None
+    counted = {pair: (found.samples, found.mismatches) for pair, found in report.bit_exact.items()}
+    assert counted == {
+        "csim_vs_reference": (12, 0),
+        "rtl_vs_csim": (12, 0),
+        "rtl_stalled_vs_csim": (12, 0),
+        "netlist_vs_csim": (4, 0),
+    }
+
+
+def test_every_figure_names_its_source(report: Report) -> None:
+    assert report.latency is not None and report.latency.source == "rtl_simulation"
+    assert report.latency.interval == 120
+    assert report.activity is not None and report.activity.source == "rtl_activity"
+    assert report.resources is not None and report.resources.source.startswith("yosys ")
+    assert report.resources.source.endswith("/carry") and report.resources.dsp == 0
+    layers = {layer.name: layer.resources for layer in report.layers or () if layer.resources}
+    assert set(layers) >= {node.name for node in GRAPH.linear_nodes}
+    assert all(found.source.endswith("/carry/per-module") for found in layers.values())
+
+
+def test_checks_that_exclude_each_other_are_refused() -> None:
+    with pytest.raises(ValueError, match="netlist_samples needs the netlist of the whole design"):
+        ChecksConfig(netlist_samples=1, whole_resources=False)
+    with pytest.raises(ValueError, match="both false"):
+        ChecksConfig(layer_resources=False, whole_resources=False)
+
+
+def test_several_input_pixels_a_beat_speed_up_a_first_layer_that_waits_for_them() -> None:
+    with pytest.raises(ConfigError, match="layer 'conv' takes at least 144 cycles; it cannot reach 120"):
+        solve(GRAPH, FoldingSpec(target_interval=120))
+    fast = solve(GRAPH, FoldingSpec(target_interval=120, input_pixels=2))
+    assert fast["conv"].simd == 9, "only a window that comes whole takes several pixels"
