@@ -89,6 +89,7 @@ class RtlKernel:
         lane_bounds: (lowest, highest) contribution of every lane to the module's sums, each (outputs, taps), or (outputs,
             taps, addends) where a lane adds several: the engine derives the widths of all running sums. None where the
             module does not sum integers; its results are then codes in the kernel's output range.
+        by_addend: the module adds the first addends of all lanes, then the second ones, and so on; otherwise lane after lane.
         offsets: (outputs,) constants that the engine adds to the module's results (inside thresholds or biases, for free)
             to get the kernel's; None for zeros.
         shifts: (outputs,) left shifts that the engine applies after adding the offsets; None for zeros.
@@ -105,6 +106,7 @@ class RtlKernel:
     weight_bits: int
     sources: tuple[str, ...] = ()
     lane_bounds: tuple[np.ndarray, np.ndarray] | None = None
+    by_addend: bool = False
     offsets: np.ndarray | None = None
     shifts: np.ndarray | None = None
     ordered: bool = False

@@ -19,7 +19,7 @@ from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Node
 from dietcnn_hls.rtl.builder import RtlOptions
 from dietcnn_hls.rtl.folding import Cost
 from dietcnn_hls.rtl.geometry import check_fold, geometry, rtl_kernel
-from dietcnn_hls.rtl.linear import lane_order
+from dietcnn_hls.rtl.linear import addend_bounds, lane_order
 from dietcnn_hls.rtl.sums import sum_widths
 
 FEATURES = ("sum_bits", "lane_bits", "result_bits", "layer")
@@ -37,16 +37,14 @@ def features(graph: LoweredGraph, node: Node, fold: Fold) -> dict[str, float]:
     assert isinstance(node.op, Linear)
     shape = geometry(graph, node)
     kernel = rtl_kernel(node.op.kernel)
-    outputs, taps = (
-        _sample(order, shape.taps // fold.simd) for order in lane_order(shape, check_fold(node.name, shape, fold), fold)
-    )
+    outputs, taps = lane_order(shape, check_fold(node.name, shape, fold), fold)
+    order = _sample(outputs, shape.taps // fold.simd), _sample(taps, shape.taps // fold.simd)
     source = graph.input_streams(node)[0]
     lane_bits = fold.lanes * (source.bits + kernel.weight_bits)
     if kernel.lane_bounds is None:
         result, sums = node.stream.bits, fold.lanes * node.stream.bits
     else:
-        low, high = (bound[outputs, taps].reshape(len(outputs), fold.pe, -1) for bound in kernel.lane_bounds)
-        widths = sum_widths(low, high, shape.taps // fold.simd, RtlOptions().chain)
+        widths = sum_widths(*addend_bounds(kernel, order), shape.taps // fold.simd, RtlOptions().chain)
         result, sums = widths.bits, int(widths.nodes.sum())
     return {"sum_bits": float(sums), "lane_bits": float(lane_bits), "result_bits": float(fold.pe * result), "layer": 1.0}
 

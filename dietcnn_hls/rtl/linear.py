@@ -150,9 +150,7 @@ def _kernel(
         result = Beats("", pe, op.kernel.output.lo, op.kernel.output.hi)
         common["RESULT_BITS"] = result.bits
     else:
-        # a lane of several addends counts as as many lanes
-        low, high = (bound[order].reshape(len(order[0]), pe, -1) for bound in kernel.lane_bounds)
-        widths = sum_widths(low, high, beats, builder.options.chain)
+        widths = sum_widths(*addend_bounds(kernel, order), beats, builder.options.chain)
         result = Beats("", pe, widths.lo, widths.hi)
         common |= {"RESULT_BITS": widths.bits, "SIGNED": widths.signed, "CHAIN": builder.options.chain}
         common |= {"LEVELS": widths.levels, "NODES": widths.nodes.shape[1], "NODE_BITS": packed(widths.nodes, 8)}
@@ -162,6 +160,20 @@ def _kernel(
     if "USE_DSP" in special:
         special["USE_DSP"] = builder.options.use_dsp
     return common | special, Beats("", pe, result.lo, result.hi, 1, offsets if offsets.any() else None)
+
+
+def addend_bounds(kernel: RtlKernel, order: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """(lowest, highest) of every addend in the order in which the module adds them, each (words, PE, addends)."""
+    assert kernel.lane_bounds is not None
+
+    def ordered(bound: np.ndarray) -> np.ndarray:
+        lanes = bound[order]
+        if kernel.by_addend and lanes.ndim == 4:
+            lanes = np.swapaxes(lanes, 2, 3)
+        return lanes.reshape(*lanes.shape[:2], -1)
+
+    low, high = kernel.lane_bounds
+    return ordered(low), ordered(high)
 
 
 def _own_offsets(kernel: RtlKernel, op: Linear) -> np.ndarray:
@@ -198,4 +210,4 @@ def _shift(builder: Builder, node: Node, kernel: RtlKernel, shifts: np.ndarray, 
     return builder.stage(node.name, "shifted", "channel_shift", parameters, source, shifted)
 
 
-__all__ = ["build_linear", "lane_order"]
+__all__ = ["addend_bounds", "build_linear", "lane_order"]

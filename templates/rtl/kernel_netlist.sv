@@ -68,7 +68,8 @@ module kernel_netlist #(
   );
 
   for (genvar p = 0; p < PE; p = p + 1) begin : g_output
-    wire [SIMD*ROWS*ROW_BITS-1:0] addends;
+    // row by row, not lane by lane: addends of like weight keep the running sums narrow
+    wire [ROWS*SIMD*ROW_BITS-1:0] addends;
     for (genvar s = 0; s < SIMD; s = s + 1) begin : g_lane
       // with 8-bit integers the extension bit is not read
       /* verilator lint_off UNUSEDSIGNAL */
@@ -76,11 +77,15 @@ module kernel_netlist #(
         INTEGER_SIGNED & integers[(s+1)*INTEGER_BITS-1], integers[s*INTEGER_BITS +: INTEGER_BITS]
       };
       /* verilator lint_on UNUSEDSIGNAL */
+      wire [ROWS*ROW_BITS-1:0] rows;
+      for (genvar r = 0; r < ROWS; r = r + 1) begin : g_row
+        assign addends[(r*SIMD+s)*ROW_BITS +: ROW_BITS] = rows[r*ROW_BITS +: ROW_BITS];
+      end
       kernel_netlist_rows #(
           .GATES(GATES), .NET_BITS(NET_BITS), .KINDS(KINDS), .LEFTS(LEFTS), .RIGHTS(RIGHTS), .ROWS(ROWS), .ROW_BITS(ROW_BITS),
           .PLACES(PLACES)
       ) encoder (
-          .x(8'(operand)), .w(in_weights[(p*SIMD+s)*8 +: 8]), .rows(addends[s*ROWS*ROW_BITS +: ROWS*ROW_BITS])
+          .x(8'(operand)), .w(in_weights[(p*SIMD+s)*8 +: 8]), .rows(rows)
       );
     end
     lane_sum #(

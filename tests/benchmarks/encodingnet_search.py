@@ -17,6 +17,7 @@ from dietcnn_hls.methods.encodingnet.greedy import greedy_columns, netlist_of
 from dietcnn_hls.methods.encodingnet.netlist import Netlist
 from dietcnn_hls.methods.encodingnet.search import Progress, SearchSettings, run
 
+CARRY = {"objective": "carry_cones", "start": "booth"}
 LUT = {"objective": "lut_cones", "start": "tiles"}
 GATES = {"objective": "nand2"}
 
@@ -24,8 +25,13 @@ SEARCHES = {
     "lut_cones_64": SearchSettings(bits=64, max_error=0, steps=2000, **LUT),
     "lut_cones_56": SearchSettings(bits=56, max_error=0, steps=2000, **LUT),
     "lut_cones_48": SearchSettings(bits=48, max_error=0, steps=2000, **LUT),
-    "lut_cones_40": SearchSettings(bits=40, max_error=1, steps=60000, heat=0.02, **LUT),
-    "lut_cones_36": SearchSettings(bits=36, max_error=1, steps=60000, heat=0.02, seed=2, **LUT),
+    "lut_cones_40": SearchSettings(bits=40, objective="lut_cones", start="booth", max_error=0, steps=2000),
+    "lut_cones_36": SearchSettings(bits=36, objective="lut_cones", start="booth", max_error=4, steps=8000, heat=0.02),
+    "carry_cones_40": SearchSettings(bits=40, max_error=0, steps=2000, **CARRY),
+    "carry_cones_36": SearchSettings(bits=36, max_error=4, steps=8000, heat=0.02, **CARRY),
+    "carry_cones_32": SearchSettings(bits=32, max_error=16, steps=20000, heat=0.02, **CARRY),
+    "carry_cones_28": SearchSettings(bits=28, max_error=48, steps=20000, heat=0.02, **CARRY),
+    "carry_cones_24": SearchSettings(bits=24, max_error=128, steps=20000, heat=0.02, **CARRY),
     "nand2_64": SearchSettings(bits=64, max_error=0, steps=2000, **GATES),
     "nand2_56": SearchSettings(bits=56, max_error=4, start="tiles", steps=20000, heat=0.02, **GATES),
     "nand2_48": SearchSettings(bits=48, max_error=36, start="tiles", steps=20000, heat=0.02, **GATES),

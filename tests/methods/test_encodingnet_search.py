@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from dietcnn_hls.errors import ConfigError
 from dietcnn_hls.methods.encodingnet import library
-from dietcnn_hls.methods.encodingnet.cones import Cone, lut_cones, truth_of
+from dietcnn_hls.methods.encodingnet.cones import Cone, formula_of, lut_cones, truth_of
 from dietcnn_hls.methods.encodingnet.greedy import greedy_columns, netlist_of, residual
 from dietcnn_hls.methods.encodingnet.moves import OBJECTIVES, Ranges
+from dietcnn_hls.methods.encodingnet.rows import Rows
 from dietcnn_hls.methods.encodingnet.search import Progress, Search, SearchSettings, run
 
 seeds = st.integers(0, 2**32 - 1)
@@ -109,3 +110,15 @@ def test_shipped_encoders_beat_the_greedy_baseline(bits: int, objective: str) ->
     area = [n.nand2_thirds if objective == "nand2" else lut_cones(n) for n in (found, baseline)]
     assert found.max_error() < baseline.max_error() or area[0] < area[1]
     assert objective == "lut_cones" or found.levels() <= 3
+
+
+@pytest.mark.parametrize("bits", library.available()["carry_cones"])
+def test_encoders_for_carry_chains_fit_the_adders_luts(bits: int) -> None:
+    """Bits of at most five operand bits and weights that are powers of two: a LUT both makes a bit and adds it."""
+    found = library.shipped(bits, "carry_cones")
+    cones = [Cone.of_formula(formula_of(found, net)) for net in found.outputs.tolist()]
+    assert max(len(cone.support) for cone in cones) <= 5
+    assert all(abs(position).bit_count() == 1 for position in found.positions.tolist())
+    rows = Rows.of(found)
+    assert rows.bits == sum(min(cone.support) < 8 for cone in cones), "bits of the weight alone are no addends"
+    assert found.max_error() < netlist_of(greedy_columns(bits)).max_error() / 4

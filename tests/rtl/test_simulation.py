@@ -81,8 +81,8 @@ def check(
 
 @pytest.mark.parametrize("first", range(0, 60, 12))
 def test_random_networks(first: int, cache: Path) -> None:
-    """Shapes, strides, paddings, symbols, all three kernels, folds, memory placements, stalls."""
-    found = (graphs.random_graph(seed, ("table", "symbolic", "multiply"), SMALL) for seed in range(first, 10**6, 5))
+    """Shapes, strides, paddings, symbols, all four kernels, folds, memory placements, stalls."""
+    found = (graphs.random_graph(seed, ("table", "symbolic", "multiply", "netlist"), SMALL) for seed in range(first, 10**6, 5))
     usable = (graph for graph in found if hardware(graph))
     designs = [random_design(next(usable), 100 * first + i) for i in range(12)]
     assert [verilator.lint(design) for design in designs[::4]] == ["", "", ""]
@@ -92,7 +92,7 @@ def test_random_networks(first: int, cache: Path) -> None:
 def test_random_branching_networks(cache: Path) -> None:
     """Forks, residual adds, groups."""
     shape = graphs.Shape(side=5, channels=4, symbols=8)
-    designs = [random_design(graphs.branching_graph(seed, ("table", "multiply"), shape), seed) for seed in range(8)]
+    designs = [random_design(graphs.branching_graph(seed, ("table", "multiply", "netlist"), shape), seed) for seed in range(8)]
     assert verilator.lint(designs[0]) == ""
     check(designs, cache)
 

@@ -20,8 +20,15 @@ from dietcnn_hls.methods.encodingnet.netlist import Netlist
 class EncodingOptions(MethodOptions):
     """Keys of ``method: {name: encodingnet, ...}``."""
 
-    bits: int = Field(48, ge=1, le=64, description="M, width of the encoded product: the shipped sizes are 64, 56, 48, 40, 36")
-    objective: library.ObjectiveName = Field("lut_cones", description="encoders searched for LUTs, or for NAND2-equivalent gates")
+    bits: int = Field(
+        32,
+        ge=1,
+        le=64,
+        description="M, width of the encoded product; shipped: 64, 56, 48, 40, 36, of carry_cones 40, 36, 32, 28, 24",
+    )
+    objective: library.ObjectiveName = Field(
+        "carry_cones", description="encoders searched for LUTs that also add, for LUTs, or for NAND2-equivalent gates"
+    )
     encoder: Path | None = Field(None, description="file of an encoder of your own, instead of a shipped one")
     correct_bias: bool = Field(True, description="fold the encoder's mean error on calibration images into the biases")
 

@@ -194,7 +194,8 @@ class NetlistKernel(Kernel):
                 np.moveaxis(reachable.min(axis=1)[:, codes], 0, 2).astype(np.int64),
                 np.moveaxis(reachable.max(axis=1)[:, codes], 0, 2).astype(np.int64),
             ),
-            offsets=np.full(self.outputs, self.taps * rows.constant, dtype=np.int64),
+            by_addend=True,
+            offsets=self.taps * rows.constant + rows.by_weight[codes].sum(axis=1),
         )
 
     @property

@@ -14,7 +14,7 @@ from dietcnn_hls.atomic import atomic_write_text
 from dietcnn_hls.errors import ConfigError
 from dietcnn_hls.methods.encodingnet.netlist import Netlist
 
-ObjectiveName = Literal["nand2", "lut_cones"]
+ObjectiveName = Literal["nand2", "lut_cones", "carry_cones"]
 
 _FOLDER = resources.files(__package__) / "encoders"
 

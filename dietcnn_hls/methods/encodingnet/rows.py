@@ -3,7 +3,8 @@
 
 A position weight becomes its canonical signed digits; ``-2^k b`` is ``2^k (1 - b) - 2^k``, so that inverted bits and one constant
 take the place of negative digits. Each row is an unsigned addend; an FPGA adds a row in a carry chain whose LUTs also make
-the row's bits, as long as these depend on at most five operand bits.
+the row's bits, as long as these depend on at most five operand bits. Bits of the weight alone, such as those that complete a
+Booth multiplier's negations, are no addends: over a dot product they sum to a constant, which joins the bias.
 """
 
 from __future__ import annotations
@@ -18,26 +19,33 @@ from dietcnn_hls.methods.encodingnet.netlist import INPUTS, PAIRS, POSITION_BITS
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """``table[x, w] = constant + sum over rows and columns of bit << column``.
+    """``table[x, w] = constant + by_weight[w] + sum over rows and columns of bit << column``.
 
     Attributes:
         netlist: the gates (at least one) that the rows' bits come from.
         nets: (rows, columns) net of each bit, -1 where there is none.
         inverted: (rows, columns) bool, the bit is the net's complement.
         constant: added once a product.
+        by_weight: (256,) int64, what the bits of the weight alone sum to, by the weight's code.
     """
 
     netlist: Netlist
     nets: np.ndarray
     inverted: np.ndarray
     constant: int
+    by_weight: np.ndarray
 
     @classmethod
     def of(cls, netlist: Netlist) -> Rows:
         """The rows of a netlist; bits keep the order of the netlist from the first row on."""
         columns: list[list[tuple[int, bool]]] = [[] for _ in range(POSITION_BITS + 1)]
-        constant = netlist.constant
+        constant, by_weight = netlist.constant, np.zeros(256, np.int64)
+        planes = netlist.nets()
         for net, position in zip(netlist.outputs.tolist(), netlist.positions.tolist(), strict=True):
+            values = unpack(planes[net]).reshape(256, 256)
+            if (values == values[0]).all():
+                by_weight += values[0].astype(np.int64) * position
+                continue
             for column, negative in digits(position):
                 columns[column].append((net, negative))
                 constant -= negative << column
@@ -47,7 +55,7 @@ class Rows:
         for column, bits in enumerate(columns):
             for row, (net, negative) in enumerate(bits):
                 nets[row, column], inverted[row, column] = net, negative
-        return cls(_with_a_gate(netlist), nets, inverted, constant)
+        return cls(_with_a_gate(netlist), nets, inverted, constant, by_weight)
 
     @property
     def bits(self) -> int:
