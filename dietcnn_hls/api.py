@@ -136,7 +136,7 @@ def convert_and_build(
         _keep(graph, workspace)
         folds = solve(graph, spec, lut_cost(graph))
         build = Build(graph, workspace, folds, io_type, part, clock_period, dict(labels or {}), spec.input_pixels)
-        estimate.check_fits(graph, build.folding, part)
+        _check_fits(build, chosen, dsp)
         codes = None if x_test is None else reference.quantize_input(graph, to_values(x_test))
         _simulate(build, model, codes, y_test, checks)
         if chosen == "yosys":
@@ -201,6 +201,16 @@ def _available_synthesis() -> Literal["vitis", "yosys", "none"]:
     if doctor.available("vitis"):
         return "vitis"
     return "yosys" if doctor.available("verilator") and doctor.available(YOSYS) else "none"
+
+
+def _check_fits(build: Build, chosen: str, dsp: bool) -> None:
+    """Memories that the part cannot hold end a build before it begins: by our RTL where that is built, else by the Vitis rule."""
+    if chosen == "yosys":
+        from dietcnn_hls.rtl import flow
+
+        flow.check_fits(build, dsp)
+    else:
+        estimate.check_fits(build.graph, build.folding, build.part)
 
 
 def _folding_spec(folding: Folding) -> FoldingSpec:

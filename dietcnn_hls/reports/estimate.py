@@ -10,7 +10,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dietcnn_hls.errors import ResourceError
 from dietcnn_hls.integers import bits_for
 from dietcnn_hls.lowered import (
     Add,
@@ -28,10 +27,9 @@ from dietcnn_hls.lowered import (
     SymbolMap,
 )
 from dietcnn_hls.operations import Operations
+from dietcnn_hls.reports import memory
 from dietcnn_hls.reports.energy import Widths
-from dietcnn_hls.reports.memory import bram18
 from dietcnn_hls.reports.model import Resources
-from dietcnn_hls.reports.parts import lookup
 
 PIPELINE_DEPTH = 4
 """Cycles from a stage's last input to its first output that estimates assume for every stage (table, tree, encode, write)."""
@@ -48,7 +46,7 @@ class Memory:
 
     @property
     def bram18(self) -> int:
-        return bram18(self.words, self.bits)
+        return memory.bram18(self.words, self.bits)
 
 
 def operations(graph: LoweredGraph, node: Node) -> Operations:
@@ -178,22 +176,13 @@ def _linear_memories(graph: LoweredGraph, node: Node, fold: Fold) -> list[Memory
 
 
 def check_fits(graph: LoweredGraph, folding: Mapping[str, Fold], part: str) -> int:
-    """BRAM18 of all memories; ResourceError naming the largest when the part has fewer."""
-    available = lookup(part).bram18
-    found = memories(graph, folding)
-    total = sum(memory.bram18 for memory in found)
-    if total > available:
-        worst = max(found, key=lambda memory: memory.bram18)
-        raise ResourceError(
-            f"the design's memories need {total} BRAM18 and {part} has {available}; the largest is '{worst.layer}' {worst.role} "
-            f"({worst.words} x {worst.bits} bits, {worst.bram18} BRAM18). Use fewer symbols, a narrower network or a larger part."
-        )
-    return total
+    """BRAM18 of all memories by the Vitis rule; ResourceError naming layers and remedies when the part has fewer."""
+    return memory.check_fits(memories(graph, folding), part)
 
 
 def resources(graph: LoweredGraph, folding: Mapping[str, Fold]) -> Resources:
     """BRAM18 of all memories by the Vitis rule; LUT, FF and DSP stay absent: they are measured or not stated."""
-    return Resources(bram18=sum(memory.bram18 for memory in memories(graph, folding)), source="estimate")
+    return Resources(bram18=sum(found.bram18 for found in memories(graph, folding)), source="estimate")
 
 
 def widths(graph: LoweredGraph, node: Node) -> Widths:

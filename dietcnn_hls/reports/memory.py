@@ -16,15 +16,20 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from dietcnn_hls.errors import ConfigError, DietError, ResourceError
 from dietcnn_hls.reports.parts import lookup
 
 LUTRAM_BITS = 1024
 """Largest memory, words x bits, that Vitis builds from LUTs unless told otherwise."""
+
+BLOCK_BITS = 18_432
+"""Bits of a RAMB18, parity included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +129,55 @@ def require_fit(name: str, words: int, bits: int, part: str, *, ports: int = 1) 
             " Use smaller codebooks, fewer parallel reads or a larger part."
         )
     return needed
+
+
+class Stored(Protocol):
+    """A memory of a design: what it holds for which layer, its size, and its RAMB18 by the rule of whoever builds it."""
+
+    @property
+    def layer(self) -> str: ...
+    @property
+    def role(self) -> str: ...
+    @property
+    def words(self) -> int: ...
+    @property
+    def bits(self) -> int: ...
+    @property
+    def bram18(self) -> int: ...
+
+
+def check_fits(memories: Sequence[Stored], part: str) -> int:
+    """RAMB18 of all memories of a design.
+
+    Raises:
+        ResourceError: the part has fewer; names the layers that hold most, the largest memory, and what helps.
+        ConfigError: for an unknown part.
+    """
+    device = lookup(part)
+    needed = sum(memory.bram18 for memory in memories)
+    if needed <= device.bram18:
+        return needed
+    layers: Counter[str] = Counter()
+    for memory in memories:
+        layers[memory.layer] += memory.bram18
+    shares = ", ".join(f"'{name}' {count:,}" for name, count in layers.most_common(3))
+    worst = max(memories, key=lambda memory: memory.bram18)
+    raise ResourceError(
+        f"the design's memories need {needed:,} BRAM18 and {part} has {device.bram18:,}; most for {shares}. The largest is the "
+        f"{worst.role} of '{worst.layer}', {worst.words:,} words of {worst.bits:,} bits: {worst.bram18:,} BRAM18. "
+        f"{_remedies(worst, needed - device.bram18)}"
+    )
+
+
+def _remedies(worst: Stored, excess: int) -> str:
+    """What helps; another fold only where the largest memory wastes more of its blocks than is missing."""
+    full, fold = -(-worst.words * worst.bits // BLOCK_BITS), ""
+    if worst.bram18 - full >= excess:
+        fold = f"a fold of '{worst.layer}' whose words fill blocks ({full:,} BRAM18 at best), "
+    return (
+        f"Remedies: {fold}fewer weight symbols, a narrower network, a larger part; or, by hand, UltraRAM "
+        f"({uram(worst.words, worst.bits):,} blocks for the largest memory) or memory off the chip."
+    )
 
 
 def _positive(what: str, value: int) -> None:

@@ -98,7 +98,7 @@ def _is_branch(graph: LoweredGraph, name: str) -> bool:
 
 def _buffer(builder: Builder, layer: str, role: str, stream: Stream, source: Beats) -> Beats:
     depth, bits = power_of_two(stream.size // source.codes), source.codes * source.bits
-    block = builder.options.memories.ram_in_block(depth, bits)
+    block = builder.ram_in_block(layer, role, depth, bits)
     parameters: dict[str, Parameter] = {"WORD_BITS": bits, "DEPTH": depth, "BLOCK": block}
     return builder.stage(layer, role, "stream_fifo", parameters, source, source)
 

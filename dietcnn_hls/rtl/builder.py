@@ -11,7 +11,7 @@ import numpy as np
 
 from dietcnn_hls.errors import ConfigError
 from dietcnn_hls.integers import bits_for
-from dietcnn_hls.rtl.memories import MemoryRules
+from dietcnn_hls.rtl.memories import MemoryRules, MemoryUse
 from dietcnn_hls.rtl.verilog import Instance, Parameter, identifier, memory_file
 
 
@@ -78,6 +78,7 @@ class Builder:
         wires: further wires, name -> width.
         assigns: (wire, expression) of continuous assignments.
         files: memory files, name -> text.
+        memories: all memories of more than one word, as they were placed.
     """
 
     def __init__(self, name: str, options: RtlOptions) -> None:
@@ -88,6 +89,7 @@ class Builder:
         self.wires: dict[str, int] = {}
         self.assigns: list[tuple[str, str]] = []
         self.files: dict[str, str] = {}
+        self.memories: list[MemoryUse] = []
 
     def stream(self, layer: str, role: str, bits: int) -> str:
         """Declare a stream; returns its prefix."""
@@ -100,6 +102,20 @@ class Builder:
         name = f"{self.name}_{identifier(layer)}_{role}.mem"
         self.files[name] = memory_file(words, bits)
         return name
+
+    def rom_in_block(self, layer: str, role: str, depth: int, bits: int) -> bool:
+        """Place a ROM; whether it goes to block RAM."""
+        return self.placed(layer, role, depth, bits, self.options.memories.rom_in_block(depth, bits))
+
+    def ram_in_block(self, layer: str, role: str, depth: int, bits: int) -> bool:
+        """Place a simple dual-port RAM; whether it goes to block RAM."""
+        return self.placed(layer, role, depth, bits, self.options.memories.ram_in_block(depth, bits))
+
+    def placed(self, layer: str, role: str, depth: int, bits: int, block: bool) -> bool:
+        """Take note of a memory; returns `block`."""
+        if depth > 1 and bits:
+            self.memories.append(MemoryUse(layer, role, depth, bits, block))
+        return block
 
     def place(self, layer: str, role: str, module: str, parameters: Mapping[str, Parameter], ports: Mapping[str, str]) -> None:
         """Add an instance with clock and reset."""

@@ -38,6 +38,7 @@ from dietcnn_hls.rtl.builder import Beats, Builder, RtlOptions
 from dietcnn_hls.rtl.encoders import build_encode
 from dietcnn_hls.rtl.geometry import cycles, geometry, reads_input
 from dietcnn_hls.rtl.linear import build_linear
+from dietcnn_hls.rtl.memories import MemoryUse
 from dietcnn_hls.rtl.operators import (
     add_offsets,
     build_max_pool,
@@ -87,6 +88,7 @@ class RtlDesign:
         streams: prefix of a stream's ``_valid``/``_ready``/``_data`` wires -> layer.
         input: the input port.
         output: the output port.
+        memories: all memories of more than one word, and where they are.
         files: generated files, name -> text: ``<name>.sv`` and the memory files. Tools must run in their folder.
         library: names of the modules from ``templates/rtl`` that it needs.
         mapped: True for a mapped netlist in a design's place (`simulation.gate_level`); it has no streams and no library.
@@ -100,6 +102,7 @@ class RtlDesign:
     streams: Mapping[str, str]
     input: Port
     output: Port
+    memories: tuple[MemoryUse, ...]
     files: Mapping[str, str]
     library: tuple[str, ...]
     mapped: bool = False
@@ -158,8 +161,9 @@ def generate(graph: LoweredGraph, folding: Mapping[str, Fold], options: RtlOptio
     ports = (_port(graph.input, source), _port(last, result))
     files = {f"{name}.sv": _top(builder, graph, folding, ports, (source.wire, result.wire))} | builder.files
     streams = {wire: layer for wire, (_, layer) in builder.streams.items()}
+    memories = tuple(builder.memories)
     modules = library({i.module for i in builder.instances})
-    return RtlDesign(name, graph, dict(folding), options, tuple(builder.instances), streams, *ports, files, modules)
+    return RtlDesign(name, graph, dict(folding), options, tuple(builder.instances), streams, *ports, memories, files, modules)
 
 
 def _check_names(graph: LoweredGraph, folding: Mapping[str, Fold]) -> None:

@@ -108,7 +108,7 @@ def _serial(
 ) -> Beats:
     parameters = common | {
         "CHANNELS": len(tree),
-        "BLOCK": builder.options.memories.rom_in_block(tree.size, bits),
+        "BLOCK": builder.rom_in_block(layer, "thresholds", tree.size, bits),
         "FLIP": packed(flip, 1),
         "FILE": builder.memory(layer, "thresholds", [int(v) for v in tree.reshape(-1)], bits),
     }

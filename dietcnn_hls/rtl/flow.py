@@ -11,6 +11,7 @@ import numpy as np
 
 from dietcnn_hls import csim
 from dietcnn_hls.config import ChecksConfig
+from dietcnn_hls.reports import memory
 from dietcnn_hls.reports.measure import compared, top1
 from dietcnn_hls.reports.model import Activity, Latency, Resources
 from dietcnn_hls.rtl.builder import RtlOptions
@@ -56,11 +57,20 @@ def run(
             _netlist(build, design, whole, codes[: checks.netlist_samples])
 
 
-def _generate(build: Build, dsp: bool) -> RtlDesign:
+def check_fits(build: Build, dsp: bool) -> int:
+    """BRAM18 of the design's memories; ResourceError naming layers and remedies when the part has fewer."""
+    return memory.check_fits(_design(build, dsp).memories, build.part)
+
+
+def _design(build: Build, dsp: bool) -> RtlDesign:
     pixels = build.input_pixels
     codes = pixels * build.graph.input.stream.channels if pixels > 1 else None
-    design = generate(build.graph, build.folding, RtlOptions(use_dsp=dsp, input_codes=codes))
-    key = f"{build.key}-{'dsp' if dsp else 'lut'}-{pixels}"
+    return generate(build.graph, build.folding, RtlOptions(use_dsp=dsp, input_codes=codes))
+
+
+def _generate(build: Build, dsp: bool) -> RtlDesign:
+    design = _design(build, dsp)
+    key = f"{build.key}-{'dsp' if dsp else 'lut'}-{build.input_pixels}"
     with build.timed("rtl_generate", "generate SystemVerilog"):
         if not build.workspace.done("rtl", key):
             with build.workspace.stage("rtl", key) as folder:

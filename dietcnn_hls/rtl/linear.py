@@ -86,7 +86,7 @@ def _window(
         "SIMD": shape.simd,
         "REPEATS": repeats,
         "GROUPS": geometry.window.groups,
-        **_memories(builder, geometry, shape, repeats, pixels, source.bits),
+        **_memories(builder, layer, geometry, shape, repeats, pixels, source.bits),
     }
     wire = builder.stream(layer, "window", shape.simd * source.bits)
     builder.wires[f"{wire}_last"] = 1
@@ -102,24 +102,31 @@ def _pixels(geometry: Geometry, shape: WindowShape, source: Beats) -> int:
 
 
 def _memories(
-    builder: Builder, geometry: Geometry, shape: WindowShape, repeats: int, pixels: int, bits: int
+    builder: Builder, layer: str, geometry: Geometry, shape: WindowShape, repeats: int, pixels: int, bits: int
 ) -> dict[str, Parameter]:
     """Depth of the ring (or of the buffer of columns) and placement of ring and line buffers."""
     rules = builder.options.memories
     (kh, kw), chunks = geometry.window.size, geometry.channels // shape.codes
     top, bottom, left, right = geometry.window.padding
     height, line = geometry.height + top + bottom, (geometry.width + left + right) * chunks
-    lines_in_block = kh > 1 and shape.form > 0 and rules.ram_in_block(line // pixels, (kh - 1) * shape.codes * bits * pixels)
+    kept = (kh - 1) * shape.codes * bits * pixels if shape.form > 0 else 0
+    lines_in_block = kept > 0 and builder.ram_in_block(layer, "lines", line // pixels, kept)
     if shape.form == 2:
         column = kh * shape.codes * bits * pixels
         # needed where columns may come faster than windows go
         depth = rules.ring_depth(2, line * geometry.height // pixels, column) if repeats * pixels > 1 else 0
-        return {"DEPTH": depth, "BLOCK_LINES": lines_in_block, "BLOCK_RING": rules.ram_in_block(depth, column)}
+        return {"DEPTH": depth, "BLOCK_LINES": lines_in_block, "BLOCK_RING": builder.ram_in_block(layer, "window", depth, column)}
+    if geometry.window.size == (1, 1) and geometry.window.stride == (1, 1) and repeats == 1:
+        return {}  # words go through as they come
     # columns of whole windows come as a single row each
     rows, images = (1, geometry.window.output_hw(geometry.height, geometry.width)[0]) if shape.form == 1 else (kh, height)
     span = (rows - 1) * line + kw * chunks
     depth = rules.ring_depth(span + chunks, span + images * line, shape.simd * bits)
-    return {"DEPTH": depth, "BLOCK_LINES": lines_in_block, "BLOCK_RING": rules.ram_in_block(depth, shape.simd * bits)}
+    return {
+        "DEPTH": depth,
+        "BLOCK_LINES": lines_in_block,
+        "BLOCK_RING": builder.ram_in_block(layer, "window", depth, shape.simd * bits),
+    }
 
 
 def _weights(builder: Builder, layer: str, kernel: RtlKernel, order: tuple[np.ndarray, np.ndarray]) -> None:
@@ -133,7 +140,7 @@ def _weights(builder: Builder, layer: str, kernel: RtlKernel, order: tuple[np.nd
     if len(rows) == 1:
         parameters["WORD"] = Packed(rows[0], bits)
     else:
-        parameters["BLOCK"] = builder.options.memories.rom_in_block(len(rows), bits)
+        parameters["BLOCK"] = builder.rom_in_block(layer, "weights", len(rows), bits)
         parameters["FILE"] = builder.memory(layer, "weights", rows, bits)
     ports = {"advance": f"{prefix}_window_valid && {prefix}_window_ready", "data": f"{prefix}_weights"}
     builder.place(layer, "weights", "weight_memory", parameters, ports)

@@ -89,7 +89,7 @@ def build_max_pool(builder: Builder, node: Node, stream: Stream, source: Beats) 
         "PAD_LEFT": left,
         "PAD_RIGHT": right,
         "FILL": stream.lo & ((1 << source.bits) - 1),
-        "BLOCK": builder.options.memories.ram_in_block(line, (op.window.size[0] - 1) * source.codes * source.bits),
+        "BLOCK": _lines_in_block(builder, node, source, line, (source.bits, source.bits)),
     }
     result = Beats("", source.codes, source.lo, source.hi, source.period)
     return builder.stage(node.name, "pooled", "max_pool", parameters, source, result)
@@ -119,13 +119,31 @@ def build_sum_pool(builder: Builder, node: Node, stream: Stream, source: Beats) 
         "KERNEL_W": kw,
         "STRIDE_H": op.window.stride[0],
         "STRIDE_W": op.window.stride[1],
-        "BLOCK": builder.options.memories.ram_in_block(line, (kh - 1) * source.codes * bits[1]),
+        "BLOCK": _lines_in_block(builder, node, source, line, (bits[0], bits[1])),
     }
     if stream.levels is not None:
         table = np.zeros(2**source.bits, np.int64)
         table[: len(stream.levels)] = stream.levels
         parameters |= {"DECODE": True, "INTEGERS": packed(table, bits[0])}
     return builder.stage(node.name, "pooled", "sum_pool", parameters, source, result)
+
+
+def _lines_in_block(builder: Builder, node: Node, source: Beats, line: int, bits: tuple[int, int]) -> bool:
+    """Where a pool's two line buffers go, that of pixels within a row with that of rows of `line` words.
+
+    Args:
+        builder: takes note of them.
+        node: the pool.
+        source: what it reads.
+        line: words of a row.
+        bits: width of a code in the first and in the second.
+    """
+    op = node.op
+    assert isinstance(op, MaxPool | SumPool)
+    kh, kw = op.window.size
+    block = builder.ram_in_block(node.name, "lines", line, (kh - 1) * source.codes * bits[1])
+    builder.placed(node.name, "pixels", node.stream.channels // source.codes, (kw - 1) * source.codes * bits[0], block)
+    return block
 
 
 def add_offsets(builder: Builder, layer: str, stream: Stream, source: Beats) -> Beats:
@@ -161,7 +179,7 @@ def _constants(builder: Builder, layer: str, values: np.ndarray, lanes: int, bit
     if (values == values[0]).all():
         values = values[:lanes] if len(values) >= lanes else np.repeat(values[:1], lanes)
     count = len(values) // lanes
-    block = builder.options.memories.rom_in_block(count, lanes * bits)
+    block = builder.rom_in_block(layer, "biases", count, lanes * bits)
     parameters: dict[str, Parameter] = {"LANES": lanes, "WORDS": count, "BLOCK": block}
     if block:
         rows = words(values.reshape(count, lanes), bits)

@@ -50,7 +50,7 @@ def test_a_network_that_fits_no_part_names_its_largest_memory() -> None:
     source = node("x", GraphInput(), [], Stream((taps,), 0, 255, 8))
     kernel = TableKernel(np.ones((256, symbols), np.int32), np.zeros((outputs, taps), np.uint8), 8)
     graph = LoweredGraph("big", (source, node("huge", Linear(kernel), [source])))
-    with pytest.raises(ResourceError, match=r"'huge' weights \(8388608 x 8 bits"):
+    with pytest.raises(ResourceError, match=r"weights of 'huge', 8,388,608 words of 8 bits: .* Remedies: fewer weight symbols"):
         estimate.check_fits(graph, {"huge": Fold(1, 1)}, "xc7z020clg400-1")
 
 
