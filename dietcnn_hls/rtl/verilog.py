@@ -40,9 +40,17 @@ def packed(values: np.ndarray | Iterable[int], bits: int) -> Packed:
 
 
 def words(values: np.ndarray, bits: int) -> list[int]:
-    """(n, lanes) integers as n memory words, lane 0 in the low bits; each integer is taken modulo ``2**bits``."""
-    lanes = (values.astype(np.int64)[:, :, None] >> np.minimum(np.arange(bits), 63)) & 1
-    rows = np.packbits(lanes.reshape(len(values), -1).astype(np.uint8), axis=1, bitorder="little")
+    """(n, lanes) integers as n memory words, lane 0 in the low bits; each integer is taken modulo ``2**bits``.
+
+    Arrays of Python integers may hold more than 63 bits.
+    """
+    large = values.dtype == object
+    values = values if large else values.astype(np.int64)
+    pieces = []
+    for low in range(0, bits, 32):
+        piece = ((values >> (low if large else min(low, 63))) & 0xFFFFFFFF).astype(np.int64)
+        pieces.append((piece[:, :, None] >> np.arange(min(32, bits - low)) & 1).astype(np.uint8))
+    rows = np.packbits(np.concatenate(pieces, axis=2).reshape(len(values), -1), axis=1, bitorder="little")
     return [int.from_bytes(row.tobytes(), "little") for row in rows]
 
 

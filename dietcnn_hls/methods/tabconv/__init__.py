@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
+from dietcnn_hls.errors import ConfigError
 from dietcnn_hls.methods.base import Kernel, LinearSpec, Method, MethodOptions
 from dietcnn_hls.methods.tabconv.kernel import ProductQuantKernel
 from dietcnn_hls.methods.tabconv.lowering import lower
@@ -26,6 +27,9 @@ class TabConvOptions(MethodOptions):
     follow_float: float = Field(
         0.5, ge=0, le=1, description="1: tables aim at the float network's sums; 0: at those of their own inputs"
     )
+    agreement: float | None = Field(
+        None, gt=0, le=1, description="keep the worst layers exact until so many held-out images keep the float network's class"
+    )
     seed: int = Field(0, ge=0, description="of k-means")
 
 
@@ -34,10 +38,20 @@ class TabConv(Method):
     def lower(self, spec: LinearSpec) -> Kernel:
         return lower(spec)
 
+    def quantize(self, model: Any, x_calibration: np.ndarray, options: MethodOptions) -> Any:
+        assert isinstance(options, TabConvOptions)
+        if options.agreement is None:
+            return super().quantize(model, x_calibration, options)
+        from dietcnn_hls.methods.tabconv.masking import mask
+
+        return mask(model, x_calibration, options)
+
     def rebuilder(self, model: Any, plan: Any, x_calibration: np.ndarray, options: MethodOptions) -> Any:
         from dietcnn_hls.methods.tabconv.training import TabRebuilder
 
         assert isinstance(options, TabConvOptions)
+        if options.agreement is not None:
+            raise ConfigError("method.agreement chooses among all layers of a model: it does not go together with `layers:`")
         return TabRebuilder(model, plan, x_calibration, options)
 
     def keras_objects(self) -> dict[str, Any]:

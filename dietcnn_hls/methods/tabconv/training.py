@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """TabConv in Keras: layers of product quantisation, trained straight through the encoder, and the conversion of a float model.
 
-In training the hard choice of a leaf is kept in the forward pass; its gradient is that of the soft choice, in which a node turns
-right with probability ``sigmoid((x - threshold) / temperature)``. Tables and thresholds are the trained variables.
+In training the hard choice of a leaf is kept in the forward pass; its gradient is that of a soft choice (`soft`). Tables and
+thresholds are the trained variables.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from dietcnn_hls.methods.tabconv.fit import (
     table_sums,
 )
 from dietcnn_hls.methods.tabconv.lowering import table_fractions
+from dietcnn_hls.methods.tabconv.soft import hard_leaves, straight_leaves
 from dietcnn_hls.training.layers import LookupConv2D, LookupDense
 from dietcnn_hls.training.plan import Plan, Step
 from dietcnn_hls.training.quantizers import KernelQuantizer
@@ -106,9 +107,9 @@ class ProductQuantizer(KernelQuantizer):
         choose = self._leaves if self.encoder == "tree" else self._nearest
         # entries of up to 8 bits, selected by ones and zeros, sum exactly in float32, TF32 and whatever order included
         dtype = tf.float32 if training or self.table_bits <= 8 else tf.float64
-        choice = tf.reshape(tf.cast(choose(rows, state, training), dtype), (-1, self.subspaces * self.prototypes))
-        table = tf.reshape(tf.transpose(self._decoded_table(state), (1, 2, 0)), (-1, self.outputs))
-        sums = tf.linalg.matmul(choice, tf.cast(table, dtype))
+        choice = tf.reshape(tf.cast(choose(rows, state, training), dtype), (self.prototypes * self.subspaces, -1))
+        table = tf.reshape(tf.transpose(self._decoded_table(state), (2, 1, 0)), (-1, self.outputs))
+        sums = tf.linalg.matmul(choice, tf.cast(table, dtype), transpose_a=True)
         return tf.reshape(sums, (-1, *layer.compute_output_shape(x.shape)[1:]))  # type: ignore[attr-defined]
 
     def _decoded_table(self, state: Mapping[str, Any]) -> Any:
@@ -124,33 +125,21 @@ class ProductQuantizer(KernelQuantizer):
         return decode(tf.convert_to_tensor(state["table"]), tf.convert_to_tensor(state["fractions"]))
 
     def _leaves(self, rows: Any, state: Mapping[str, Any], training: bool) -> Any:
-        """(R, taps) inputs -> (R, C, K): one at the leaf that each subspace reaches."""
-        seen = tf.linalg.matmul(rows, self._selection(state))
-        distance = seen - tf.reshape(state["thresholds"], (1, -1))
-        hard = self._path_products(tf.cast(distance >= 0, rows.dtype))
+        """(R, taps) inputs -> (K, C, R): one at the leaf that each subspace reaches; rows are innermost, which is fast."""
+        seen = tf.linalg.matmul(self._selection(state), rows, transpose_a=True, transpose_b=True)
+        seen = tf.reshape(seen, (self.prototypes - 1, self.subspaces, -1))
+        thresholds = tf.transpose(state["thresholds"])[..., None]
         if not training:
-            return hard
-        soft = self._path_products(tf.sigmoid(distance * (2.0**self.input_fraction / self.temperature)))
-        return soft + tf.stop_gradient(hard - soft)
+            return hard_leaves(seen, thresholds)
+        return straight_leaves(seen, thresholds, 2.0**self.input_fraction / self.temperature)
 
     def _selection(self, state: Mapping[str, Any]) -> Any:
-        """(taps, C * (K - 1)) zeros and ones: a column has its one at the input that the node looks at."""
+        """(taps, (K - 1) * C) zeros and ones: a column has its one at the input that the node looks at."""
         taps = tf.gather(tf.constant(self.members), tf.cast(state["elements"], tf.int32), batch_dims=1)
-        return tf.one_hot(tf.reshape(taps, [-1]), self.members.size, axis=0)
-
-    def _path_products(self, right: Any) -> Any:
-        """Decisions of all nodes (R, C * (K - 1)), 1 or a probability to turn right -> (R, C, K) over the leaves."""
-        nodes = tf.reshape(right, (-1, self.subspaces, self.prototypes - 1))
-        leaves = tf.ones_like(nodes[..., :1])
-        width = 1
-        while width < self.prototypes:
-            turned = leaves * nodes[..., width - 1 : 2 * width - 1]
-            width *= 2
-            leaves = tf.reshape(tf.stack([leaves - turned, turned], axis=-1), (-1, self.subspaces, width))
-        return leaves
+        return tf.one_hot(tf.reshape(tf.transpose(taps), [-1]), self.members.size, axis=0)
 
     def _nearest(self, rows: Any, state: Mapping[str, Any], training: bool) -> Any:
-        """(R, taps) inputs -> (R, C, K): one at the nearest prototype, the first of equals; exact integers in float64."""
+        """(R, taps) inputs -> (K, C, R): one at the nearest prototype, the first of equals; exact integers in float64."""
         scale = 2.0**self.input_fraction
         vectors = tf.gather(rows, tf.constant(self.members), axis=1)
         x, p = (tf.cast(v, tf.float64) * scale for v in (vectors, state["prototypes"]))
@@ -158,9 +147,9 @@ class ProductQuantizer(KernelQuantizer):
         order = distance * self.prototypes + tf.range(self.prototypes, dtype=tf.float64)
         hard = tf.one_hot(tf.argmin(order, axis=-1), self.prototypes, dtype=rows.dtype)
         if not training:
-            return hard
+            return tf.transpose(hard, (2, 1, 0))
         soft = tf.cast(tf.nn.softmax(-distance / (self.temperature**2 * self.subspace)), rows.dtype)
-        return soft + tf.stop_gradient(hard - soft)
+        return tf.transpose(soft + tf.stop_gradient(hard - soft), (2, 1, 0))
 
     def get_config(self) -> dict[str, Any]:
         names = ("outputs", "channels", "subspace", "prototypes", "encoder", "table_bits", "input_fraction", "temperature")
