@@ -7,10 +7,14 @@ STAMP := $(VENV)/.installed
 SYSTEM_PACKAGES := g++ make verilator
 WORKERS ?= 2
 
-.PHONY: help setup tools demo test lint types benchmarks wheel clean
+# fixed_point first: what the others of the LeNet-5 table are beside
+LENET5 := fixed_point config conlocnn deepchip encodingnet tabconv
+
+.PHONY: help setup tools demo lenet5 test lint types benchmarks wheel clean
 
 help:
 	@echo "make demo        train, convert, simulate, synthesise and compare the digits network (demo/)"
+	@echo "make lenet5      all methods on MNIST's LeNet-5, the whole test set, one table (hours; needs DIETCNN_DATA or the network)"
 	@echo "make test        all tests"
 	@echo "make lint types  ruff, mypy"
 	@echo "make benchmarks  measured, not asserted: speed and cost figures (needs DIETCNN_DATA for MNIST)"
@@ -37,6 +41,11 @@ demo: setup
 	$(BIN)/dietcnn-hls build projects/digits_lenet/config.yml --output demo/lut
 	$(BIN)/dietcnn-hls build projects/digits_lenet/fixed_point.yml --output demo/fixed_point
 	$(BIN)/dietcnn-hls compare demo/lut demo/fixed_point --output demo/comparison
+
+lenet5: setup
+	for design in $(LENET5); do \
+	  $(BIN)/dietcnn-hls build projects/mnist_lenet5/$$design.yml --set checks.rtl_samples=null || exit 1; done
+	$(BIN)/dietcnn-hls compare $(patsubst %,work/lenet5_%,$(subst config,8x4,$(LENET5))) --format short
 
 test: setup
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile tests

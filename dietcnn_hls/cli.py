@@ -40,7 +40,7 @@ def build(config: Path, output: Path | None, overrides: tuple[str, ...], data_di
 
 @cli.command()
 @click.argument("builds", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--format", "form", type=click.Choice(["md", "csv", "json", "html"]), default="md", show_default=True)
+@click.option("--format", "form", type=click.Choice(["md", "short", "csv", "json", "html"]), default="md", show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), help="folder for the table in all formats and the plots")
 @click.option("--twin", help="design that the ratios are against [default: the fixed_point one]")
 @click.option("--layers", is_flag=True, help="one row a layer")

@@ -65,7 +65,7 @@ class Comparison:
     layers: bool = False
 
     def render(self, form: str) -> str:
-        """Text in the form ``md``, ``csv``, ``json`` or ``html``; ConfigError for another."""
+        """Text in the form ``md``, ``short``, ``csv``, ``json`` or ``html``; ConfigError for another."""
         from dietcnn_hls.reports.render import render
 
         return render(self, form)

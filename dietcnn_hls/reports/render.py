@@ -135,6 +135,31 @@ def _escape(cell: str) -> str:
     return cell.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
 
 
+_SHORT = ("accuracy", "lut", "ff", "dsp", "bram18", "interval", "weight_bits", "table_bits")
+
+
+def short(comparison: Comparison) -> str:
+    """GitHub table of the main figures, a line a design; a figure's source is below where the whole column shares it."""
+    metrics = [metric for metric in METRICS if metric.key in _SHORT]
+    rows = comparison.rows
+    sources = {m.key: list(dict.fromkeys(r.figures[m.key].source for r in rows if m.key in r.figures)) for m in metrics}
+    lines = [["design", "method", *(metric.title for metric in metrics)]]
+    lines.append(["---"] * len(lines[0]))
+    for row in comparison.rows:
+        name = row.name if row.layer is None else f"{row.name} {row.layer.name}"
+        cells = [_cell(row, metric) for metric in metrics]
+        bare = [len(sources[metric.key]) <= 1 for metric in metrics]
+        texts = [_escape(cell.text) if b else _markdown_cell(cell) for cell, b in zip(cells, bare, strict=True)]
+        lines.append([_escape(name), _escape(row.report.method), *texts])
+    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    shared: dict[str, list[str]] = {}
+    for metric in metrics:
+        if len(sources[metric.key]) == 1:
+            shared.setdefault(sources[metric.key][0], []).append(metric.title)
+    below = "; ".join(f"{', '.join(titles)}: {source}" for source, titles in shared.items())
+    return f"{table}\nSources. {below}.\n" if below else table
+
+
 def csv_text(comparison: Comparison) -> str:
     """CSV with a header line; three columns a metric (value, source, ratio), nothing rounded, absent cells empty."""
     columns = ["design", *(["layer", "kind"] if comparison.layers else []), *_IDENTITY]
@@ -199,7 +224,7 @@ def html(comparison: Comparison, pictures: Sequence[tuple[str, bytes]] = ()) -> 
     )
 
 
-FORMS: dict[str, Callable[[Comparison], str]] = {"md": markdown, "csv": csv_text, "json": json_text, "html": html}
+FORMS: dict[str, Callable[[Comparison], str]] = {"md": markdown, "short": short, "csv": csv_text, "json": json_text, "html": html}
 
 
 def render(comparison: Comparison, form: str) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Comparisons: figures with sources, ratios only where fair, and the same content in all four forms."""
+"""Comparisons: figures with sources, ratios only where fair, and the same content in all forms."""
 
 from __future__ import annotations
 
@@ -229,6 +229,20 @@ def test_markdown_prints_sources_beside_figures() -> None:
     assert lines[-1] == "- lookup through yosys 0.23/default: 14,000 LUT, 3,000 FF."
     table = [line for line in lines if line.startswith("|")]
     assert {line.count("|") for line in table} == {5}
+
+
+def test_short_form_has_a_line_a_design_and_names_every_source() -> None:
+    other = twin(latency=Latency(cycles=9, interval=8, source="estimate"), memory=None)
+    assert compare([design(), other]).render("short").splitlines() == [
+        "| design | method | Accuracy | LUT | FF | DSP | BRAM18 | Interval, cycles | Table bits | Weight bits |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| lookup | dietcnn | 98.91 % | 7,000 | 3,000 | 0 | 12 | 1,500 (rtl_simulation) | — | 2,048 |",
+        "| twin | fixed_point | 99.03 % | 28,000 | 6,000 | 0 | 16 | 8 (estimate) | — | — |",
+        "",
+        "Sources. Accuracy: csim, 10,000 images; LUT, FF, DSP, BRAM18: yosys 0.23/carry; Weight bits: counted.",
+    ]
+    named = compare([layered(), layered(design="twin", method="fixed_point")], layers=True).render("short")
+    assert "| lookup conv1 | dietcnn |" in named
 
 
 def test_markdown_escapes_names() -> None:
