@@ -60,6 +60,7 @@ class Build:
     bit_exact: dict[str, BitExact] = field(default_factory=dict)
     hardware: dict[str, Any] = field(default_factory=dict)
     layers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    fifo_bits: int | None = None
     timings: dict[str, float] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
 
@@ -343,6 +344,7 @@ def make_report(build: Build, spec: FoldingSpec) -> Report:
         memory=Memory(
             table_bits=sum(estimate.table_bits(graph, n) for n in graph.nodes),
             weight_bits=sum(estimate.weight_bits(n) for n in graph.nodes),
+            fifo_bits=build.fifo_bits,
         ),
         layers=tuple(_layer(build, node, counts[node.name]) for node in graph.nodes),
         timings_s=dict(build.labels.get("timings_s", {})) | build.timings,

@@ -118,10 +118,11 @@ class BitExact(Section):
 
 
 class Memory(Section):
-    """Stored bits: look-up tables and weights (or weight symbols)."""
+    """Stored bits: look-up tables, weights (or weight symbols), and buffers in which branches of the RTL wait for each other."""
 
     table_bits: Count | None = None
     weight_bits: Count | None = None
+    fifo_bits: Count | None = None
 
 
 class Latency(Section):

@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from dietcnn_hls.lowered import Add, LoweredGraph, Node, Reshape, Stream
+from dietcnn_hls.lowered import Add, LoweredGraph, Node, Stream
 from dietcnn_hls.rtl.builder import Beats, Builder, handshake
 from dietcnn_hls.rtl.memories import power_of_two
 from dietcnn_hls.rtl.operators import add_offsets
 from dietcnn_hls.rtl.verilog import Parameter, packed
+from dietcnn_hls.rtl.waiting import waiting_codes
 
 _TABLE_BITS = 8
 """Index bits up to which the sum of two codes is read from a table instead of being added."""
@@ -36,19 +37,16 @@ def build_fork(builder: Builder, layer: str, source: Beats, readers: int) -> lis
 
 
 def build_add(builder: Builder, graph: LoweredGraph, node: Node, sources: list[Beats]) -> Beats:
-    """The sum of two edges, each behind a buffer of one image where its words may have to wait for the other's.
-
-    Both edges come from one fork. With room for an image, a branch never keeps the fork from serving the other branch with
-    all that it needs to go on; one buffer is enough where its branch is the fork's own stream.
-    """
+    """The sum of two edges, each behind a buffer where its words may have to wait for the other's (`waiting`)."""
     assert isinstance(node.op, Add)
     streams = graph.input_streams(node)
-    direct = [_is_branch(graph, name) for name in node.inputs]
+    given = builder.options.waiting.get(node.name)
     operands = []
-    for side, (name, stream, source) in enumerate(zip(node.inputs, streams, sources, strict=True)):
+    for side, name, stream, source, codes in zip("ab", node.inputs, streams, sources, waiting_codes(graph, node), strict=True):
         source = add_offsets(builder, name, stream, source)
-        if direct[side] or not any(direct):
-            source = _buffer(builder, node.name, f"{'ab'[side]}_waiting", stream, source)
+        if codes:
+            depth = power_of_two(-(-codes // source.codes)) if given is None else given
+            source = _buffer(builder, node.name, f"{side}_waiting", depth, source)
         operands.append(source)
     codes = math.gcd(operands[0].codes, operands[1].codes)
     a, b = (builder.convert(node.name, source, codes, side) for source, side in zip(operands, "ab", strict=True))
@@ -87,17 +85,8 @@ def _operand(side: str, stream: Stream, values: np.ndarray | None, shift: int, b
     return {f"{side}_DECODE": True, f"{side}_TABLE": packed(values, bits)}
 
 
-def _is_branch(graph: LoweredGraph, name: str) -> bool:
-    """Whether this edge is a fork's own stream, reshaped at most."""
-    while len(graph.consumers(name)) == 1:
-        if not isinstance(graph[name].op, Reshape):
-            return False
-        name = graph[name].inputs[0]
-    return True
-
-
-def _buffer(builder: Builder, layer: str, role: str, stream: Stream, source: Beats) -> Beats:
-    depth, bits = power_of_two(stream.size // source.codes), source.codes * source.bits
+def _buffer(builder: Builder, layer: str, role: str, depth: int, source: Beats) -> Beats:
+    bits = source.codes * source.bits
     block = builder.ram_in_block(layer, role, depth, bits)
     parameters: dict[str, Parameter] = {"WORD_BITS": bits, "DEPTH": depth, "BLOCK": block}
     return builder.stage(layer, role, "stream_fifo", parameters, source, source)

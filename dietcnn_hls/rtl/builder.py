@@ -25,12 +25,14 @@ class RtlOptions:
         input_codes: codes a beat on the design's input: a divisor of the image's channels, or whole pixels whose number divides
             its width; None: one pixel. More than one pixel helps where a first layer that sees whole windows waits for them.
         memories: where memories go.
+        waiting: words of the buffers in front of single residual adds, powers of two, where not as `rtl.waiting` has them.
     """
 
     chain: int = 8
     use_dsp: bool = False
     input_codes: int | None = None
     memories: MemoryRules = field(default_factory=MemoryRules)
+    waiting: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.chain < 2:

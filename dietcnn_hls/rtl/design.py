@@ -129,6 +129,10 @@ class RtlDesign:
             atomic_write_text(folder / source.name, source.read_text())
         return [folder / self.top_file, *(folder / source.name for source in self.sources)]
 
+    def fifo_bits(self) -> int:
+        """Bits of the buffers in which branches wait for each other."""
+        return sum(memory.words * memory.bits for memory in self.memories if memory.role.endswith("waiting"))
+
     def layer_cycles(self) -> dict[str, int]:
         """Cycles that each linear layer needs for one inference; the largest, and the beats of the ports, bound the interval."""
         pixels = max(1, self.input.codes // self.graph.input.stream.channels)

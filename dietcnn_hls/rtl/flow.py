@@ -70,6 +70,7 @@ def _design(build: Build, dsp: bool) -> RtlDesign:
 
 def _generate(build: Build, dsp: bool) -> RtlDesign:
     design = _design(build, dsp)
+    build.fifo_bits = design.fifo_bits()
     key = f"{build.key}-{'dsp' if dsp else 'lut'}-{build.input_pixels}"
     with build.timed("rtl_generate", "generate SystemVerilog"):
         if not build.workspace.done("rtl", key):

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How long one operand of a residual add may have to wait for the other: the size of the buffers behind forks.
+
+Both operands come from one fork F, the last operation that all ways to the add go through. Let need_a(j) be the codes of F that
+must have passed before operand a's code j can exist, likewise need_b, and made_a(n) the codes of a that can exist once
+n codes of F have passed. While the add waits for code j of b, F must be able to reach need_b(j), so operand a must not stand in
+its way: a buffer of made_a(need_b(j)) - j codes behind a is enough, whatever the layers on the way do, because a cannot
+have made more by then. The maximum over j is the bound below; it follows from windows, strides and padding alone and
+holds under any stalls. Branches within branches have adds of their own, for which the same is true.
+
+At the bound a branch works on one window at a time. `waiting_codes` adds a pixel, for words of several codes, and rows by which
+layers may run ahead of each other, one for each that sees windows and one more; a whole image is always enough.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+
+import numpy as np
+
+from dietcnn_hls.lowered import Linear, LoweredGraph, MaxPool, Node, SumPool, Window
+
+
+def waiting_codes(graph: LoweredGraph, add: Node) -> tuple[int, int]:
+    """Codes that the buffers behind an add's two operands should hold; 0: no buffer is needed.
+
+    Args:
+        graph: the network.
+        add: one of its nodes with two inputs.
+    """
+    fork = common_fork(graph, add)
+    codes = []
+    for own, other in (add.inputs, add.inputs[::-1]):
+        least = least_codes(graph, fork, own, other)
+        stream = graph[own].stream
+        row = stream.shape[-2] * stream.channels if len(stream.shape) == 3 else stream.size
+        ahead = stream.channels + row * (1 + _windows_between(graph, fork, other))
+        codes.append(min(least + ahead, stream.size) if least > 1 else 0)
+    return codes[0], codes[1]
+
+
+def least_codes(graph: LoweredGraph, fork: Node, own: str, other: str) -> int:
+    """The bound of this module's text for operand `own`, the other operand being `other`; both come from `fork`."""
+    made, needed = (_needs(graph, fork, name) for name in (own, other))
+    ready = np.searchsorted(made, needed, side="right")
+    return int((ready - np.arange(len(needed))).max())
+
+
+def common_fork(graph: LoweredGraph, node: Node) -> Node:
+    """The last operation before `node` that every way from the input to it goes through: its immediate dominator."""
+    through: dict[str, list[str]] = {}
+    for n in graph.nodes:
+        ways = [through[name] for name in n.inputs]
+        through[n.name] = [name for name in ways[0] if all(name in way for way in ways)] + [n.name] if ways else [n.name]
+    return graph[through[node.name][-2]]
+
+
+def _needs(graph: LoweredGraph, fork: Node, name: str) -> np.ndarray:
+    """(codes of `name`,) codes of `fork` that must have passed before each can exist, not decreasing."""
+    needs = {fork.name: np.arange(1, fork.stream.size + 1)}
+    for node in _between(graph, fork, name):
+        sources = [needs[source] for source in node.inputs]
+        needs[node.name] = _need(graph, node, reduce(np.maximum, sources))
+    return needs[name]
+
+
+def _need(graph: LoweredGraph, node: Node, source: np.ndarray) -> np.ndarray:
+    """What each code of `node` needs, from what the codes of its input need."""
+    op = node.op
+    if isinstance(op, Linear) and op.window is None:
+        return np.full(node.stream.size, source[-1])
+    if not isinstance(op, Linear | MaxPool | SumPool):
+        return source
+    window = op.window
+    assert window is not None
+    height, width, channels = graph.input_streams(node)[0].shape
+    rows, columns = (
+        np.clip(np.arange(count) * stride + size - 1 - before, 0, limit - 1)
+        for count, stride, size, before, limit in zip(
+            node.stream.shape[:2],
+            window.stride,
+            window.size,
+            (window.padding[0], window.padding[2]),
+            (height, width),
+            strict=True,
+        )
+    )
+    last = (rows[:, None] * width + columns + 1) * channels - 1  # the last code of the window's last pixel
+    return np.repeat(np.maximum.accumulate(source[last.reshape(-1)]), node.stream.channels)
+
+
+def _between(graph: LoweredGraph, fork: Node, name: str) -> list[Node]:
+    """Operations on ways from `fork` to `name`, without `fork`, in order."""
+    behind = {fork.name}
+    for node in graph.nodes:
+        if behind.intersection(node.inputs):
+            behind.add(node.name)
+    wanted = {name}
+    for node in reversed(graph.nodes):
+        if node.name in wanted and node.name != fork.name:
+            wanted.update(node.inputs)
+    return [node for node in graph.nodes if node.name in behind & wanted and node.name != fork.name]
+
+
+def _windows_between(graph: LoweredGraph, fork: Node, name: str) -> int:
+    """Operations on ways from `fork` to `name` that see windows of several rows."""
+    windows = (getattr(node.op, "window", None) for node in _between(graph, fork, name))
+    return sum(isinstance(window, Window) and window.size[0] > 1 for window in windows)
+
+
+__all__ = ["common_fork", "least_codes", "waiting_codes"]
