@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Buffers of residual adds: the proven bound, no dead-lock at it under any stalls, dead-lock below it, no loss of pace above it."""
+"""Buffers of residual adds: the proven bound, dead-lock below it, none at it under stalls, no loss of pace at what is chosen."""
 
 from __future__ import annotations
 
