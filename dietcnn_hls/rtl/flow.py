@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dietcnn_hls import csim
+from dietcnn_hls import csim, progress
 from dietcnn_hls.config import ChecksConfig
 from dietcnn_hls.reports import memory
 from dietcnn_hls.reports.measure import compared, top1
@@ -18,12 +18,16 @@ from dietcnn_hls.rtl.builder import RtlOptions
 from dietcnn_hls.rtl.design import RtlDesign, generate
 from dietcnn_hls.rtl.diagram import diagram
 from dietcnn_hls.rtl.simulation import Stalls, gate_level, simulate
-from dietcnn_hls.rtl.synthesis import SynthesisResult, sum_results, synthesise
+from dietcnn_hls.rtl.synthesis import SynthesisJob, SynthesisResult, sum_results, synthesise, synthesise_many
+from dietcnn_hls.rtl.verilog import Packed
 from dietcnn_hls.rtl.vivado import write_vivado
 from dietcnn_hls.rtl.yosys.script import Flow
 
 if TYPE_CHECKING:
     from dietcnn_hls.api import Build
+
+ONE_RUN_BITS = 4_000_000
+"""Bits of memories up to which one Yosys run takes all modules: a bit takes a hundred bytes and more, WebAssembly has 4 GiB."""
 
 ACTIVITY_SAMPLES = 10
 """Images over which toggles are averaged; they settle within a few."""
@@ -120,15 +124,16 @@ def _synthesise(
     build: Build, design: RtlDesign, flows: tuple[Flow, ...], dsp: bool, checks: ChecksConfig
 ) -> SynthesisResult | None:
     """Whole design and layers apart, as asked for; returns the first flow's whole design."""
-    synthesise = partial(_synthesised, design, build.workspace.resolve("rtl"), build.part, dsp)
+    place = (design, build.workspace.resolve("rtl"), build.part, dsp)
     results = []
     if checks.whole_resources:
         for flow in flows:
             with build.timed(f"synthesis_{flow}", f"Yosys, {flow} flow, whole design"):
-                results.append(synthesise(flow))
+                results.append(_synthesised(*place, flow))
     if checks.layer_resources:
         with build.timed("synthesis_layers", "Yosys, layers apart"):
-            apart = synthesise(flows[0], hierarchy=True)
+            large = sum(m.words * m.bits for m in design.memories) > ONE_RUN_BITS
+            apart = (_one_by_one if large else partial(_synthesised, hierarchy=True))(*place, flows[0])
         for name, resources in layer_resources(design, apart).items():
             build.layers.setdefault(name, {})["resources"] = resources
         results.append(apart)
@@ -152,6 +157,23 @@ def _synthesised(design: RtlDesign, folder: Path, part: str, dsp: bool, flow: Fl
     sources = [folder / design.top_file, *(folder / path.name for path in design.sources)]
     memories = [folder / name for name in design.memory_files]
     return synthesise(sources, design.name, part=part, flow=flow, dsp=dsp, include_files=memories, hierarchy=hierarchy)
+
+
+def _one_by_one(design: RtlDesign, folder: Path, part: str, dsp: bool, flow: Flow) -> SynthesisResult:
+    """The same as one run with ``hierarchy=True``, each module instance in a run of its own, which the cache keeps.
+
+    What is lost are the top's own gates, a LUT2 in front of each weight memory.
+    """
+    library = [folder / path.name for path in design.sources]
+    jobs = []
+    for instance in design.instances:
+        parameters = {key: value.value if isinstance(value, Packed) else value for key, value in instance.parameters.items()}
+        files = [folder / str(value) for value in parameters.values() if value in design.memory_files]
+        jobs.append(SynthesisJob(library, instance.module, parameters, part, flow, dsp, files))
+    with progress.step(f"{len(jobs)} modules one by one"):
+        results = synthesise_many(jobs)
+    parts = dict(zip((instance.name for instance in design.instances), results, strict=True))
+    return sum_results(results, design.name).model_copy(update={"parts": parts})
 
 
 def layer_resources(design: RtlDesign, apart: SynthesisResult) -> dict[str, Resources]:

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,8 +13,10 @@ from dietcnn_hls import reference
 from dietcnn_hls.api import convert_and_build
 from dietcnn_hls.config import ChecksConfig
 from dietcnn_hls.errors import ConfigError
-from dietcnn_hls.lowered import Linear, LoweredGraph, Reshape, Source, Stream, Window, node
+from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Reshape, Source, Stream, Window, node
 from dietcnn_hls.reports.model import Report
+from dietcnn_hls.rtl import flow
+from dietcnn_hls.rtl.design import generate
 from dietcnn_hls.rtl.folding import FoldingSpec, solve
 from tests import graphs
 
@@ -81,3 +86,21 @@ def test_several_input_pixels_a_beat_speed_up_a_first_layer_that_waits_for_them(
         solve(GRAPH, FoldingSpec(target_interval=120))
     fast = solve(GRAPH, FoldingSpec(target_interval=120, input_pixels=2))
     assert fast["conv"].simd == 9, "only a window that comes whole takes several pixels"
+
+
+def test_modules_one_by_one_cost_what_they_cost_in_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Designs with large memories take the first way; figures do not depend on it."""
+    monkeypatch.setenv("DIETCNN_CACHE", str(tmp_path / "cache"))
+    rng = np.random.default_rng(1)
+    image = node("image", Source(), [], Stream((6,), 0, 7, 0, tuple(range(8))))
+    graph = LoweredGraph("tiny", (image, node("fc", Linear(graphs.table_kernel(rng, image.stream, 2, 6, 4)), [image])))
+    design = generate(graph, {"fc": Fold(1, 2)})
+    design.write(tmp_path)
+    alone, apart = (
+        make(design, tmp_path, "xc7z020clg400-1", False, "carry")
+        for make in (flow._one_by_one, partial(flow._synthesised, hierarchy=True))
+    )
+    assert flow.layer_resources(design, alone) == flow.layer_resources(design, apart)
+    gates = apart.parts["tiny"]
+    assert (alone.lut + gates.lut, alone.ff + gates.ff, gates.lut) == (apart.lut, apart.ff, 1)
+    assert set(alone.parts) == {instance.name for instance in design.instances}
