@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -132,8 +131,7 @@ def _synthesise(
                 results.append(_synthesised(*place, flow))
     if checks.layer_resources:
         with build.timed("synthesis_layers", "Yosys, layers apart"):
-            large = sum(m.words * m.bits for m in design.memories) > ONE_RUN_BITS
-            apart = (_one_by_one if large else partial(_synthesised, hierarchy=True))(*place, flows[0])
+            apart = synthesise_apart(*place, flows[0])
         for name, resources in layer_resources(design, apart).items():
             build.layers.setdefault(name, {})["resources"] = resources
         results.append(apart)
@@ -157,6 +155,16 @@ def _synthesised(design: RtlDesign, folder: Path, part: str, dsp: bool, flow: Fl
     sources = [folder / design.top_file, *(folder / path.name for path in design.sources)]
     memories = [folder / name for name in design.memory_files]
     return synthesise(sources, design.name, part=part, flow=flow, dsp=dsp, include_files=memories, hierarchy=hierarchy)
+
+
+def synthesise_apart(design: RtlDesign, folder: Path, part: str, dsp: bool, flow: Flow) -> SynthesisResult:
+    """A written design with its module instances kept apart: their figures in ``parts``, the sum as the result's own.
+
+    Designs with memories beyond `ONE_RUN_BITS` are synthesised instance by instance.
+    """
+    if sum(memory.words * memory.bits for memory in design.memories) > ONE_RUN_BITS:
+        return _one_by_one(design, folder, part, dsp, flow)
+    return _synthesised(design, folder, part, dsp, flow, hierarchy=True)
 
 
 def _one_by_one(design: RtlDesign, folder: Path, part: str, dsp: bool, flow: Flow) -> SynthesisResult:
