@@ -36,6 +36,10 @@ Progress = Callable[[int, int], None]
 """Called with (images done, images in all)."""
 
 
+_INTERVAL_IMAGES = 3
+"""Images that a worker needs to tell an interval; fewer than twice as many are not shared out."""
+
+
 class SimulationError(DietError):
     """A simulation that stalls for ever or yields what it should not."""
 
@@ -133,7 +137,7 @@ def simulate_many(
     program = compile_program(tuple(designs), trace=activity, optimize=optimize, cache_dir=cache_dir)
     waits = timeout or max(_patience(design) for design in designs)
     count = max(len(images) for images in codes)
-    workers = max(1, min(workers, count))
+    workers = max(1, min(workers, count // _INTERVAL_IMAGES))
     shares = [[array[len(array) * w // workers : len(array) * (w + 1) // workers] for array in codes] for w in range(workers)]
     done = 0
     runs = []
@@ -265,7 +269,7 @@ def _result(
         complete = times[0]["complete"]
         latency = complete[0] - times[0]["first"] + 1
         middle = len(complete) // 2
-        if len(complete) > 2:
+        if len(complete) >= _INTERVAL_IMAGES:
             interval = -(-(complete[-1] - complete[middle - 1]) // (len(complete) - middle))
     steady = len(outputs) - 1
     toggles = runs[0][0]["toggles"] // steady if activity and steady > 0 else None

@@ -217,6 +217,7 @@ def test_workers_share_the_images_in_order(cache: Path) -> None:
     result = simulate(design, codes, workers=2, cache_dir=cache, progress=lambda done, total: seen.append((done, total)))
     assert np.array_equal(result.outputs, predict(design.graph, codes))
     assert seen == [(4, 9), (9, 9)]
+    assert simulate(design, codes[:3], workers=2, cache_dir=cache).interval == 36, "three images stay together"
 
 
 def test_streams_tell_the_bottleneck(cache: Path) -> None:
