@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dietcnn_hls import reference
 from dietcnn_hls.backend.thresholds import affine, fold_thresholds
 from dietcnn_hls.errors import DatasetError, LoweringError
-from dietcnn_hls.lowered import Linear, LoweredGraph, MaxPool, Stream, Window
+from dietcnn_hls.lowered import Linear, LoweredGraph, MaxPool, Source, Stream, Window, node
 from dietcnn_hls.methods.deepchip.kernel import TernaryKernel
 from dietcnn_hls.methods.dietcnn.kernel import SymbolicKernel, TableKernel
 from dietcnn_hls.storage import load_graph, save_graph
@@ -132,3 +132,15 @@ def test_a_file_that_is_no_graph_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.npz").write_text("no")
     with pytest.raises(LoweringError, match=r"x\.npz is not a saved lowered graph"):
         load_graph(tmp_path / "x.npz")
+
+
+def test_batches_are_as_large_as_their_windows_allow() -> None:
+    """Results do not depend on the batch; a wide layer's windows set its size."""
+    graph = random_graph(12)
+    codes = random_codes(graph, 5, 0)
+    assert np.array_equal(reference.predict(graph, codes), reference.predict(graph, codes, batch=2))
+    assert reference.batch_size(graph) == 64
+    image = node("image", Source(), [], Stream((64, 64, 64), 0, 7, 0, tuple(range(8))))
+    kernel = TableKernel(np.ones((8, 4), np.int32), np.zeros((1, 576), np.uint8), 0)
+    conv = node("conv", Linear(kernel, None, Window((3, 3), padding=(1, 1, 1, 1))), [image])
+    assert reference.batch_size(LoweredGraph("wide", (image, conv))) == reference.WINDOW_CODES // (64 * 64 * 576) == 3

@@ -24,6 +24,9 @@ from dietcnn_hls.lowered import (
     SymbolMap,
 )
 
+WINDOW_CODES = 2**23
+"""Codes of windows that the reference holds at once; each takes eight bytes, and a kernel a few copies."""
+
 
 def quantize_input(graph: LoweredGraph, x: np.ndarray) -> np.ndarray:
     """Float inputs -> input codes; values must lie on the input grid and in range.
@@ -52,10 +55,24 @@ def quantize_input(graph: LoweredGraph, x: np.ndarray) -> np.ndarray:
     return codes
 
 
-def predict(graph: LoweredGraph, codes: np.ndarray, batch: int = 64) -> np.ndarray:
-    """Input codes (N, *input shape) -> output codes (N, *output shape), int64, exact."""
+def predict(graph: LoweredGraph, codes: np.ndarray, batch: int | None = None) -> np.ndarray:
+    """Input codes (N, *input shape) -> output codes (N, *output shape), int64, exact.
+
+    Args:
+        graph: lowered graph.
+        codes: input codes.
+        batch: images at a time; None: as many as keep the windows of the largest layer within `WINDOW_CODES`, 64 at most.
+            Activations of a batch are let go of behind their last reader.
+    """
+    batch = batch or batch_size(graph)
     parts = [run(graph, codes[i : i + batch])[graph.output.name] for i in range(0, len(codes), batch)]
     return np.concatenate(parts) if parts else np.zeros((0, *graph.output.stream.shape), np.int64)
+
+
+def batch_size(graph: LoweredGraph) -> int:
+    """Images that `predict` takes at a time."""
+    sizes = (n.stream.size // n.stream.channels * n.op.kernel.taps for n in graph.nodes if isinstance(n.op, Linear))
+    return max(1, min(64, WINDOW_CODES // max(sizes, default=1)))
 
 
 def output_values(graph: LoweredGraph, outputs: np.ndarray) -> np.ndarray:
@@ -164,4 +181,4 @@ _EVALUATORS: dict[type, Callable[..., np.ndarray]] = {
 }
 
 
-__all__ = ["evaluate", "output_values", "predict", "quantize_input", "round_shift", "run"]
+__all__ = ["batch_size", "evaluate", "output_values", "predict", "quantize_input", "round_shift", "run"]
