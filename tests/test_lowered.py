@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dietcnn_hls import reference
+from dietcnn_hls import lowered, reference
 from dietcnn_hls.backend.thresholds import affine, fold_thresholds
 from dietcnn_hls.errors import DatasetError, LoweringError
-from dietcnn_hls.lowered import Linear, LoweredGraph, MaxPool, Source, Stream, Window, node
+from dietcnn_hls.lowered import Linear, LoweredGraph, MaxPool, Source, Stream, Window
 from dietcnn_hls.methods.deepchip.kernel import TernaryKernel
 from dietcnn_hls.methods.dietcnn.kernel import SymbolicKernel, TableKernel
 from dietcnn_hls.storage import load_graph, save_graph
@@ -140,7 +140,7 @@ def test_batches_are_as_large_as_their_windows_allow() -> None:
     codes = random_codes(graph, 5, 0)
     assert np.array_equal(reference.predict(graph, codes), reference.predict(graph, codes, batch=2))
     assert reference.batch_size(graph) == 64
-    image = node("image", Source(), [], Stream((64, 64, 64), 0, 7, 0, tuple(range(8))))
+    image = lowered.node("image", Source(), [], Stream((64, 64, 64), 0, 7, 0, tuple(range(8))))
     kernel = TableKernel(np.ones((8, 4), np.int32), np.zeros((1, 576), np.uint8), 0)
-    conv = node("conv", Linear(kernel, None, Window((3, 3), padding=(1, 1, 1, 1))), [image])
+    conv = lowered.node("conv", Linear(kernel, None, Window((3, 3), padding=(1, 1, 1, 1))), [image])
     assert reference.batch_size(LoweredGraph("wide", (image, conv))) == reference.WINDOW_CODES // (64 * 64 * 576) == 3
