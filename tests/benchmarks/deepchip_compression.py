@@ -25,7 +25,7 @@ from dietcnn_hls.training import Recipe, accuracy, train_design
 EDGE = {"name": "conlocnn", "weight_bits": 8}
 CASES: dict[str, tuple[str, float, str, int | None, Recipe, tuple[str, str]]] = {
     "mnist": ("lenet5", 1.0, "mnist", 32, Recipe(epochs=12), ("conv1", "logits")),
-    "cifar10": ("vgg_small", 0.5, "cifar10", None, Recipe(float_epochs=14, epochs=16, flip=True, shift=2), ("conv1a", "logits")),
+    "cifar10": ("lenet5", 4.0, "cifar10", None, Recipe(float_epochs=8, epochs=12, flip=True), ("conv1", "logits")),
 }
 """Case -> network, its width, dataset, padded size, recipe, first and last layer."""
 VARIANTS: dict[str, dict[str, Any]] = {
