@@ -25,7 +25,7 @@ from dietcnn_hls.training import Recipe, accuracy, train_design
 EDGE = {"name": "conlocnn", "weight_bits": 8}
 CASES: dict[str, tuple[str, float, str, int | None, Recipe, tuple[str, str]]] = {
     "mnist": ("lenet5", 1.0, "mnist", 32, Recipe(epochs=12), ("conv1", "logits")),
-    "cifar10": ("lenet5", 4.0, "cifar10", None, Recipe(float_epochs=8, epochs=12, flip=True), ("conv1", "logits")),
+    "cifar10": ("lenet5", 4.0, "cifar10", None, Recipe(float_epochs=8, epochs=20, flip=True), ("conv1", "logits")),
 }
 """Case -> network, its width, dataset, padded size, recipe, first and last layer."""
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -34,6 +34,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "ternary, threshold 0.4": {"threshold": 0.4},
     "ternary, threshold 0.6": {"threshold": 0.6},
     "8-bit edges": {"edges": True},
+    "8-bit edges, threshold 0.15": {"edges": True, "threshold": 0.15},
     "8-bit edges, threshold 0.4": {"edges": True, "threshold": 0.4},
 }
 
