@@ -227,9 +227,16 @@ class Add:
 
 @dataclass(frozen=True, eq=False)
 class SumPool:
-    """Sum of decoded integers over windows without padding: average pooling, whose division the thresholds behind it absorb."""
+    """Sum of decoded integers over windows without padding: average pooling, whose division is no operation.
+
+    Attributes:
+        window: its geometry.
+        shift: the sum's grid is that much finer than the input's, which divides by ``2**shift``; what a mean lacks beyond a
+            power of two is part of the thresholds behind it.
+    """
 
     window: Window
+    shift: int = 0
     kind: ClassVar[str] = "sum_pool"
 
 
@@ -334,7 +341,7 @@ def infer_stream(op: Op, inputs: Sequence[Stream], declared: Stream | None = Non
                 raise LoweringError("a sum over windows takes no padding")
             taps = op.window.size[0] * op.window.size[1]
             lo, hi = (taps * int(v) for v in inputs[0].integers[[0, -1]])
-            return Stream((*op.window.output_hw(height, width), channels), lo, hi, inputs[0].fraction)
+            return Stream((*op.window.output_hw(height, width), channels), lo, hi, inputs[0].fraction + op.shift)
         case Reshape():
             return inputs[0].reshaped(*op.shape)
         case Add():

@@ -23,6 +23,7 @@ from dietcnn_hls.lowered import (
     Reshape,
     Source,
     Stream,
+    SumPool,
     SymbolMap,
     Window,
     node,
@@ -278,6 +279,35 @@ def branching_graph(seed: int, kernels: tuple[str, ...] = ("table",), limits: Sh
         nodes.append(node(name, Linear(kernel), [source]))
     add("logits", nodes[-2], nodes[-1])
     return LoweredGraph("branching_net", tuple(nodes), {"seed": seed})
+
+
+def pooling_graph(seed: int, kernels: tuple[str, ...] = ("table",), limits: Shape | None = None) -> LoweredGraph:
+    """A convolution, sums over windows that overlap, lie apart or leave pixels out, of symbols or integers, a dense layer."""
+    rng, limits = np.random.default_rng(seed), limits or Shape()
+    side = (int(rng.integers(2, limits.side + 1)), int(rng.integers(2, limits.side + 1)))
+    channels = int(rng.integers(1, limits.channels + 1))
+    image = node("image", Source(), [], Stream((*side, channels), 0, 255, 8))
+    nodes = [image, encode(rng, "encoder", image, int(rng.integers(2, limits.symbols + 1)))]
+
+    def linear(name: str, outputs: int, win: Window | None) -> None:
+        source = nodes[-1]
+        taps = source.stream.size if win is None else win.size[0] * win.size[1] * source.stream.channels
+        kernel = KERNELS[str(rng.choice([k for k in kernels if k != "symbolic"] or ["table"]))](
+            rng, source.stream, outputs, taps, int(rng.integers(2, limits.symbols + 1))
+        )
+        nodes.append(node(name, Linear(kernel, None, win), [source]))
+
+    linear("conv", channels, Window.same((3, 3), (1, 1), *side))
+    if rng.random() < 0.7:
+        encode_node(nodes, rng, "act", nodes[-1], int(rng.integers(2, limits.symbols + 1)))
+    whole = rng.random() < 0.4
+    size = side if whole else (int(rng.integers(1, side[0] + 1)), int(rng.integers(1, side[1] + 1)))
+    stride = (int(rng.integers(1, 4)), int(rng.integers(1, 4)))
+    nodes.append(node("mean", SumPool(Window(size, size if rng.random() < 0.5 else stride)), [nodes[-1]]))
+    nodes.append(node("flatten", Reshape((nodes[-1].stream.size,)), [nodes[-1]]))
+    encode_node(nodes, rng, "mean_act", nodes[-1], int(rng.integers(2, limits.symbols + 1)))
+    linear("logits", 3, None)
+    return LoweredGraph("pooling_net", tuple(nodes), {"seed": seed})
 
 
 def encode_node(nodes: list[Node], rng: np.random.Generator, name: str, source: Node, symbols: int) -> Node:

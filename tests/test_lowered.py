@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dietcnn_hls import lowered, reference
 from dietcnn_hls.backend.thresholds import affine, fold_thresholds
 from dietcnn_hls.errors import DatasetError, LoweringError
-from dietcnn_hls.lowered import Linear, LoweredGraph, MaxPool, Source, Stream, Window
+from dietcnn_hls.lowered import Linear, LoweredGraph, MaxPool, Source, Stream, SumPool, Window
 from dietcnn_hls.methods.deepchip.kernel import TernaryKernel
 from dietcnn_hls.methods.dietcnn.kernel import SymbolicKernel, TableKernel
 from dietcnn_hls.storage import load_graph, save_graph
@@ -117,6 +117,14 @@ def test_same_padding_of_a_max_pool_never_wins() -> None:
     stream = Stream((1, 2, 1), -8, 7, 0)
     pooled = reference._max_pool(MaxPool(Window.same((3, 3), (1, 1), 1, 2)), [stream], [np.array([[[[-5], [-3]]]])])
     assert pooled.tolist() == [[[[-3], [-3]]]]
+
+
+def test_a_mean_is_a_sum_on_a_finer_grid() -> None:
+    image = lowered.node("image", Source(), [], Stream((2, 2, 1), 0, 7, 3))
+    graph = LoweredGraph("net", (image, lowered.node("mean", SumPool(Window((2, 2)), shift=2), [image])))
+    outputs = reference.predict(graph, np.array([[1, 2, 3, 5]]).reshape(1, 2, 2, 1))
+    assert outputs.tolist() == [[[[11]]]] and graph.output.stream == Stream((1, 1, 1), 0, 28, 5)
+    assert reference.output_values(graph, outputs).item() == (1 + 2 + 3 + 5) / 4 / 8
 
 
 @pytest.mark.parametrize("x, text", [(np.full((1, 2, 2, 1), np.nan), "NaN"), (np.full((1, 2, 2, 1), 0.3), "grid 2\\^-8")])

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from hls4ml.model.graph import ModelGraph
 
 PREPARE = ("check_model", "drop_identity", "fold_batch_norm", "move_pool")
-LOWER = ("lower_input", "lower_linear", "lower_activation", "lower_max_pool", "lower_reshape", "lower_add", "check_lowered")
+LOWER = (
+    *("lower_input", "lower_linear", "lower_activation", "lower_max_pool", "lower_sum_pool"),
+    *("lower_reshape", "lower_add", "check_lowered"),
+)
 
 
 class DietCNNBackend(FPGABackend):

@@ -105,6 +105,15 @@ def _parse_uniform(keras_layer: dict[str, Any], input_names: Any, input_shapes: 
     return _finish(layer | {"uniform": (lo, hi, int(config["fraction"]), "half_up")}, list(input_shapes[0]))
 
 
+def _parse_sum_pool(keras_layer: dict[str, Any], input_names: Any, input_shapes: Any, reader: Any) -> Parsed:
+    layer, config = _start(keras_layer, input_names), keras_layer["config"]
+    batch, height, width, channels = input_shapes[0]
+    (kh, kw), (sh, sw) = config["pool_size"], config["strides"]
+    layer |= {"pool_height": kh, "pool_width": kw, "stride_height": sh, "stride_width": sw, "shift": int(config["shift"])}
+    layer |= {f"pad_{side}": 0 for side in ("top", "bottom", "left", "right")}
+    return _finish(layer, [batch, (height - kh) // sh + 1, (width - kw) // sw + 1, channels])
+
+
 def _parse_batch_norm(keras_layer: dict[str, Any], input_names: Any, input_shapes: Any, reader: Any) -> Parsed:
     layer = _start(keras_layer, input_names)
     found = {name: value.astype(np.float64) for name, value in variables(reader, layer["name"]).items()}
@@ -138,6 +147,7 @@ _HANDLERS: dict[str, Callable[[dict[str, Any], Any, Any, Any], Parsed]] = {
     "UniformActivation": _parse_uniform,
     "ExactBatchNormalization": _parse_batch_norm,
     "ShiftBatchNormalization": _parse_batch_norm,
+    "SumPooling2D": _parse_sum_pool,
 }
 
 

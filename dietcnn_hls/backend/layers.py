@@ -11,7 +11,7 @@ from hls4ml.model.attributes import ConfigurableAttribute
 from hls4ml.model.layers import Layer, layer_map, register_layer
 from hls4ml.model.types import FixedPrecisionType, IntegerPrecisionType
 
-from dietcnn_hls.lowered import Add, Encode, Linear, MaxPool, Op, Requantize, Reshape, Source, Stream, SymbolMap
+from dietcnn_hls.lowered import Add, Encode, Linear, MaxPool, Op, Requantize, Reshape, Source, Stream, SumPool, SymbolMap
 
 
 class KerasLayer(Layer):
@@ -50,6 +50,10 @@ class UniformActivation(KerasLayer):
 
 class ExactBatchNormalization(KerasLayer):
     """Attributes ``scale`` and ``shift``, float32 by channel. Shift batch-norms are read as this too."""
+
+
+class SumPooling2D(KerasLayer):
+    """Attributes of its window, and ``shift``."""
 
 
 class LoweredLayer(Layer):
@@ -94,6 +98,10 @@ class DietMaxPool(LoweredLayer):
     pass
 
 
+class DietSumPool(LoweredLayer):
+    pass
+
+
 class DietReshape(LoweredLayer):
     pass
 
@@ -109,18 +117,20 @@ LAYER_OF: dict[type, str] = {
     Requantize: "DietRequantize",
     SymbolMap: "DietSymbolMap",
     MaxPool: "DietMaxPool",
+    SumPool: "DietSumPool",
     Reshape: "DietReshape",
     Add: "DietAdd",
 }
 """Class name of the lowered layer that carries an operation of this type."""
 
 LOOKUP_LAYERS = (LookupConv2D, LookupDepthwiseConv2D, LookupDense)
-_LOWERED = (DietInput, DietLinear, DietEncode, DietRequantize, DietSymbolMap, DietMaxPool, DietReshape, DietAdd)
+_KERAS = (*LOOKUP_LAYERS, CodebookActivation, UniformActivation, ExactBatchNormalization, SumPooling2D)
+_LOWERED = (DietInput, DietLinear, DietEncode, DietRequantize, DietSymbolMap, DietMaxPool, DietSumPool, DietReshape, DietAdd)
 
 
 def register_layers() -> None:
     """Make all layers known to hls4ml."""
-    for layer in (*LOOKUP_LAYERS, CodebookActivation, UniformActivation, ExactBatchNormalization, *_LOWERED):
+    for layer in (*_KERAS, *_LOWERED):
         if layer.__name__ not in layer_map:
             register_layer(layer.__name__, layer)
 

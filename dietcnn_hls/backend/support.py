@@ -26,18 +26,18 @@ _REMEDIES = {
     "TernaryTanh": _ACTIVATION,
     "PReLU": _ACTIVATION,
     "Softmax": "only the model's last layer may be a softmax; the design ends at the logits",
-    "Pooling2D": "averages leave the codebook; use MaxPooling2D",
-    "GlobalPooling2D": "use MaxPooling2D with the whole image as its window, and Flatten",
+    "Pooling2D": "its division rounds; use SumPooling2D, or quantize() or fit_codebooks(), which replace it, or MaxPooling2D",
+    "GlobalPooling2D": "use MaxPooling2D, or SumPooling2D for a mean, with the whole image as its window, and Flatten",
     "Merge": "only Add joins two branches",
 }
 _KNOWN = (
     *("Input", "LookupConv2D", "LookupDepthwiseConv2D", "LookupDense", "CodebookActivation"),
-    *("UniformActivation", "ExactBatchNormalization"),
+    *("UniformActivation", "ExactBatchNormalization", "SumPooling2D"),
     *("Conv2D", "DepthwiseConv2D", "Dense", "Reshape", "Pooling2D", "Merge", "Activation", "Softmax"),
 )
 _KERAS = (
     "LookupConv2D, LookupDepthwiseConv2D, LookupDense, CodebookActivation, UniformActivation, ExactBatchNormalization, "
-    "ShiftBatchNormalization, QConv2D, QDepthwiseConv2D, "
+    "ShiftBatchNormalization, SumPooling2D, QConv2D, QDepthwiseConv2D, "
     "QDense, QActivation, MaxPooling2D, Add, Flatten, Reshape and Dropout"
 )
 _RESERVED = ("input",)

@@ -15,7 +15,7 @@ import numpy as np
 from dietcnn_hls.csim.cpp import Constant, IntType
 from dietcnn_hls.csim.network import Call, Network
 from dietcnn_hls.errors import LoweringError
-from dietcnn_hls.lowered import Add, Encode, Fold, Linear, MaxPool, Requantize, Stream, SymbolMap, Window
+from dietcnn_hls.lowered import Add, Encode, Fold, Linear, MaxPool, Requantize, Stream, SumPool, SymbolMap, Window
 from dietcnn_hls.methods.base import HlsArray
 
 _STORAGE = {"lutrom": "type=rom_1p impl=lutram", "bram": "type=rom_1p impl=bram"}
@@ -163,6 +163,21 @@ def _max_pool(network: Network, call: Call) -> LayerCode:
     return code
 
 
+def _sum_pool(network: Network, call: Call) -> LayerCode:
+    op, source = call.node.op, _source(network, call)
+    assert isinstance(op, SumPool)
+    title = f"{call.name}: sum over {op.window.size[0]}x{op.window.size[1]}, {_shape(source)} -> {_shape(call.node.stream)}"
+    code = LayerCode(call, title, "nnet::sum_pool2d", ["nnet_pool2d.h"])
+    _geometry(code, op.window, source, call.node.stream, 0)
+    code.types(input_t=call.inputs[0].code_type, output_t=call.outputs[0].code_type)
+    if source.levels is None:
+        code.function_member("input_t integer(input_t code)", "code")
+        return code
+    code.array("integers", source.integers, "integers, [symbol]")
+    code.function_member("integers_t integer(input_t code)", "integers[int(code)]")
+    return code
+
+
 def _elementwise(network: Network, call: Call, function: str, params: int, title: str) -> LayerCode:
     stream = call.node.stream
     code = LayerCode(call, f"{call.name}: {title}, {_shape(stream)}", f"nnet::{function}", [f"nnet_{function}.h"])
@@ -253,6 +268,7 @@ def _fork(network: Network, call: Call) -> LayerCode:
 _KINDS: Mapping[str, Callable[[Network, Call], LayerCode]] = {
     "linear": _linear,
     "max_pool": _max_pool,
+    "sum_pool": _sum_pool,
     "encode": _encode,
     "requantize": _requantize,
     "symbol_map": _symbol_map,

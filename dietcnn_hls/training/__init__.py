@@ -11,7 +11,7 @@ from dietcnn_hls import methods
 from dietcnn_hls.backend.keras_handlers import register_handlers
 from dietcnn_hls.config import validate
 from dietcnn_hls.training.design import Trained, accuracy, load_model, logits, train_design
-from dietcnn_hls.training.integer_layers import PositiveGain, ShiftBatchNormalization, UniformActivation
+from dietcnn_hls.training.integer_layers import PositiveGain, ShiftBatchNormalization, SumPooling2D, UniformActivation
 from dietcnn_hls.training.layers import (
     CodebookActivation,
     ExactBatchNormalization,
@@ -32,8 +32,8 @@ def fit_codebooks(model: Any, x_calibration: np.ndarray, **options: Any) -> Any:
     by its own ``compile`` and ``fit`` with `RefitCodebooks` as a callback.
 
     Args:
-        model: built ``tf.keras`` model of Conv2D, DepthwiseConv2D, Dense, BatchNormalization, ReLU, MaxPooling2D, Flatten,
-            Reshape, Dropout and Add layers.
+        model: built ``tf.keras`` model of Conv2D, DepthwiseConv2D, Dense, BatchNormalization, ReLU, MaxPooling2D,
+            AveragePooling2D, GlobalAveragePooling2D, Flatten, Reshape, Dropout and Add layers.
         x_calibration: float32 images, (N, H, W, C); some hundred training images.
         options: keys of `methods.dietcnn.DietOptions`, for example ``activation_symbols=8, weight_symbols=4``.
 
@@ -52,7 +52,7 @@ def custom_objects() -> dict[str, Any]:
     objects: dict[str, Any] = {}
     qkeras.utils._add_supported_quantized_objects(objects)
     layers = (LookupConv2D, LookupDense, LookupDepthwiseConv2D, CodebookActivation, ExactBatchNormalization)
-    integer_layers = (UniformActivation, ShiftBatchNormalization, PositiveGain)
+    integer_layers = (UniformActivation, ShiftBatchNormalization, PositiveGain, SumPooling2D)
     objects.update({layer.__name__: layer for layer in (*layers, *integer_layers)})
     for method in methods.available().values():
         objects.update(method.keras_objects())
@@ -69,6 +69,7 @@ __all__ = [
     "LookupDepthwiseConv2D",
     "Recipe",
     "RefitCodebooks",
+    "SumPooling2D",
     "Trained",
     "accuracy",
     "custom_objects",

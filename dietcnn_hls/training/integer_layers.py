@@ -2,7 +2,7 @@
 """Layers whose hardware is a shift, an add and a clip: no multiplier and no thresholds.
 
 `UniformActivation` rounds to a power-of-two grid; unlike QKeras' quantisers its range may lie below 1. Before it,
-`ShiftBatchNormalization` has gains that are powers of two.
+`ShiftBatchNormalization` has gains that are powers of two. `SumPooling2D` is average pooling without its division.
 """
 
 from __future__ import annotations
@@ -127,3 +127,47 @@ class PositiveGain(tf.keras.constraints.Constraint):
 
     def __call__(self, gamma: Any) -> Any:
         return tf.maximum(gamma, SMALLEST_GAIN)
+
+
+@tf.keras.utils.register_keras_serializable(package="dietcnn_hls")
+class SumPooling2D(tf.keras.layers.Layer):
+    """Sums over windows without padding, times ``2**-shift``: (N, H, W, C) -> (N, H', W', C), exact for values on a grid.
+
+    A mean over n values is this with ``shift = log2(n)``; where n is no power of two, the rest belongs into the thresholds or
+    the weights behind it. In hardware the shift is the position of the binary point.
+
+    Args:
+        pool_size: (kh, kw).
+        strides: (sh, sw); default `pool_size`.
+        shift: halvings of the sum.
+    """
+
+    def __init__(self, pool_size: Any, strides: Any = None, shift: int = 0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.pool_size = _pair(pool_size, "pool_size", self.name)
+        self.strides = self.pool_size if strides is None else _pair(strides, "strides", self.name)
+        self.shift = int(shift)
+
+    def call(self, inputs: Any) -> Any:
+        x = tf.cast(inputs, tf.float64)  # sums of integers are exact in it, in any order
+        (height, width), (kh, kw), (sh, sw) = x.shape[1:3], self.pool_size, self.strides
+        rows, columns = (height - kh) // sh * sh + 1, (width - kw) // sw * sw + 1
+        parts = [x[:, i : i + rows : sh, j : j + columns : sw] for i in range(kh) for j in range(kw)]
+        total = tf.reduce_sum(x, axis=(1, 2), keepdims=True) if (kh, kw) == (height, width) else tf.add_n(parts)
+        return tf.cast(total * 2.0**-self.shift, tf.float32)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"pool_size": self.pool_size, "strides": self.strides, "shift": self.shift}
+        return {**super().get_config(), **own}
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        batch, height, width, channels = input_shape
+        (kh, kw), (sh, sw) = self.pool_size, self.strides
+        return batch, (height - kh) // sh + 1, (width - kw) // sw + 1, channels
+
+
+def _pair(value: Any, what: str, layer: str) -> tuple[int, int]:
+    pair = (value, value) if isinstance(value, int) else tuple(value)
+    if len(pair) != 2 or not all(isinstance(n, int) and n >= 1 for n in pair):
+        raise ConfigError(f"layer '{layer}': {what} {value!r} is neither a whole number from 1 on nor two of them")
+    return pair

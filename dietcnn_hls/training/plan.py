@@ -24,7 +24,8 @@ class Step:
 
     Attributes:
         name: the Keras layer's name.
-        kind: 'linear', 'relu', 'softmax', 'add' or 'keep' (pooling, reshaping, dropout: rebuilt as it is).
+        kind: 'linear', 'relu', 'softmax', 'add', 'mean' (average pooling), 'batch_norm' (one that stands alone) or 'keep'
+            (maximum pooling, reshaping, dropout: rebuilt as it is).
         layer: the Keras layer.
         inputs: names of the steps it reads; the network's input is called ``INPUT``.
         norm: the batch-norm behind a linear layer, or None.
@@ -112,6 +113,10 @@ class _Reader:
         for step in steps:
             if step.kind == "softmax" and step.name != output:
                 raise UnsupportedLayerError(f"layer '{step.name}': softmax has a lowering as the last layer only; use relu")
+        if steps and steps[-1].kind == "batch_norm" and steps[-1].name == output:
+            raise UnsupportedLayerError(
+                f"layer '{output}': a batch-norm lies in the thresholds of an activation; put one behind it"
+            )
         read = {name for step in steps for name in step.inputs}
         if not steps or output in read or any(s.name not in read for s in steps if s.name != output):
             raise UnsupportedLayerError(f"model '{self.model.name}' must end in one output that every layer leads to")
@@ -155,15 +160,23 @@ class _Reader:
         return self._append(layer.name, "softmax", layer, inputs)
 
     def norm(self, layer: Any, inputs: tuple[str, ...]) -> str:
-        source = self._steps.get(inputs[0])
-        if source is None or source.kind != "linear" or source.norm is not None or self._read(inputs[0]):
+        if layer.axis not in (-1, [len(layer.input_shape) - 1], (len(layer.input_shape) - 1,)):
+            raise UnsupportedLayerError(f"layer '{layer.name}': only a batch-norm over the last axis has a lowering")
+        if self._root(inputs[0]) not in ("linear", "batch_norm"):
+            return self._append(layer.name, "batch_norm", layer, inputs)
+        source = self._steps[inputs[0]]
+        if source.kind != "linear" or source.norm is not None or self._read(inputs[0]):
             raise UnsupportedLayerError(
                 f"layer '{layer.name}': a batch-norm folds into the convolution or dense layer right before it; move it there"
             )
-        if layer.axis not in (-1, [len(layer.input_shape) - 1], (len(layer.input_shape) - 1,)):
-            raise UnsupportedLayerError(f"layer '{layer.name}': only a batch-norm over the last axis has a lowering")
         self._steps[source.name] = replace(source, norm=layer)
         return source.name
+
+    def _root(self, name: str) -> str:
+        """Kind of the step that makes what arrives at `name`, past pooling and reshaping."""
+        while name in self._steps and self._steps[name].kind == "keep":
+            name = self._steps[name].inputs[0]
+        return self._steps[name].kind if name in self._steps else INPUT
 
     def _read(self, name: str) -> bool:
         return any(name in step.inputs for step in self._steps.values())
@@ -177,6 +190,15 @@ class _Reader:
         if layer.data_format != "channels_last":
             raise UnsupportedLayerError(f"layer '{layer.name}': use data_format='channels_last'")
         return self.keep(layer, inputs)
+
+    def mean(self, layer: Any, inputs: tuple[str, ...]) -> str:
+        if layer.data_format != "channels_last":
+            raise UnsupportedLayerError(f"layer '{layer.name}': use data_format='channels_last'")
+        if getattr(layer, "padding", "valid") != "valid":
+            raise UnsupportedLayerError(
+                f"layer '{layer.name}': an average over padded windows has no lowering; use padding='valid'"
+            )
+        return self._append(layer.name, "mean", layer, inputs)
 
     def keep(self, layer: Any, inputs: tuple[str, ...]) -> str:
         return self._append(layer.name, "keep", layer, inputs)
@@ -192,6 +214,8 @@ _HANDLERS: dict[type, Callable[[_Reader, Any, tuple[str, ...]], str]] = {
     _layers.Softmax: _Reader.softmax,
     _layers.Add: _Reader.add_streams,
     _layers.MaxPooling2D: _Reader.pool,
+    _layers.AveragePooling2D: _Reader.mean,
+    _layers.GlobalAveragePooling2D: _Reader.mean,
     _layers.Flatten: _Reader.keep,
     _layers.Reshape: _Reader.keep,
     _layers.Dropout: _Reader.keep,

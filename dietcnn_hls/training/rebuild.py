@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from dietcnn_hls.errors import DatasetError
+from dietcnn_hls.training.integer_layers import SumPooling2D
+from dietcnn_hls.training.layers import ExactBatchNormalization
 from dietcnn_hls.training.plan import INPUT, Plan, Step
 from dietcnn_hls.training.tf import tf
 
@@ -85,7 +87,7 @@ class Rebuilder(ABC):
 
     @abstractmethod
     def coded(self, signal: Signal, name: str) -> Signal:
-        """A signal that feeds a linear layer or an add without an activation: encode it unless it is coded."""
+        """A signal that feeds a linear layer, an add or a mean without an activation: encode it unless it is coded."""
 
     @abstractmethod
     def linear(self, step: Step, signal: Signal) -> Signal:
@@ -110,6 +112,36 @@ class Rebuilder(ABC):
     def add(self, step: Step, signals: list[Signal]) -> Signal:
         """A residual add of two coded signals."""
         return self.apply(copy_layer(step.layer), *signals, scale=signals[0].scale)
+
+    def _batch_norm(self, step: Step, inputs: list[Signal]) -> Signal:
+        """A batch-norm behind an add or a mean: it lies in the thresholds of the activations that read it."""
+        norm, source = step.layer, inputs[0]
+        variance = norm.moving_variance.numpy().astype(np.float64)
+        gain = 1 / np.sqrt(variance + norm.epsilon)
+        gain = gain if norm.gamma is None else gain * norm.gamma.numpy()
+        beta = np.zeros_like(gain) if norm.beta is None else norm.beta.numpy()
+        mean, variance = norm.moving_mean.numpy() / source.scale, variance / source.scale**2
+        new = ExactBatchNormalization(name=step.name, momentum=norm.momentum, epsilon=norm.epsilon)
+        new.build(source.data.shape)
+        gamma = gain * source.scale * np.sqrt(variance + norm.epsilon)
+        new.set_weights([v.astype(np.float32) for v in (gamma, beta, mean, variance)])
+        return self.apply(new, source)
+
+    def _mean(self, step: Step, inputs: list[Signal]) -> Signal:
+        """Average pooling: a sum whose grid moves by the power of two; what is left of the division goes into thresholds."""
+        source, layer = self.coded(inputs[0], f"{step.name}_encode"), step.layer
+        whole = source.data.shape[1:3]
+        size, strides = getattr(layer, "pool_size", whole), getattr(layer, "strides", whole)
+        count = int(np.prod(size))
+        shift = count.bit_length() - 1
+        total = self.apply(SumPooling2D(size, strides, shift, name=step.name), source, scale=source.scale)
+        if count != 1 << shift:
+            total = self.apply(
+                _constant_gain(f"{step.name}_part", 2.0**shift / count, total.data.shape), total, scale=source.scale
+            )
+        if len(layer.output_shape) == 2:
+            total = self.apply(tf.keras.layers.Flatten(name=f"{step.name}_flat"), total, scale=source.scale)
+        return total
 
     def _keep(self, step: Step, inputs: list[Signal]) -> Signal:
         source = inputs[0]
@@ -143,6 +175,15 @@ def run_layer(layer: Any, inputs: list[np.ndarray], batch: int = 256) -> np.ndar
         chunk = [tf.convert_to_tensor(x[start : start + batch]) for x in inputs]
         parts.append(layer(chunk if len(chunk) > 1 else chunk[0], training=False).numpy())
     return np.concatenate(parts)
+
+
+def _constant_gain(name: str, gain: float, shape: tuple[int, ...]) -> ExactBatchNormalization:
+    """A factor, as the batch-norm that thresholds fold; it rests in training."""
+    layer = ExactBatchNormalization(epsilon=0.0, trainable=False, name=name)
+    layer.build(shape)
+    ones = np.ones(shape[-1], np.float32)
+    layer.set_weights([ones * np.float32(gain), ones * 0, ones * 0, ones])
+    return layer
 
 
 def copy_layer(layer: Any) -> Any:

@@ -54,7 +54,7 @@ class UniformRebuilder(Rebuilder):
         return Signal(signal.tensor, signal.data, 1.0, IMAGE_FRACTION)
 
     def coded(self, signal: Signal, name: str) -> Signal:
-        return signal if signal.fraction is not None else self._activated(signal, name, signed=True)
+        return signal if signal.fraction is not None else self._activated(signal, name, signed=bool(signal.data.min() < 0))
 
     def relu(self, step: Step, signal: Signal) -> Signal:
         return self._activated(signal, step.name, signed=False)

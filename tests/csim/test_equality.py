@@ -9,7 +9,7 @@ import pytest
 from dietcnn_hls import reference
 from dietcnn_hls.csim import CSim
 from tests.csim.builds import Case, ap_flags, build_all, random_folding
-from tests.graphs import Shape, branching_graph, random_codes, random_graph
+from tests.graphs import Shape, branching_graph, pooling_graph, random_codes, random_graph
 
 KERNELS = ("table", "symbolic", "multiply", "signed_digit", "ternary", "netlist", "pq")
 IO_TYPES = ("io_parallel", "io_stream")
@@ -17,9 +17,10 @@ NATIVE, SPELLED = 190, 16
 
 
 def case(number: int) -> Case:
-    """The number is the seed: every third network branches, every tenth has up to 256 symbols."""
+    """The number is the seed: every third network branches, every tenth has up to 256 symbols, every seventh sums windows."""
     limits = Shape(symbols=256) if number % 10 == 9 else Shape()
-    graph = (branching_graph if number % 3 == 2 else random_graph)(number, KERNELS, limits)
+    kind = pooling_graph if number % 7 == 6 else branching_graph if number % 3 == 2 else random_graph
+    graph = kind(number, KERNELS, limits)
     return Case(graph, IO_TYPES[number % 2], random_folding(graph, number))
 
 
@@ -61,7 +62,7 @@ def test_the_suite_covers_what_it_claims() -> None:
         assert {c.io_type for c in cases} == set(IO_TYPES)
         nodes = [(c, node) for c in cases for node in c.graph.nodes]
         kinds = {node.op.kind for _, node in nodes}
-        assert kinds == {"input", "linear", "encode", "requantize", "symbol_map", "max_pool", "reshape", "add"}
+        assert kinds == {"input", "linear", "encode", "requantize", "symbol_map", "max_pool", "sum_pool", "reshape", "add"}
         linear = [(c, node) for c, node in nodes if node.op.kind == "linear"]
         assert len({(c.io_type, type(node.op.kernel)) for c, node in linear}) == 2 * len(KERNELS)
         assert any(node.op.window and node.op.window.groups > 1 for _, node in linear)

@@ -102,7 +102,22 @@ def norm_of_a_read_layer() -> tf.keras.Model:
             "'a': activation 'gelu' has no lowering; use relu",
         ),
         (lambda: sequential(L.ReLU(negative_slope=0.1, name="r")), UnsupportedLayerError, "'r': only a plain ReLU"),
-        (lambda: sequential(L.BatchNormalization(name="bn")), UnsupportedLayerError, "'bn': a batch-norm folds into"),
+        (lambda: sequential(L.BatchNormalization(name="bn")), UnsupportedLayerError, "'bn': .* put one behind it"),
+        (
+            lambda: sequential(L.Conv2D(3, 3), L.MaxPooling2D(), L.BatchNormalization(name="bn"), L.ReLU(), L.Flatten()),
+            UnsupportedLayerError,
+            "'bn': a batch-norm folds into",
+        ),
+        (
+            lambda: sequential(L.AveragePooling2D(padding="same", name="p"), L.Flatten(), L.Dense(2)),
+            UnsupportedLayerError,
+            "'p': an average over padded windows has no lowering; use padding='valid'",
+        ),
+        (
+            lambda: sequential(L.GlobalAveragePooling2D(data_format="channels_first", name="p"), L.Dense(2)),
+            UnsupportedLayerError,
+            "'p': use data_format='channels_last'",
+        ),
         (norm_of_a_read_layer, UnsupportedLayerError, "'bn': a batch-norm folds into"),
         (lambda: sequential(L.Conv2D(4, 3, groups=2, name="c")), UnsupportedLayerError, "'c': dilation and groups have no"),
         (lambda: sequential(L.Conv2D(4, 3, dilation_rate=2, name="c")), UnsupportedLayerError, "'c': dilation and groups"),

@@ -17,7 +17,7 @@ from dietcnn_hls.backend.linear import TrainedLinear, bias_fraction, bias_intege
 from dietcnn_hls.backend.passes.prepare import is_activation, is_linear, is_pool
 from dietcnn_hls.backend.support import unsupported
 from dietcnn_hls.errors import DietError, ExactnessWarning, LoweringError
-from dietcnn_hls.lowered import Add, Linear, MaxPool, Op, Reshape, Source, Stream, Window, infer_stream
+from dietcnn_hls.lowered import Add, Linear, MaxPool, Op, Reshape, Source, Stream, SumPool, Window, infer_stream
 from dietcnn_hls.methods.base import Kernel
 
 if TYPE_CHECKING:
@@ -110,6 +110,20 @@ class LowerMaxPool(Lowering):
 
     def transform(self, model: ModelGraph, node: Layer) -> bool:
         self.lower(model, node, MaxPool(_window(node, "pool", 1)))
+        return True
+
+
+class LowerSumPool(Lowering):
+    def wants(self, node: Layer) -> bool:
+        return node.class_name == "SumPooling2D"
+
+    def transform(self, model: ModelGraph, node: Layer) -> bool:
+        new = self.lower(model, node, SumPool(_window(node, "pool", 1), int(node.get_attr("shift"))))
+        if max(-new.stream.lo, new.stream.hi) >= EXACT_FLOAT32:
+            raise LoweringError(
+                f"layer '{node.name}': sums from {new.stream.lo} to {new.stream.hi} exceed 2^24, up to which float32 is exact; "
+                "put a CodebookActivation before it"
+            )
         return True
 
 

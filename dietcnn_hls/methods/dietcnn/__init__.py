@@ -19,6 +19,9 @@ class DietOptions(MethodOptions):
     """Keys of ``method: {name: dietcnn, ...}``."""
 
     activation_symbols: int = Field(8, ge=2, le=256, description="centroids of each activation codebook")
+    encoder_symbols: int | None = Field(
+        None, ge=2, le=256, description="the same where no ReLU precedes: image, operands of residual adds, means"
+    )
     weight_symbols: int = Field(8, ge=2, le=256, description="centroids of each conv layer's weight codebook")
     dense_symbols: int | None = Field(None, ge=2, le=256, description="the same for dense layers; default weight_symbols")
     codebooks: Literal["shared", "per_layer"] = Field("per_layer", description="one activation codebook, or one a layer")

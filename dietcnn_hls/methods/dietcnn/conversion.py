@@ -72,7 +72,7 @@ def rebuilder(
 
 def _check(options: DietOptions) -> None:
     for what, symbols, bits in (
-        ("activation", options.activation_symbols, options.activation_bits),
+        ("activation", max(options.activation_symbols, options.encoder_symbols or 0), options.activation_bits),
         ("weight", max(options.weight_symbols, options.dense_symbols or 0), options.weight_bits),
     ):
         if symbols > 2**bits:
@@ -111,13 +111,19 @@ class CodebookRebuilder(Rebuilder):
     # ---- activations
 
     def input(self, signal: Signal) -> Signal:
-        return self._encode(signal, f"{INPUT}_encode", signed=bool(signal.data.min() < 0))
+        return self._encode(signal, f"{INPUT}_encode", bool(signal.data.min() < 0), self._encoder_symbols)
 
     def coded(self, signal: Signal, name: str) -> Signal:
-        return signal if signal.fraction is not None else self._encode(signal, name, signed=True)
+        if signal.fraction is not None:
+            return signal
+        return self._encode(signal, name, bool(signal.data.min() < 0), self._encoder_symbols)
 
     def relu(self, step: Step, signal: Signal) -> Signal:
-        return self._encode(signal, step.name, signed=False)
+        return self._encode(signal, step.name, False, self.options.activation_symbols)
+
+    @property
+    def _encoder_symbols(self) -> int:
+        return self.options.encoder_symbols or self.options.activation_symbols
 
     def add(self, step: Step, signals: list[Signal]) -> Signal:
         names = {str(signal.encoder) for signal in signals}
@@ -128,10 +134,11 @@ class CodebookRebuilder(Rebuilder):
         whole = super().add(step, signals)
         return Signal(whole.tensor, sum(s.data * np.float32(s.scale) for s in signals))  # type: ignore[arg-type]
 
-    def _encode(self, signal: Signal, name: str, signed: bool) -> Signal:
-        bits = self.options.activation_bits
-        group = f"{'signed' if signed else 'unsigned'}" if self.options.codebooks == "shared" else None
-        layer = CodebookActivation(self.options.activation_symbols, bits - signed, bits, signed, group, name=name)
+    def _encode(self, signal: Signal, name: str, signed: bool, symbols: int) -> Signal:
+        bits, shared = self.options.activation_bits, self.options.codebooks == "shared"
+        word = "signed" if signed else "unsigned"
+        group = word if symbols == self.options.activation_symbols else f"{word} {symbols}"
+        layer = CodebookActivation(symbols, bits - signed, bits, signed, group if shared else None, name=name)
         layer.build(signal.data.shape)
         values = _thinned(signal.data if signed else np.maximum(signal.data, 0))
         given = self.fixed.get(name)
@@ -275,10 +282,8 @@ def _shared(first: CodebookRebuilder, scales: dict[str, float]) -> dict[str, Sca
     """One set of levels for the unsigned activations and one for the signed; each keeps a scale of its own."""
     result = {}
     tied = set().union(*first.ties) if first.ties else set()
-    for signed in (False, True):
-        names = [name for name, layer in first.layers.items() if layer.signed == signed]
-        if not names:
-            continue
+    for group in sorted({str(layer.group) for layer in first.layers.values()}):
+        names = [name for name, layer in first.layers.items() if layer.group == group]
         each = SAMPLES // len(names)
         pool = [first.samples[n][:: max(1, len(first.samples[n]) // each)] / scales[n] for n in names]
         levels = _levels(first.layers[names[0]], np.concatenate(pool))
