@@ -39,8 +39,27 @@ class NetworkConfig(_Section):
 class DatasetConfig(_Section):
     """``dataset:`` where images come from."""
 
-    name: str = Field(description="digits, mnist, fashion_mnist, cifar10, svhn or the path of an .npz")
+    name: str = Field(
+        description="digits, mnist, fashion_mnist, cifar10, svhn, the path of an .npz, or none: hardware figures only"
+    )
     pad: int | None = Field(None, ge=1, description="pad images with zeros to this height and width")
+    shape: tuple[int, int, int] | None = Field(None, description="(H, W, C) of the images, with `name: none`")
+    classes: int | None = Field(None, ge=2, description="how many there are, with `name: none`")
+
+    @property
+    def absent(self) -> bool:
+        """No images: the network stays untrained, and no accuracy is reported."""
+        return self.name == "none"
+
+    @model_validator(mode="after")
+    def _one_source_of_shape(self) -> DatasetConfig:
+        if self.absent and (self.shape is None or self.classes is None or self.pad is not None):
+            raise ValueError("`name: none` needs shape and classes, and takes no pad")
+        if not self.absent and (self.shape is not None or self.classes is not None):
+            raise ValueError("shape and classes follow from the dataset; give them with `name: none` only")
+        if self.shape is not None and min(self.shape) < 1:
+            raise ValueError("a shape holds numbers from 1 on")
+        return self
 
 
 class HardwareConfig(_Section):

@@ -27,6 +27,7 @@ DATA_VARIABLE = "DIETCNN_DATA"
 # Test images of each digit in MNIST. Fashion-MNIST uses the same file names, so only the content can tell them apart.
 _MNIST_TEST_COUNTS = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
 _DIGITS_TEST_IMAGES = 360
+_NOISE_TEST_IMAGES = 16
 _DIGITS_SEED = 2024
 
 
@@ -98,6 +99,20 @@ def load(name: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None =
     else:
         raise DatasetError(f"dataset '{text}' is not known.{suggest(text, names())} Your own data: a path that ends in .npz")
     return dataset if pad is None else _padded(dataset, pad)
+
+
+def noise(shape: tuple[int, int, int], classes: int, seed: int) -> Dataset:
+    """Random pixels and meaningless labels, for networks that are converted untrained: 256 or more to calibrate on, 16 to test.
+
+    Args:
+        shape: (H, W, C).
+        classes: labels 0..classes-1.
+        seed: the same seed gives the same pixels on every machine.
+    """
+    random = np.random.RandomState(seed)
+    count = max(256, 4 * classes)
+    x_train, x_test = (random.randint(0, 256, (n, *shape)) for n in (count, _NOISE_TEST_IMAGES))
+    return _checked("noise", "noise", Raw(x_train, np.arange(count) % classes, x_test, np.arange(_NOISE_TEST_IMAGES) % classes))
 
 
 def split_validation(x: NDArray[Any], y: NDArray[np.int64], fraction: float, seed: int) -> Split:

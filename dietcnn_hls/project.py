@@ -8,7 +8,7 @@ import time
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from dietcnn_hls.errors import ConfigError, suggest
 from dietcnn_hls.networks import NETWORKS
 from dietcnn_hls.reports.model import Report
 from dietcnn_hls.workspace import Workspace
+
+if TYPE_CHECKING:
+    from dietcnn_hls.training.recipe import Recipe
 
 TRAINERS = ("training", "methods", "networks", "datasets")
 """Code that decides what is trained; a change in it makes a trained model stale."""
@@ -37,9 +40,10 @@ def build_project(config: ProjectConfig, output: Path, *, data_dir: Path | None 
         raise ConfigError(f"network: unknown network '{config.network.name}'.{suggest(config.network.name, NETWORKS)}")
     hardware = config.hardware
     synthesis = check_arguments(hardware.part, hardware.io_type, config.synthesis)
-    dataset = datasets.load(config.dataset.name, data_dir, pad=config.dataset.pad)
+    recipe = _recipe(config)
+    dataset = _dataset(config, data_dir)
     with Workspace.open(output, config.design, overwrite=overwrite) as workspace:
-        model, facts = _trained(config, dataset, workspace)
+        model, facts = _trained(config, recipe, dataset, workspace)
     return convert_and_build(
         model,
         output,
@@ -48,7 +52,7 @@ def build_project(config: ProjectConfig, output: Path, *, data_dir: Path | None 
         clock_period=hardware.clock_period,
         folding=hardware.folding,
         x_test=dataset.x_test,
-        y_test=dataset.y_test,
+        y_test=None if config.dataset.absent else dataset.y_test,
         synthesis=synthesis,
         checks=config.checks,
         flows=config.flows,
@@ -58,28 +62,48 @@ def build_project(config: ProjectConfig, output: Path, *, data_dir: Path | None 
             "network": _network_name(config),
             "dataset": _dataset_name(config),
             "seed": config.seed,
-            "accuracy": {"float": facts["float_accuracy"]},
+            "accuracy": {} if config.dataset.absent else {"float": facts["float_accuracy"]},
             "timings_s": {"training": facts["seconds"]},
         },
     )
 
 
+def _recipe(config: ProjectConfig) -> Recipe:
+    from dietcnn_hls.training.recipe import Recipe  # its package needs TensorFlow
+
+    recipe: Recipe = validate(Recipe, config.training, "training")
+    if config.dataset.absent and (recipe.float_epochs or recipe.epochs):
+        raise ConfigError("dataset `none` leaves nothing to train on; set training: {float_epochs: 0, epochs: 0}")
+    return recipe
+
+
+def _dataset(config: ProjectConfig, data_dir: Path | None) -> datasets.Dataset:
+    """The dataset of the configuration; where there is none, noise that calibrates and that simulations are compared on."""
+    chosen = config.dataset
+    if chosen.shape is not None and chosen.classes is not None:
+        return datasets.noise(chosen.shape, chosen.classes, config.seed)
+    return datasets.load(chosen.name, data_dir, pad=chosen.pad)
+
+
 def _network_name(config: ProjectConfig) -> str:
     width = config.network.width
-    return config.network.name if width == 1 else f"{config.network.name} x{width:g}"
+    name = config.network.name if width == 1 else f"{config.network.name} x{width:g}"
+    return f"{name}, untrained" if config.dataset.absent else name
 
 
-def _dataset_name(config: ProjectConfig) -> str:
+def _dataset_name(config: ProjectConfig) -> str | None:
+    if config.dataset.absent:
+        return None
     name = Path(config.dataset.name).stem
     return name if config.dataset.pad is None else f"{name} padded to {config.dataset.pad}"
 
 
-def _trained(config: ProjectConfig, dataset: datasets.Dataset, workspace: Workspace) -> tuple[Any, dict[str, Any]]:
+def _trained(
+    config: ProjectConfig, recipe: Recipe, dataset: datasets.Dataset, workspace: Workspace
+) -> tuple[Any, dict[str, Any]]:
     """The trained model of the configuration and facts about its training, from the stage ``model`` or anew."""
     from dietcnn_hls.training.design import accuracy, load_model, train_design
-    from dietcnn_hls.training.recipe import Recipe
 
-    recipe = validate(Recipe, config.training, "training")
     key = content_key(
         _digest(dataset),
         config.network.model_dump(),

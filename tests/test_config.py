@@ -36,6 +36,9 @@ def test_short_and_long_spellings_agree() -> None:
         ({"method": {"name": "dietcnn", "weight_symbol": 4}}, "unknown key 'weight_symbol'. Did you mean 'weight_symbols'?"),
         ({"method": {"weight_symbols": 4}}, "give the name of a method"),
         ({"design": "../outside"}, "design: String should match pattern"),
+        ({"dataset": "none"}, "dataset: `name: none` needs shape and classes, and takes no pad"),
+        ({"dataset": {"name": "mnist", "classes": 10}}, "dataset: shape and classes follow from the dataset"),
+        ({"dataset": {"name": "none", "shape": [0, 32, 3], "classes": 10}}, "dataset: a shape holds numbers from 1 on"),
         ({"synthesis": "vivado"}, "synthesis: Input should be 'auto', 'vitis', 'yosys' or 'none'"),
     ],
 )

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dietcnn_hls.datasets import Dataset, load, names, split_validation, to_float
+from dietcnn_hls.datasets import Dataset, load, names, noise, split_validation, to_float
 from dietcnn_hls.errors import DatasetError
 from tests.dataset_builders import images, labels, refused, write_mnist
 
@@ -334,3 +334,10 @@ def test_dataset_is_frozen() -> None:
     digits: Dataset = load("digits")
     with pytest.raises(AttributeError):
         digits.classes = 3  # type: ignore[misc]
+
+
+def test_noise_has_every_class_and_is_the_same_for_a_seed() -> None:
+    one, two = noise((4, 5, 3), 200, seed=3), noise((4, 5, 3), 200, seed=3)
+    assert one.classes == 200 and one.input_shape == (4, 5, 3) and len(one.x_train) == 800 and len(one.x_test) == 16
+    np.testing.assert_array_equal(one.x_train, two.x_train)
+    assert (one.x_test != noise((4, 5, 3), 200, seed=4).x_test).any()

@@ -57,12 +57,31 @@ def train_design(
     split = datasets.split_validation(dataset.x_train, dataset.y_train, recipe.validation, seed)
     tf.keras.utils.set_random_seed(seed)
     float_model = build()
-    float_history = _train_float(float_model, split, recipe, seed, checkpoint_dir, teacher_cache)
+    trainee = _in_bfloat16(build, float_model) if recipe.mixed_precision and gpu() else float_model
+    float_history = _train_float(trainee, split, recipe, seed, checkpoint_dir, teacher_cache)
+    float_model.set_weights(trainee.get_weights())
     calibration = datasets.to_float(split.x_train[: recipe.calibration])
     tf.keras.utils.set_random_seed(seed)
     model = method.quantize(float_model, calibration)
     history = train(model, split, recipe, seed=seed, teacher=float_model, checkpoint_dir=checkpoint_dir)
     return Trained(model, float_model, history, float_history)
+
+
+def gpu() -> bool:
+    """Whether TensorFlow finds one."""
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def _in_bfloat16(build: Callable[[], Any], model: Any) -> Any:
+    """A fresh network with the weights of `model` that computes in bfloat16 and keeps its variables in float32."""
+    before = tf.keras.mixed_precision.global_policy()
+    tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        mixed = build()
+    finally:
+        tf.keras.mixed_precision.set_global_policy(before)
+    mixed.set_weights(model.get_weights())
+    return mixed
 
 
 def _train_float(
@@ -72,7 +91,8 @@ def _train_float(
     path = None
     if cache is not None:
         keys = {"float_epochs", "float_learning_rate", "batch", "shift", "flip", "label_smoothing"}
-        key = content_key(model.get_weights(), list(split), recipe.model_dump(include=keys), seed)
+        how = [] if model.dtype_policy.name == "float32" else [model.dtype_policy.name]
+        key = content_key(model.get_weights(), list(split), recipe.model_dump(include=keys), seed, *how)
         path = cache / f"float-{key[:24]}.npz"
         if path.is_file():
             with np.load(path, allow_pickle=False) as content:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -152,12 +152,19 @@ class _Trainer:
         if self._step is None or self.random:
             tf.random.set_seed(graph_seed)  # dropout counts its calls inside the graph: a new graph starts afresh
             self._step = tf.function(self._make_step())
-        order = rng.permutation(len(self.split.x_train))[: self.steps * self.batch].reshape(self.steps, self.batch)
-        total = 0.0
-        for indices in progress.track(order, "steps"):
-            images = augment(self.split.x_train[indices], self.shift, self.recipe.flip, rng)
-            total += float(self._step(datasets.to_float(images), self.split.y_train[indices]))
-        return total / self.steps
+        losses = [self._step(x, y) for x, y in progress.track(self._batches(rng), "steps", self.steps)]
+        return float(np.mean([float(loss) for loss in losses]))
+
+    def _batches(self, rng: np.random.RandomState) -> Any:
+        """One epoch as a ``tf.data.Dataset`` of (float32 images, labels), prepared while the step before is computed."""
+        x, y = self.split.x_train, self.split.y_train
+
+        def generate() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            for indices in rng.permutation(len(x))[: self.steps * self.batch].reshape(self.steps, self.batch):
+                yield augment(x[indices], self.shift, self.recipe.flip, rng), y[indices]
+
+        signature = (tf.TensorSpec((self.batch, *x.shape[1:]), x.dtype), tf.TensorSpec((self.batch,), y.dtype))
+        return tf.data.Dataset.from_generator(generate, output_signature=signature).map(_to_float).prefetch(2)
 
     def _make_step(self) -> Callable[..., Any]:
         recipe, classes = self.recipe, self.model.output_shape[-1]
@@ -166,7 +173,7 @@ class _Trainer:
         def step(x: Any, y: Any) -> Any:
             targets = tf.one_hot(y, classes) * (1 - recipe.label_smoothing) + recipe.label_smoothing / classes
             with tf.GradientTape() as tape:
-                logits = self.outputs(x, training=True)
+                logits = tf.cast(self.outputs(x, training=True), tf.float32)
                 loss = tf.reduce_mean(cross_entropy(targets, logits))
                 if self.teacher is not None:
                     heat = recipe.temperature
@@ -232,6 +239,11 @@ class _Checkpoint:
             variable.assign(arrays[f"optimizer_{i}"])
 
 
+def _to_float(images: Any, labels: Any) -> tuple[Any, Any]:
+    """As `datasets.to_float`, on tensors."""
+    return tf.cast(images, tf.float32) / 256.0, labels
+
+
 def _mixed(seed: int, epoch: int) -> int:
     """A seed for one epoch that no neighbouring seed shares."""
     return int(np.random.SeedSequence((seed, epoch)).generate_state(1)[0])
@@ -249,5 +261,5 @@ def logits_model(model: Any) -> Any:
 
 def predict(model: Any, x: np.ndarray, batch: int = 500) -> np.ndarray:
     """Inference on float32 images (N, H, W, C) -> (N, outputs) float32, in batches."""
-    run = tf.function(lambda images: model(images, training=False), reduce_retracing=True)
+    run = tf.function(lambda images: tf.cast(model(images, training=False), tf.float32), reduce_retracing=True)
     return np.concatenate([run(tf.convert_to_tensor(x[i : i + batch])).numpy() for i in range(0, len(x), batch)])

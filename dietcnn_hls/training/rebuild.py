@@ -128,19 +128,16 @@ class Rebuilder(ABC):
         return self.apply(new, source)
 
     def _mean(self, step: Step, inputs: list[Signal]) -> Signal:
-        """Average pooling: a sum whose grid moves by the power of two; what is left of the division goes into thresholds."""
+        """Average pooling: a sum whose grid moves by a power of two; the rest of the division is left to the signal's scale."""
         source, layer = self.coded(inputs[0], f"{step.name}_encode"), step.layer
         whole = source.data.shape[1:3]
         size, strides = getattr(layer, "pool_size", whole), getattr(layer, "strides", whole)
         count = int(np.prod(size))
         shift = count.bit_length() - 1
-        total = self.apply(SumPooling2D(size, strides, shift, name=step.name), source, scale=source.scale)
-        if count != 1 << shift:
-            total = self.apply(
-                _constant_gain(f"{step.name}_part", 2.0**shift / count, total.data.shape), total, scale=source.scale
-            )
+        scale = source.scale * 2.0**shift / count
+        total = self.apply(SumPooling2D(size, strides, shift, name=step.name), source, scale=scale)
         if len(layer.output_shape) == 2:
-            total = self.apply(tf.keras.layers.Flatten(name=f"{step.name}_flat"), total, scale=source.scale)
+            total = self.apply(tf.keras.layers.Flatten(name=f"{step.name}_flat"), total, scale=scale)
         return total
 
     def _keep(self, step: Step, inputs: list[Signal]) -> Signal:
@@ -177,7 +174,7 @@ def run_layer(layer: Any, inputs: list[np.ndarray], batch: int = 256) -> np.ndar
     return np.concatenate(parts)
 
 
-def _constant_gain(name: str, gain: float, shape: tuple[int, ...]) -> ExactBatchNormalization:
+def constant_gain(name: str, gain: float, shape: tuple[int, ...]) -> ExactBatchNormalization:
     """A factor, as the batch-norm that thresholds fold; it rests in training."""
     layer = ExactBatchNormalization(epsilon=0.0, trainable=False, name=name)
     layer.build(shape)

@@ -16,10 +16,11 @@ class Recipe(BaseModel):
 
     model_config = {"extra": "forbid", "frozen": True}
 
-    float_epochs: int = Field(8, ge=1, description="epochs of the float network, which also teaches the second stage")
+    float_epochs: int = Field(8, ge=0, description="epochs of the float network, which also teaches the second stage")
     float_learning_rate: float = Field(3e-3, gt=0, description="initial learning rate of the float stage")
     epochs: int = Field(6, ge=0, description="epochs with the method's arithmetic; 0 converts only")
     learning_rate: float = Field(2e-3, gt=0, description="initial learning rate of the second stage")
+    mixed_precision: bool = Field(False, description="float stage in bfloat16 where TensorFlow finds a GPU; elsewhere no effect")
     batch: int = Field(128, ge=1, description="images a step")
     shift: int = Field(1, ge=0, description="images are moved at random by up to this many pixels; twice that in the float stage")
     flip: bool = Field(False, description="images are mirrored left to right at random")

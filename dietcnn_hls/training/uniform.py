@@ -14,7 +14,7 @@ import numpy as np
 
 from dietcnn_hls.training.integer_layers import UniformActivation
 from dietcnn_hls.training.plan import Plan, Step
-from dietcnn_hls.training.rebuild import Rebuilder, Signal
+from dietcnn_hls.training.rebuild import Rebuilder, Signal, constant_gain
 
 IMAGE_FRACTION = 8
 """Images are uint8 codes, value = code / 256."""
@@ -67,9 +67,11 @@ class UniformRebuilder(Rebuilder):
     """Largest fraction that `activation` can have, where that is limited."""
 
     def _activated(self, signal: Signal, name: str, signed: bool) -> Signal:
+        if signal.scale != 1:  # a mean over a number of values that is no power of two: thresholds take what is left
+            signal = self.apply(constant_gain(f"{name}_gain", signal.scale, signal.data.shape), signal)
         fraction = activation_fraction(signal.data, self.bits, signed)
         fraction = fraction if self.finest is None else min(fraction, self.finest)
-        return self.apply(self.activation(name, fraction, signed), signal, scale=signal.scale, fraction=fraction)
+        return self.apply(self.activation(name, fraction, signed), signal, fraction=fraction)
 
 
 def channels_of(plan: Plan, step: Step, taps: int) -> int:
