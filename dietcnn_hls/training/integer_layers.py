@@ -151,9 +151,11 @@ class SumPooling2D(tf.keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         x = tf.cast(inputs, tf.float64)  # sums of integers are exact in it, in any order
         (height, width), (kh, kw), (sh, sw) = x.shape[1:3], self.pool_size, self.strides
-        rows, columns = (height - kh) // sh * sh + 1, (width - kw) // sw * sw + 1
-        parts = [x[:, i : i + rows : sh, j : j + columns : sw] for i in range(kh) for j in range(kw)]
-        total = tf.reduce_sum(x, axis=(1, 2), keepdims=True) if (kh, kw) == (height, width) else tf.add_n(parts)
+        if (kh, kw) == (height, width):
+            total = tf.reduce_sum(x, axis=(1, 2), keepdims=True)
+        else:
+            rows, columns = (height - kh) // sh * sh + 1, (width - kw) // sw * sw + 1
+            total = tf.add_n([x[:, i : i + rows : sh, j : j + columns : sw] for i in range(kh) for j in range(kw)])
         return tf.cast(total * 2.0**-self.shift, tf.float32)
 
     def get_config(self) -> dict[str, Any]:
