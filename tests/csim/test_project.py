@@ -15,7 +15,7 @@ from dietcnn_hls.csim.cpp import IntType, unique_identifiers
 from dietcnn_hls.errors import ConfigError, DatasetError, DietError, LoweringError, OutputError
 from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Node, Reshape, Source, Stream, node
 from dietcnn_hls.storage import load_graph
-from tests.graphs import branching_graph, random_codes, random_graph
+from tests.graphs import branching_graph, random_codes, random_graph, table_kernel
 
 
 def renamed(graph: LoweredGraph, names: dict[str, str]) -> LoweredGraph:
@@ -41,6 +41,23 @@ def test_regenerating_drops_constants_of_layers_that_are_gone(tmp_path: Path) ->
     csim.generate(random_graph(0), tmp_path)
     assert not list((tmp_path / "firmware" / "weights").glob("trunk*"))
     assert load_graph(tmp_path / csim.GRAPH_FILE).name == "random_net"
+
+
+def test_code_does_not_grow_with_weights(tmp_path: Path) -> None:
+    """A hundred times the weights: the compiler sees a declaration, C simulation reads a file, synthesis includes another."""
+    sizes = []
+    for taps, outputs in ((40, 30), (400, 300)):
+        image = node("image", Source(), [], Stream((taps,), 0, 7, 0, tuple(range(8))))
+        kernel = table_kernel(np.random.default_rng(0), image.stream, outputs, taps, 8)
+        folder = tmp_path / str(taps)
+        csim.generate(LoweredGraph("wide", (image, node("fc", Linear(kernel), [image]))), folder)
+        sizes.append(
+            sum(path.stat().st_size for path in folder.rglob("*") if path.suffix in (".cpp", ".h") and "_table" not in path.name)
+        )
+    weights = tmp_path / "400" / "firmware" / "weights"
+    assert (weights / "fc_weights.bin").stat().st_size == 120_000
+    assert '#include "fc_weights.inc"' in (weights / "fc_weights.h").read_text()
+    assert sizes[1] < sizes[0]
 
 
 def test_any_layer_name_gives_a_design_that_compiles(tmp_path: Path) -> None:

@@ -209,6 +209,12 @@ class TestText:
         assert "  sliding_window #(" in text and ") conv_window_unit (" in text
         assert max(len(line) for line in text.splitlines()) < 140
 
+    def test_text_does_not_grow_with_weights(self) -> None:
+        """Sixteen times the weights: they are in memory files, and the top is hardly longer."""
+        narrow, wide = (small_net(channels=c, outputs=o) for c, o in ((16, 24), (64, 96)))
+        tops = [len(generate(g, folds_of(g, conv=Fold(1, 4))).files["small_net.sv"]) for g in (narrow, wide)]
+        assert tops[0] < tops[1] < 1.15 * tops[0]
+
     def test_the_same_graph_makes_the_same_files(self) -> None:
         assert generate(small_net(), folds_of(small_net())).files == generate(small_net(), folds_of(small_net())).files
 
