@@ -12,7 +12,7 @@ from dietcnn_hls import csim, progress
 from dietcnn_hls.config import ChecksConfig
 from dietcnn_hls.reports import memory
 from dietcnn_hls.reports.measure import compared, top1
-from dietcnn_hls.reports.model import Activity, Latency, Resources
+from dietcnn_hls.reports.model import ESTIMATE, Activity, Latency, Resources
 from dietcnn_hls.rtl.builder import RtlOptions
 from dietcnn_hls.rtl.design import RtlDesign, generate
 from dietcnn_hls.rtl.diagram import diagram
@@ -52,6 +52,8 @@ def run(
         dsp: multipliers may use DSP blocks.
     """
     design = _generate(build, dsp)
+    # what Yosys measures takes its place
+    build.hardware["resources"] = Resources(bram18=sum(memory.bram18 for memory in design.memories), source=ESTIMATE)
     if codes is not None:
         _simulate(build, design, codes[: checks.rtl_samples], labels, checks)
     if flows:

@@ -104,3 +104,13 @@ def test_modules_one_by_one_cost_what_they_cost_in_one_run(tmp_path: Path, monke
     gates = apart.parts["tiny"]
     assert (alone.lut + gates.lut, alone.ff + gates.ff, gates.lut) == (apart.lut, apart.ff, 1)
     assert set(alone.parts) == {instance.name for instance in design.instances}
+
+
+def test_without_synthesis_the_memories_of_the_design_are_counted(tmp_path: Path) -> None:
+    graph = network()
+    report = convert_and_build(graph, tmp_path, folding={"target_interval": 2000}, synthesis="yosys", flows=())
+    assert report.resources is not None and report.resources.source == "estimate"
+    assert report.folding is not None
+    folds = {name: Fold(**fold) for name, fold in report.folding["layers"].items()}  # type: ignore[union-attr,arg-type]
+    assert report.resources.bram18 == sum(memory.bram18 for memory in generate(graph, folds).memories)
+    assert report.memory is not None and report.memory.fifo_bits == 0
