@@ -310,6 +310,31 @@ def pooling_graph(seed: int, kernels: tuple[str, ...] = ("table",), limits: Shap
     return LoweredGraph("pooling_net", tuple(nodes), {"seed": seed})
 
 
+SIDE, CHANNELS = 8, 4
+"""Width and channels of `residual`."""
+
+
+def residual(name: str = "residual", stride: int = 1, blocks: int = 2, height: int = SIDE) -> LoweredGraph:
+    """Blocks of two 3 x 3 convolutions beside the identity, or beside a strided 1 x 1 convolution in the first."""
+    rng = np.random.default_rng(4)
+    nodes = [node("image", Source(), [], Stream((height, SIDE, CHANNELS), 0, 255, 8))]
+
+    def conv(name: str, source: Node, size: int, stride: int) -> Node:
+        height, width, channels = source.stream.shape
+        window = Window.same((size, size), (stride, stride), height, width)
+        kernel = table_kernel(rng, source.stream, CHANNELS, size * size * channels, 4)
+        nodes.append(node(name, Linear(kernel, None, window), [source]))
+        return encode_node(nodes, rng, f"{name}_act", nodes[-1], 8)
+
+    last = encode_node(nodes, rng, "encoder", nodes[-1], 8)
+    for i in range(blocks):
+        first = stride if i == 0 else 1
+        branch = conv(f"b{i}_conv2", conv(f"b{i}_conv1", last, 3, first), 3, 1)
+        nodes.append(node(f"b{i}_add", Add((0, 0)), [branch, last if first == 1 else conv(f"b{i}_side", last, 1, first)]))
+        last = encode_node(nodes, rng, f"b{i}_relu", nodes[-1], 8)
+    return LoweredGraph(name, tuple(nodes))
+
+
 def encode_node(nodes: list[Node], rng: np.random.Generator, name: str, source: Node, symbols: int) -> Node:
     """Append an encoder behind `source` and return it."""
     nodes.append(encode(rng, name, source, symbols))

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dietcnn_hls.csim.cpp import IntType, unique_identifiers
 from dietcnn_hls.csim.folding import check_folding
 from dietcnn_hls.errors import ConfigError, LoweringError, suggest
-from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Node, Reshape, Source, Stream
+from dietcnn_hls.lowered import Add, Fold, Linear, LoweredGraph, Node, Reshape, Source, Stream
+from dietcnn_hls.rtl.waiting import waiting_codes
 
 IO_TYPES = ("io_parallel", "io_stream")
 
@@ -100,13 +101,17 @@ class _Builder:
         self.readers = {node.name: self._count_readers(node) for node in graph.nodes}
         self.edges: dict[str, list[Edge]] = {}  # one copy for each reader still to come
         self.parallel: dict[str, int] = {}
+        self.depths: dict[str, int] = {}  # beats of edges that wait in front of an add, by variable
 
     def build(self) -> list[Call]:
         if isinstance(self.graph.output.op, Source):
             raise LoweringError(f"network '{self.graph.name}' has no layers")
         for node in self.graph.nodes:
             self._add(node)
-        return self.calls
+        return [replace(c, inputs=self._deep(c.inputs), outputs=self._deep(c.outputs)) for c in self.calls]
+
+    def _deep(self, edges: tuple[Edge, ...]) -> tuple[Edge, ...]:
+        return tuple(replace(edge, depth=max(edge.depth, self.depths.get(edge.variable, 0))) for edge in edges)
 
     def _count_readers(self, node: Node) -> int:
         """Calls that read a node's result; what a vanishing reshape passes on counts as read by its readers."""
@@ -144,6 +149,9 @@ class _Builder:
             return
         name = self.names[node.name]
         inputs = tuple(self._take(source) for source in node.inputs)
+        if isinstance(node.op, Add):
+            waiting = zip(inputs, waiting_codes(self.graph, node), strict=True)
+            self.depths |= {edge.variable: -(-codes // edge.lanes) for edge, codes in waiting}
         if len(inputs) == 2 and inputs[0].lanes != inputs[1].lanes and self.streaming:
             inputs = (self._repack(f"{name}_repack", node, inputs[0], inputs[1].lanes), inputs[1])
         self.parallel[node.name] = self._parallel(node)
@@ -172,12 +180,10 @@ class _Builder:
         return repacked
 
     def _fork(self, name: str, node: Node, edge: Edge) -> list[Edge]:
-        """One edge a reader. A copy may wait for the other branch, so its FIFO holds a whole image."""
+        """One edge a reader."""
         rest, copies = edge, []
         for number in range(1, self.readers[node.name]):
-            first, second = (
-                Edge(f"{name}_{word}{number}", edge.code_type, edge.stream, edge.lanes, edge.beats) for word in ("copy", "rest")
-            )
+            first, second = (Edge(f"{name}_{word}{number}", edge.code_type, edge.stream, edge.lanes) for word in ("copy", "rest"))
             self.calls.append(Call(f"{name}_fork{number}", "fork", node, (rest,), (first, second), math.gcd(edge.lanes, 64)))
             copies.append(first)
             rest = second

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from dietcnn_hls.csim.cpp import IntType, unique_identifiers
 from dietcnn_hls.errors import ConfigError, DatasetError, DietError, LoweringError, OutputError
 from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Node, Reshape, Source, Stream, node
 from dietcnn_hls.storage import load_graph
-from tests.graphs import branching_graph, random_codes, random_graph, table_kernel
+from tests.graphs import branching_graph, random_codes, random_graph, residual, table_kernel
 
 
 def renamed(graph: LoweredGraph, names: dict[str, str]) -> LoweredGraph:
@@ -199,3 +200,15 @@ def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
 def test_a_test_bench_needs_matching_samples(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="as many inputs as outputs, got 2 and 3"):
         csim.write_testbench(tmp_path, np.zeros((2, 1), int), np.zeros((3, 1), int))
+
+
+def test_streams_that_wait_for_a_branch_are_as_deep_as_it_looks_ahead(tmp_path: Path) -> None:
+    """Two 3 x 3 windows beside the identity, on 16 rows of 8 pixels: two rows and four pixels, and three rows to run ahead."""
+    graph = residual("two_blocks", height=16)
+    csim.generate(graph, tmp_path, io_type="io_stream")
+    text = (tmp_path / "firmware" / "two_blocks.cpp").read_text()
+    depths = dict(re.findall(r"#pragma HLS STREAM variable=(\w+) depth=(\d+)", text))
+    waiting = {name: int(depth) for name, depth in depths.items() if depth != "2"}
+    assert waiting == {"encoder_rest1": 5 * 8 + 4, "b0_relu_rest1": 5 * 8 + 4}
+    codes = random_codes(graph, 3, 0)
+    assert np.array_equal(csim.compile(tmp_path).predict(codes), reference.predict(graph, codes))

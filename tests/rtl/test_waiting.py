@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dietcnn_hls.lowered import Add, Fold, Linear, LoweredGraph, Node, Source, Stream, Window, node
+from dietcnn_hls.lowered import Add, Fold, LoweredGraph, Node
 from dietcnn_hls.reference import predict
 from dietcnn_hls.rtl.builder import RtlOptions
 from dietcnn_hls.rtl.design import RtlDesign, generate
@@ -18,34 +18,13 @@ from dietcnn_hls.rtl.simulation import SimulationError, Stalls, simulate_many
 from dietcnn_hls.rtl.waiting import common_fork, least_codes, waiting_codes
 from tests import graphs
 
-SIDE, CHANNELS = 8, 4
+SIDE, CHANNELS = graphs.SIDE, graphs.CHANNELS
 STALLS = (None, Stalls(seed=1), Stalls(seed=2, input=0.0, output=0.8), Stalls(seed=3, input=0.8, output=0.0))
 
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("programs")
-
-
-def residual(name: str = "residual", stride: int = 1, blocks: int = 2, height: int = SIDE) -> LoweredGraph:
-    """Blocks of two 3 x 3 convolutions beside the identity, or beside a strided 1 x 1 convolution in the first."""
-    rng = np.random.default_rng(4)
-    nodes = [node("image", Source(), [], Stream((height, SIDE, CHANNELS), 0, 255, 8))]
-
-    def conv(name: str, source: Node, size: int, stride: int) -> Node:
-        height, width, channels = source.stream.shape
-        window = Window.same((size, size), (stride, stride), height, width)
-        kernel = graphs.table_kernel(rng, source.stream, CHANNELS, size * size * channels, 4)
-        nodes.append(node(name, Linear(kernel, None, window), [source]))
-        return graphs.encode_node(nodes, rng, f"{name}_act", nodes[-1], 8)
-
-    last = graphs.encode_node(nodes, rng, "encoder", nodes[-1], 8)
-    for i in range(blocks):
-        first = stride if i == 0 else 1
-        branch = conv(f"b{i}_conv2", conv(f"b{i}_conv1", last, 3, first), 3, 1)
-        nodes.append(node(f"b{i}_add", Add((0, 0)), [branch, last if first == 1 else conv(f"b{i}_side", last, 1, first)]))
-        last = graphs.encode_node(nodes, rng, f"b{i}_relu", nodes[-1], 8)
-    return LoweredGraph(name, tuple(nodes))
 
 
 def adds(graph: LoweredGraph) -> list[Node]:
@@ -73,7 +52,7 @@ def run(designs: list[RtlDesign], cache: Path, stalls: Stalls | None, images: in
 
 def test_the_bound_counts_what_windows_need_ahead() -> None:
     """Two 3 x 3 windows look two rows and two pixels ahead of the identity; the convolutions never wait for it."""
-    graph = residual()
+    graph = graphs.residual()
     add = graph["b0_add"]
     fork = common_fork(graph, add)
     assert fork.name == "encoder"
@@ -83,7 +62,7 @@ def test_the_bound_counts_what_windows_need_ahead() -> None:
 
 
 def test_a_strided_side_waits_in_its_own_pixels() -> None:
-    graph = residual(stride=2)
+    graph = graphs.residual(stride=2)
     fork = common_fork(graph, graph["b0_add"])
     # on the half image: a row and a pixel for each window; the strided one begins at the side's own pixel and ends two further
     assert least_codes(graph, fork, "b0_side_act", "b0_conv2_act") == (2 * (SIDE // 2) + 3) * CHANNELS
@@ -96,7 +75,7 @@ def test_dense_layers_need_all() -> None:
 
 
 def test_too_small_a_buffer_dead_locks_and_names_the_stream(cache: Path) -> None:
-    graph = residual("starved", blocks=1)
+    graph = graphs.residual("starved", blocks=1)
     design = generate(graph, {n.name: Fold(CHANNELS, 4) for n in graph.linear_nodes}, RtlOptions(waiting={"b0_add": 2}))
     with pytest.raises(SimulationError) as caught:
         run([design], cache, None)
@@ -108,7 +87,7 @@ def test_too_small_a_buffer_dead_locks_and_names_the_stream(cache: Path) -> None
 @pytest.mark.parametrize("stalls", STALLS, ids=["free", "both", "output", "input"])
 def test_no_dead_lock_at_the_bound(stalls: Stalls | None, cache: Path) -> None:
     """Residual blocks and random branching graphs, at folds that keep the branches apart, whatever stalls."""
-    made = [residual("identity"), residual("strided", stride=2)]
+    made = [graphs.residual("identity"), graphs.residual("strided", stride=2)]
     made += [
         dataclasses.replace(graphs.branching_graph(seed, limits=graphs.Shape(side=5, channels=4)), name=f"branching_{seed}")
         for seed in range(4)
@@ -119,7 +98,7 @@ def test_no_dead_lock_at_the_bound(stalls: Stalls | None, cache: Path) -> None:
 
 def test_buffers_that_are_chosen_cost_no_cycle(cache: Path) -> None:
     """The interval is that of buffers for whole images, in half their bits or less."""
-    graph = residual("chosen", height=2 * SIDE)
+    graph = graphs.residual("chosen", height=2 * SIDE)
     folds = {n.name: Fold(1, 12) for n in graph.linear_nodes}
     chosen = generate(graph, folds)
     waiting = dict.fromkeys((add.name for add in adds(graph)), graph["b0_add"].stream.size)
