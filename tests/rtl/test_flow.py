@@ -94,7 +94,7 @@ def test_modules_one_by_one_cost_what_they_cost_in_one_run(tmp_path: Path, monke
     rng = np.random.default_rng(1)
     image = node("image", Source(), [], Stream((6,), 0, 7, 0, tuple(range(8))))
     graph = LoweredGraph("tiny", (image, node("fc", Linear(graphs.table_kernel(rng, image.stream, 2, 6, 4)), [image])))
-    design = generate(graph, {"fc": Fold(1, 2)})
+    design = generate(graph, {"fc": Fold(1, 6)})
     design.write(tmp_path)
     alone, apart = (
         make(design, tmp_path, "xc7z020clg400-1", False, "carry")
