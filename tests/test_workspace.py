@@ -206,8 +206,9 @@ def test_closed_workspace_writes_no_stage(tmp_path: Path) -> None:
 # ---- real processes, real signals
 
 SCRIPT = """
-import os, sys, time
+import os, signal, sys, time
 from dietcnn_hls.workspace import Workspace
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background hands down SIGINT ignored
 with Workspace.open(sys.argv[1], "lenet") as workspace:
     if not workspace.done("train", "k"):
         with workspace.stage("train", "k") as folder:
