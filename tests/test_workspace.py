@@ -275,7 +275,12 @@ def test_two_builds_in_one_process(tmp_path: Path) -> None:
 
 
 def test_orphaned_worker_of_a_killed_build_holds_no_lock(tmp_path: Path) -> None:
-    fork = "worker = os.fork()\n        if worker == 0: time.sleep(60); os._exit(0)\n        print(worker, file=open({!r}, 'w'))"
+    fork = (
+        "ready, running = os.pipe()\n        worker = os.fork()\n"
+        "        if worker == 0: os.write(running, b'.'); time.sleep(60); os._exit(0)\n"
+        "        os.read(ready, 1)\n"  # a worker that never ran still has the handle
+        "        print(worker, file=open({!r}, 'w'))"
+    )
     process = start(tmp_path / "out", fork.format(str(tmp_path / "worker")))
     worker = int((tmp_path / "worker").read_text())
     try:
