@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -36,6 +36,9 @@ from dietcnn_hls.rtl.cost import lut_cost
 from dietcnn_hls.rtl.folding import FoldingSpec, solve
 from dietcnn_hls.storage import load_graph, save_graph
 from dietcnn_hls.workspace import Workspace
+
+if TYPE_CHECKING:
+    from dietcnn_hls.rtl.design import RtlDesign
 
 GENERATORS = ("csim", "methods", "rtl", "templates")
 """Rooms whose code decides what is generated; a change in them makes finished stages stale."""
@@ -137,13 +140,13 @@ def convert_and_build(
         _keep(graph, workspace)
         folds = solve(graph, spec, lut_cost(graph))
         build = Build(graph, workspace, folds, io_type, part, clock_period, dict(labels or {}), spec.input_pixels)
-        _check_fits(build, chosen, dsp)
+        design = _fitting_design(build, chosen, dsp)
         codes = None if x_test is None else reference.quantize_input(graph, to_values(x_test))
         _simulate(build, model, codes, y_test, checks)
-        if chosen == "yosys":
+        if design is not None:
             from dietcnn_hls.rtl import flow
 
-            flow.run(build, codes, y_test, checks, flows=flows, dsp=dsp)
+            flow.run(build, design, codes, y_test, checks, flows=flows, dsp=dsp)
         elif chosen == "vitis":
             _vitis(build)
         report = make_report(build, spec)
@@ -204,14 +207,14 @@ def _available_synthesis() -> Literal["vitis", "yosys", "none"]:
     return "yosys" if doctor.available("verilator") and doctor.available(YOSYS) else "none"
 
 
-def _check_fits(build: Build, chosen: str, dsp: bool) -> None:
-    """Memories that the part cannot hold end a build before it begins: by our RTL where that is built, else by the Vitis rule."""
+def _fitting_design(build: Build, chosen: str, dsp: bool) -> RtlDesign | None:
+    """The RTL where that is built. Memories beyond the part end a build at once: the RTL's own, else by the Vitis rule."""
     if chosen == "yosys":
         from dietcnn_hls.rtl import flow
 
-        flow.check_fits(build, dsp)
-    else:
-        estimate.check_fits(build.graph, build.folding, build.part)
+        return flow.fitting_design(build, dsp)
+    estimate.check_fits(build.graph, build.folding, build.part)
+    return None
 
 
 def _folding_spec(folding: Folding) -> FoldingSpec:
@@ -272,33 +275,16 @@ def _simulate(build: Build, model: Any, codes: np.ndarray | None, labels: np.nda
         outputs = simulator.predict(codes[:count])
     build.bit_exact["csim_vs_reference"] = compared(outputs, expected[:count])
     if hasattr(model, "predict"):
+        from dietcnn_hls.backend import stock
+
         with build.timed("keras", f"Keras on {count} images"):
             values = keras_outputs(model, codes[:count], graph)
         build.bit_exact["csim_vs_keras"] = compared(reference.output_values(graph, outputs), values)
-        _stock_hls4ml(build, model, codes[: checks.hls4ml_samples], values[: checks.hls4ml_samples])
+        stock.run(build, model, codes[: checks.hls4ml_samples], values[: checks.hls4ml_samples])
     if labels is not None:
         build.accuracy |= {"reference": top1(expected, labels), "csim": top1(outputs, labels[:count]), "n_test": len(codes)}
         if hasattr(model, "predict") and count == len(codes):
             build.accuracy["trained"] = top1(values, labels)
-
-
-def _stock_hls4ml(build: Build, model: Any, codes: np.ndarray, values: np.ndarray) -> None:
-    """hls4ml's own backend on a model that it converts too: the fixed-point design as its users know it."""
-    from dietcnn_hls.backend.stock import convertible, stock_outputs
-
-    if not len(codes) or not convertible(model):
-        return
-    with build.timed("hls4ml", f"hls4ml's stock C-simulation of {len(codes)} images"):
-        outputs = stock_outputs(
-            model,
-            build.graph,
-            codes,
-            folding=build.folding,
-            io_type=build.io_type,
-            part=build.part,
-            clock_period=build.clock_period,
-        )
-    build.bit_exact["hls4ml_vs_keras"] = compared(outputs, values)
 
 
 def keras_outputs(model: Any, codes: np.ndarray, graph: LoweredGraph) -> np.ndarray:

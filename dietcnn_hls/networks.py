@@ -190,6 +190,11 @@ def names() -> list[str]:
     return sorted(NETWORKS)
 
 
+def label(name: str, width: float) -> str:
+    """A network's name with its width multiplier, for reports and tables."""
+    return name if width == 1 else f"{name} x{width:g}"
+
+
 def get(name: str) -> Callable[..., Any]:
     """The builder called `name`; ConfigError with a suggestion otherwise."""
     if name not in NETWORKS:

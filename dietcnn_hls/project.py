@@ -17,7 +17,7 @@ from dietcnn_hls.api import check_arguments, convert_and_build
 from dietcnn_hls.atomic import atomic_write_json, code_key, content_key
 from dietcnn_hls.config import ProjectConfig, validate
 from dietcnn_hls.errors import ConfigError, suggest
-from dietcnn_hls.networks import NETWORKS
+from dietcnn_hls.networks import NETWORKS, label
 from dietcnn_hls.reports.model import Report
 from dietcnn_hls.workspace import Workspace
 
@@ -86,8 +86,7 @@ def _dataset(config: ProjectConfig, data_dir: Path | None) -> datasets.Dataset:
 
 
 def _network_name(config: ProjectConfig) -> str:
-    width = config.network.width
-    name = config.network.name if width == 1 else f"{config.network.name} x{width:g}"
+    name = label(config.network.name, config.network.width)
     return f"{name}, untrained" if config.dataset.absent else name
 
 

@@ -12,17 +12,38 @@ import io
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dietcnn_hls.errors import ToolError
 from dietcnn_hls.lowered import Fold, LoweredGraph
+from dietcnn_hls.reports.measure import compared
+
+if TYPE_CHECKING:
+    from dietcnn_hls.api import Build
 
 
 def convertible(model: Any) -> bool:
     """Whether a Keras model holds none of this package's layers, which stock hls4ml cannot read."""
     return hasattr(model, "layers") and not any(type(layer).__module__.startswith("dietcnn_hls.") for layer in model.layers)
+
+
+def run(build: Build, model: Any, codes: np.ndarray, values: np.ndarray) -> None:
+    """Compare with Keras' logits `values` for input `codes`, where there are any and the model is convertible."""
+    if not len(codes) or not convertible(model):
+        return
+    with build.timed("hls4ml", f"hls4ml's stock C-simulation of {len(codes)} images"):
+        outputs = stock_outputs(
+            model,
+            build.graph,
+            codes,
+            folding=build.folding,
+            io_type=build.io_type,
+            part=build.part,
+            clock_period=build.clock_period,
+        )
+    build.bit_exact["hls4ml_vs_keras"] = compared(outputs, values)
 
 
 def stock_outputs(
@@ -91,4 +112,4 @@ def _config(model: Any, graph: LoweredGraph, folding: Mapping[str, Fold]) -> dic
     return config
 
 
-__all__ = ["convertible", "stock_outputs"]
+__all__ = ["convertible", "run", "stock_outputs"]

@@ -34,6 +34,7 @@ ACTIVITY_SAMPLES = 10
 
 def run(
     build: Build,
+    design: RtlDesign,
     codes: np.ndarray | None,
     labels: np.ndarray | None,
     checks: ChecksConfig,
@@ -41,19 +42,20 @@ def run(
     flows: tuple[Flow, ...],
     dsp: bool,
 ) -> None:
-    """Generate, simulate and synthesise; adds to the build's hardware sections, accuracy, bit-exactness and layers.
+    """Write, simulate and synthesise; adds to the build's hardware sections, accuracy, bit-exactness and layers.
 
     Args:
         build: a build whose graph and C-simulation are done.
+        design: from `fitting_design`.
         codes: input codes of test images, or None for synthesis alone.
         labels: their labels, or None.
         checks: how many images to simulate, and what else to do.
         flows: Yosys flows; the first one's figures head the report; empty: nothing is synthesised.
         dsp: multipliers may use DSP blocks.
     """
-    design = _generate(build, dsp)
+    _write(build, design, dsp)
     # what Yosys measures takes its place
-    build.hardware["resources"] = Resources(bram18=sum(memory.bram18 for memory in design.memories), source=ESTIMATE)
+    build.hardware["resources"] = Resources(bram18=sum(stored.bram18 for stored in design.memories), source=ESTIMATE)
     if codes is not None:
         _simulate(build, design, codes[: checks.rtl_samples], labels, checks)
     if flows:
@@ -62,19 +64,16 @@ def run(
             _netlist(build, design, whole, codes[: checks.netlist_samples])
 
 
-def check_fits(build: Build, dsp: bool) -> int:
-    """BRAM18 of the design's memories; ResourceError naming layers and remedies when the part has fewer."""
-    return memory.check_fits(_design(build, dsp).memories, build.part)
-
-
-def _design(build: Build, dsp: bool) -> RtlDesign:
+def fitting_design(build: Build, dsp: bool) -> RtlDesign:
+    """The build's design; ResourceError naming layers and remedies when the part holds less memory than it needs."""
     pixels = build.input_pixels
     codes = pixels * build.graph.input.stream.channels if pixels > 1 else None
-    return generate(build.graph, build.folding, RtlOptions(use_dsp=dsp, input_codes=codes))
+    design = generate(build.graph, build.folding, RtlOptions(use_dsp=dsp, input_codes=codes))
+    memory.check_fits(design.memories, build.part)
+    return design
 
 
-def _generate(build: Build, dsp: bool) -> RtlDesign:
-    design = _design(build, dsp)
+def _write(build: Build, design: RtlDesign, dsp: bool) -> None:
     build.fifo_bits = design.fifo_bits()
     key = f"{build.key}-{'dsp' if dsp else 'lut'}-{build.input_pixels}"
     with build.timed("rtl_generate", "generate SystemVerilog"):
@@ -91,7 +90,6 @@ def _generate(build: Build, dsp: bool) -> RtlDesign:
                     include_files=[folder / name for name in design.memory_files],
                     dsp=dsp,
                 )
-    return design
 
 
 def _simulate(build: Build, design: RtlDesign, codes: np.ndarray, labels: np.ndarray | None, checks: ChecksConfig) -> None:

@@ -77,7 +77,7 @@ class Variant(SignedDigitRebuilder):
 def title(case: str) -> str:
     """Network and dataset of a case, for tables and plots."""
     name, width, data, *_ = CASES[case]
-    return f"{name}{'' if width == 1 else f' x{width:g}'} on {data}"
+    return f"{networks.label(name, width)} on {data}"
 
 
 def float_network(case: str, dataset: datasets.Dataset, seed: int, folder: Path) -> tuple[Any, np.ndarray]:

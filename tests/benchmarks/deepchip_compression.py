@@ -64,7 +64,7 @@ def measure(case: str, variant: str, seed: int, data_dir: Path | None, folder: P
 def title(case: str) -> str:
     """Network and dataset of a case, for tables and plots."""
     name, width, data, *_ = CASES[case]
-    return f"{name}{'' if width == 1 else f' x{width:g}'} on {data}"
+    return f"{networks.label(name, width)} on {data}"
 
 
 def scalings(graph: LoweredGraph) -> int:

@@ -18,7 +18,7 @@ from dietcnn_hls import progress
 from dietcnn_hls.errors import ConfigError
 from dietcnn_hls.methods.tabconv import TabConvOptions
 from dietcnn_hls.methods.tabconv.training import TabRebuilder
-from dietcnn_hls.training.design import logits
+from dietcnn_hls.training.design import accuracy, logits
 from dietcnn_hls.training.mixed import MixedRebuilder
 from dietcnn_hls.training.plan import read_plan
 from dietcnn_hls.training.rebuild import check_calibration
@@ -103,7 +103,7 @@ def mask(model: Any, x_calibration: np.ndarray, options: TabConvOptions) -> Any:
     wanted = logits(model, judged).argmax(axis=1)
 
     def agreement(candidate: Any) -> float:
-        return float((logits(candidate, judged).argmax(axis=1) == wanted).mean())
+        return accuracy(candidate, judged, wanted)
 
     for point in curve(model, fitted, options, agreement, ranking(model, fitted, options)):
         if point.score >= options.agreement:
