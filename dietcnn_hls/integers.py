@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small facts about integers that several rooms need: widths, exact products, im2col."""
+"""Small facts about integers that several rooms need: widths, divisors, exact products, im2col."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ def bits_for(lo: int, hi: int) -> int:
     if lo < 0:
         return max((-lo - 1).bit_length(), hi.bit_length() if hi > 0 else 0) + 1
     return max(1, hi.bit_length())
+
+
+def divisors(n: int) -> list[int]:
+    """All divisors in ascending order."""
+    return [d for d in range(1, n + 1) if n % d == 0]
 
 
 def exact_float(reach: int) -> type[np.floating]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dietcnn_hls.backend.layers import LAYER_OF, LoweredLayer
+from dietcnn_hls.backend.layers import INPUT, LAYER_OF, LoweredLayer
 from dietcnn_hls.csim.folding import check_folding, fold_for_reuse
 from dietcnn_hls.errors import ConfigError, LoweringError
 from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Node
@@ -28,7 +28,7 @@ def lowered_graph(model: ModelGraph) -> LoweredGraph:
     for layer in model.graph.values():
         if not isinstance(layer, LoweredLayer):
             raise LoweringError(f"layer '{layer.name}' is not lowered; convert the model with backend='DietCNN'")
-        inputs = tuple(name for name in layer.inputs if name != "input")
+        inputs = tuple(name for name in layer.inputs if name != INPUT)
         nodes.append(Node(layer.name, layer.op, inputs, layer.stream))
     return LoweredGraph(model.config.get_project_name(), tuple(nodes), dict(model.config.get_config_value("Metadata") or {}))
 
@@ -86,10 +86,10 @@ def model_graph_from_lowered(
 
 
 def _layer(node: Node) -> dict[str, Any]:
-    if node.name == "input":
-        raise ConfigError("hls4ml keeps the name 'input' for itself; rename that layer of the model")
+    if node.name == INPUT:
+        raise ConfigError(f"hls4ml keeps the name '{INPUT}' for itself; rename that layer of the model")
     layer: dict[str, Any] = {"name": node.name, "class_name": LAYER_OF[type(node.op)], "op": node.op, "stream": node.stream}
-    layer["inputs"] = list(node.inputs) or ["input"]
+    layer["inputs"] = list(node.inputs) or [INPUT]
     return layer | ({"reuse_factor": 1} if isinstance(node.op, Linear) else {})
 
 

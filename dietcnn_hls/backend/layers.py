@@ -13,6 +13,9 @@ from hls4ml.model.types import FixedPrecisionType, IntegerPrecisionType
 
 from dietcnn_hls.lowered import Add, Encode, Linear, MaxPool, Op, Requantize, Reshape, Source, Stream, SumPool, SymbolMap
 
+INPUT = "input"
+"""What hls4ml says that an input layer reads; no layer may have this name."""
+
 
 class KerasLayer(Layer):
     """A layer as the front end read it; ``output_shape`` is its shape without the batch."""

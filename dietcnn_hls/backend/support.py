@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hls4ml.model.layers import Layer
 
+from dietcnn_hls.backend.layers import INPUT
 from dietcnn_hls.csim.cpp import check_identifier
 from dietcnn_hls.csim.network import IO_TYPES
 from dietcnn_hls.errors import ConfigError, UnsupportedLayerError, suggest
@@ -40,7 +41,6 @@ _KERAS = (
     "ShiftBatchNormalization, SumPooling2D, QConv2D, QDepthwiseConv2D, "
     "QDense, QActivation, MaxPooling2D, Add, Flatten, Reshape and Dropout"
 )
-_RESERVED = ("input",)
 _STRATEGIES = ("latency", "resource")
 
 
@@ -118,7 +118,7 @@ def check_keras_model(model: Any) -> None:
             f"model '{model.name}' has {len(model.inputs)} inputs and {len(model.outputs)} outputs; a design has one of each"
         )
     for layer in model.layers:
-        if layer.name in _RESERVED:
+        if layer.name == INPUT:
             raise unsupported(layer.name, type(layer).__name__, "hls4ml keeps this name for itself; give the layer another one")
         config = layer.get_config()
         if len(getattr(layer, "_inbound_nodes", ())) > 1 and not hasattr(layer, "layers") and _calls(model, layer) > 1:

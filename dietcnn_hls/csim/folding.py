@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dietcnn_hls.errors import ConfigError, suggest
+from dietcnn_hls.integers import divisors
 from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Node
 
 
@@ -16,7 +17,7 @@ def possible_folds(node: Node) -> list[Fold]:
     """All folds of a linear layer, by lanes, then by SIMD descending."""
     assert isinstance(node.op, Linear)
     kernel = node.op.kernel
-    folds = [Fold(pe, simd) for pe in _divisors(kernel.outputs) for simd in _divisors(kernel.taps)]
+    folds = [Fold(pe, simd) for pe in divisors(kernel.outputs) for simd in divisors(kernel.taps)]
     return sorted(folds, key=lambda fold: (fold.lanes, -fold.simd))
 
 
@@ -40,10 +41,6 @@ def check_folding(graph: LoweredGraph, folding: Mapping[str, Fold]) -> dict[str,
                 f"PE {fold.pe} and SIMD {fold.simd} must divide them"
             )
     return {name: folding.get(name, Fold(1, 1)) for name in nodes}
-
-
-def _divisors(n: int) -> list[int]:
-    return [d for d in range(1, n + 1) if n % d == 0]
 
 
 __all__ = ["check_folding", "fold_for_reuse", "possible_folds"]

@@ -118,6 +118,8 @@ class Kernel(ABC):
     """Arithmetic of one linear layer. Subclasses are frozen dataclasses of ints, strings, tuples and numpy arrays."""
 
     method: ClassVar[str]
+    fraction: int
+    """Grid of the results: integers over ``2**fraction``."""
 
     @property
     @abstractmethod
@@ -130,9 +132,10 @@ class Kernel(ABC):
         """Inputs of one output position (kh * kw * channels / groups, or the dense input size)."""
 
     @property
-    @abstractmethod
     def output(self) -> KernelOutput:
-        """Range, grid and codebook of the result, before bias."""
+        """Range, grid and codebook of the result, before bias; by default integers from the least to the greatest bound."""
+        lows, highs = self.bounds()
+        return KernelOutput(int(lows.min()), int(highs.max()), self.fraction)
 
     @abstractmethod
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:

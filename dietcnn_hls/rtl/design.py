@@ -120,6 +120,18 @@ class RtlDesign:
         """The library's files, in the installed package."""
         return tuple(TEMPLATES / f"{name}.sv" for name in self.library)
 
+    def library_in(self, folder: Path) -> list[Path]:
+        """The library's files as `write` puts them into `folder`."""
+        return [folder / source.name for source in self.sources]
+
+    def sources_in(self, folder: Path) -> list[Path]:
+        """All SystemVerilog files as `write` puts them into `folder`, the top first."""
+        return [folder / self.top_file, *self.library_in(folder)]
+
+    def memories_in(self, folder: Path) -> list[Path]:
+        """The memory files as `write` puts them into `folder`."""
+        return [folder / name for name in self.memory_files]
+
     def write(self, folder: Path) -> list[Path]:
         """Write top, memory files and the library's files to `folder`; returns the SystemVerilog files."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -127,7 +139,7 @@ class RtlDesign:
             atomic_write_text(folder / name, text)
         for source in self.sources:
             atomic_write_text(folder / source.name, source.read_text())
-        return [folder / self.top_file, *(folder / source.name for source in self.sources)]
+        return self.sources_in(folder)
 
     def fifo_bits(self) -> int:
         """Bits of the buffers in which branches wait for each other."""

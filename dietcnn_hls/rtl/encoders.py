@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from dietcnn_hls.integers import bits_for
+from dietcnn_hls.integers import bits_for, divisors
 from dietcnn_hls.lowered import Encode, Node, Stream
 from dietcnn_hls.rtl.builder import Beats, Builder
-from dietcnn_hls.rtl.geometry import divisors
 from dietcnn_hls.rtl.verilog import Parameter, packed
 
 _SERIAL_CONTROL = 35  # LUTs of a serial encoder beside its comparator

@@ -87,7 +87,7 @@ def _write(build: Build, design: RtlDesign, dsp: bool) -> None:
                     design.name,
                     part=build.part,
                     clock_ns=build.clock_period,
-                    include_files=[folder / name for name in design.memory_files],
+                    include_files=design.memories_in(folder),
                     dsp=dsp,
                 )
 
@@ -152,8 +152,7 @@ def _netlist(build: Build, design: RtlDesign, mapped: SynthesisResult, codes: np
 
 
 def _synthesised(design: RtlDesign, folder: Path, part: str, dsp: bool, flow: Flow, hierarchy: bool = False) -> SynthesisResult:
-    sources = [folder / design.top_file, *(folder / path.name for path in design.sources)]
-    memories = [folder / name for name in design.memory_files]
+    sources, memories = design.sources_in(folder), design.memories_in(folder)
     return synthesise(sources, design.name, part=part, flow=flow, dsp=dsp, include_files=memories, hierarchy=hierarchy)
 
 
@@ -172,7 +171,7 @@ def _one_by_one(design: RtlDesign, folder: Path, part: str, dsp: bool, flow: Flo
 
     What is lost are the top's own gates, a LUT2 in front of each weight memory.
     """
-    library = [folder / path.name for path in design.sources]
+    library = design.library_in(folder)
     jobs = []
     for instance in design.instances:
         parameters = {key: value.value if isinstance(value, Packed) else value for key, value in instance.parameters.items()}

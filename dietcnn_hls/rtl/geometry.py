@@ -21,6 +21,7 @@ from functools import lru_cache
 import numpy as np
 
 from dietcnn_hls.errors import ConfigError
+from dietcnn_hls.integers import divisors
 from dietcnn_hls.lowered import Encode, Fold, Linear, LoweredGraph, Node, Source, Window
 from dietcnn_hls.methods.base import Kernel, RtlKernel
 
@@ -179,11 +180,6 @@ def reads_input(graph: LoweredGraph, node: Node) -> bool:
     return isinstance(before.op, Source) or (isinstance(before.op, Encode) and reads_input(graph, before))
 
 
-def divisors(n: int) -> list[int]:
-    """All divisors in ascending order."""
-    return [d for d in range(1, n + 1) if n % d == 0]
-
-
 def _power_of_two(n: int) -> bool:
     return n & (n - 1) == 0
 
@@ -193,7 +189,6 @@ __all__ = [
     "WindowShape",
     "check_fold",
     "cycles",
-    "divisors",
     "geometry",
     "kernel_cycles",
     "legal_folds",

@@ -7,10 +7,9 @@ import math
 
 import numpy as np
 
-from dietcnn_hls.integers import bits_for
+from dietcnn_hls.integers import bits_for, divisors
 from dietcnn_hls.lowered import MaxPool, Node, Requantize, Stream, SumPool, SymbolMap
 from dietcnn_hls.rtl.builder import Beats, Builder
-from dietcnn_hls.rtl.geometry import divisors
 from dietcnn_hls.rtl.verilog import Parameter, packed, words
 
 

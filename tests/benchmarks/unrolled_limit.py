@@ -56,7 +56,7 @@ def ours(graph: LoweredGraph, folder: Path) -> SynthesisResult:
     if not np.array_equal(result.outputs, reference.predict(graph, codes)) or result.interval != 1:
         raise SystemExit(f"the RTL is wrong or slow (interval {result.interval}); its cost means nothing")
     files = design.write(folder / "ours")
-    memories = [folder / "ours" / name for name in design.memory_files]
+    memories = design.memories_in(folder / "ours")
     return synthesise(files, design.name, dsp=False, include_files=memories)
 
 

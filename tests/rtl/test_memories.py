@@ -51,7 +51,7 @@ def test_yosys_builds_as_many_blocks_as_were_counted(tmp_path: Path) -> None:
     for memory in design.memories:
         counted[memory.layer] += memory.bram18
     sources = design.write(tmp_path / "rtl")
-    files = [tmp_path / "rtl" / name for name in design.memory_files]
+    files = design.memories_in(tmp_path / "rtl")
     apart = synthesise(
         sources, design.name, dsp=False, engine="yowasp", include_files=files, hierarchy=True, cache_dir=tmp_path / "cache"
     )

@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 
 from dietcnn_hls.errors import DatasetError, ToolError
+from dietcnn_hls.integers import divisors
 from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, MaxPool, Reshape, Source, Stream, SumPool, Window, node
 from dietcnn_hls.reference import predict
 from dietcnn_hls.rtl import verilator
 from dietcnn_hls.rtl.builder import RtlOptions
 from dietcnn_hls.rtl.design import RtlDesign, generate
-from dietcnn_hls.rtl.geometry import divisors, legal_folds
+from dietcnn_hls.rtl.geometry import legal_folds
 from dietcnn_hls.rtl.memories import MemoryRules
 from dietcnn_hls.rtl.simulation import (
     SimResult,
@@ -245,7 +246,7 @@ def test_mapped_netlist_runs_in_the_designs_place(cache: Path, tmp_path: Path) -
     design = tiny("mapped")
     codes = graphs.random_codes(design.graph, 6, 0)
     files = design.write(tmp_path)
-    memories = [tmp_path / name for name in design.memory_files]
+    memories = design.memories_in(tmp_path)
     made = synthesise(files, design.name, include_files=memories, dsp=False, engine="yowasp", cache_dir=cache)
     gates = gate_level(design, made)
     free = simulate(design, codes, workers=1, cache_dir=cache)

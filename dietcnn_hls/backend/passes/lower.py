@@ -40,11 +40,11 @@ class Lowering(OptimizerPass):
     def match(self, node: Layer) -> bool:
         if isinstance(node, ir.LoweredLayer) or not self.wants(node):
             return False
-        return all(isinstance(node.get_input_node(name), ir.LoweredLayer) for name in node.inputs if name != "input")
+        return all(isinstance(node.get_input_node(name), ir.LoweredLayer) for name in node.inputs if name != ir.INPUT)
 
     def lower(self, model: ModelGraph, node: Layer, op: Op, declared: Stream | None = None, **attributes: object) -> Layer:
         """Replace `node` by `op`; errors of shapes and ranges get the layer's name."""
-        streams = [node.get_input_node(name).stream for name in node.inputs if name != "input"]
+        streams = [node.get_input_node(name).stream for name in node.inputs if name != ir.INPUT]
         try:
             stream = infer_stream(op, streams, declared)
         except DietError as error:

@@ -8,15 +8,16 @@ Hanif et al., ConLoCNN, IJCNN 2022, arXiv 2208.00331.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import ClassVar
 
 import numpy as np
 
 from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.integers import bits_for, exact_matmul
-from dietcnn_hls.methods.base import HlsArray, HlsKernel, Kernel, KernelOutput, RtlKernel
+from dietcnn_hls.methods.base import HlsArray, HlsKernel, RtlKernel
 from dietcnn_hls.methods.conlocnn.format import DigitFormat
+from dietcnn_hls.methods.decoding import DecodingKernel
 from dietcnn_hls.operations import Operations
 
 
@@ -27,7 +28,7 @@ def _format(positions: tuple[tuple[int, ...], ...]) -> DigitFormat:
 
 
 @dataclass(frozen=True, eq=False)
-class SignedDigitKernel(Kernel):
+class SignedDigitKernel(DecodingKernel):
     """sum over taps and digits of ``sign * (integer(code) << position)``.
 
     Attributes:
@@ -55,31 +56,17 @@ class SignedDigitKernel(Kernel):
     def format(self) -> DigitFormat:
         return _format(self.positions)
 
-    @property
-    def weights(self) -> np.ndarray:
+    @cached_property
+    def weights(self) -> np.ndarray:  # type: ignore[override]  # what the words say; no field of its own
         """(outputs, taps) decoded integers."""
         return self.format.decode(self.words)
 
-    @property
-    def outputs(self) -> int:
-        return self.words.shape[0]
-
-    @property
-    def taps(self) -> int:
-        return self.words.shape[1]
-
-    @property
-    def output(self) -> KernelOutput:
-        lows, highs = self.bounds()
-        return KernelOutput(int(lows.min()), int(highs.max()), self.fraction)
-
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
-        weights = self.weights
-        ends = np.stack([weights * int(self.integers.min()), weights * int(self.integers.max())])
-        return ends.min(axis=0).sum(axis=1), ends.max(axis=0).sum(axis=1)
+        low, high = self.products(self.weights)
+        return low.sum(axis=1), high.sum(axis=1)
 
     def accumulate(self, windows: np.ndarray, rows: slice = slice(None)) -> np.ndarray:
-        return exact_matmul(self.integers[windows - self.lo], self.weights[rows].T)
+        return exact_matmul(self.decode(windows), self.weights[rows].T)
 
     def operations(self) -> Operations:
         """A shift and an add/sub for every digit of every tap, present or not: the folded hardware's work."""
@@ -87,25 +74,8 @@ class SignedDigitKernel(Kernel):
         return Operations(
             shifts=self.outputs * self.taps * digits,
             additions=self.outputs * (self.taps * digits - 1),
-            lookups=0 if self._identity else self.taps,
+            lookups=self.decodings,
         )
-
-    @property
-    def _identity(self) -> bool:
-        """True where the codes are the integers themselves and need no decoding table."""
-        return bool(np.array_equal(self.integers, np.arange(self.lo, self.lo + len(self.integers))))
-
-    @property
-    def _integer_bits(self) -> int:
-        return bits_for(int(self.integers.min()), int(self.integers.max()))
-
-    @property
-    def table_bits(self) -> int:
-        return 0 if self._identity else len(self.integers) * self._integer_bits
-
-    @property
-    def lookup_bits(self) -> tuple[int, int] | None:
-        return None if self._identity else (self._integer_bits, len(self.integers) * self._integer_bits)
 
     @property
     def weight_bits(self) -> int:
@@ -122,17 +92,15 @@ class SignedDigitKernel(Kernel):
             "positions": HlsArray(self._position_table, bits_for(0, int(self._position_table.max())), False, "lutrom"),
             "code_bits": HlsArray(np.array(self.format.code_bits), 4, False, "lutrom"),
             "weights": HlsArray(self.words, self.format.bits, False, lanes=True),
+            **self.hls_tables(),
         }
-        if not self._identity:
-            arrays["integers"] = HlsArray(self.integers, self._integer_bits, bool(self.integers.min() < 0), "lutrom")
         return HlsKernel(
             header="nnet_kernel_signed_digit.h",
             struct="signed_digit_kernel",
             constants={
                 "n_digits": self.format.digits,
                 "n_positions": self._position_table.shape[1],
-                "decode": not self._identity,
-                "first_code": self.lo,
+                **self.hls_constants(),
             },
             arrays=arrays,
         )
@@ -140,20 +108,15 @@ class SignedDigitKernel(Kernel):
     def rtl(self) -> RtlKernel:
         counts = np.array([len(shifts) for shifts in self.positions])
         low, high, inverted = self._addends
-        tables = {"POSITIONS": (self._position_table, 4), "COUNTS": (counts, 4)}
-        if not self._identity:
-            tables["INTEGERS"] = (self.integers, self._integer_bits)
         return RtlKernel(
             module="kernel_signed_digit",
             parameters={
                 "DIGITS": self.format.digits,
                 "MAX_POSITIONS": int(counts.max()),
                 "MAX_SHIFT": int(self._position_table.max()),
-                "INTEGER_BITS": self._integer_bits,
-                "INTEGER_SIGNED": int(self.integers.min() < 0),
-                "DECODE": int(not self._identity),
+                **self.rtl_parameters(),
             },
-            tables=tables,
+            tables={"POSITIONS": (self._position_table, 4), "COUNTS": (counts, 4), **self.rtl_tables()},
             weights=self.words,
             weight_bits=self.format.bits,
             lane_bounds=(low, high),

@@ -16,7 +16,8 @@ import numpy as np
 
 from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.integers import bits_for, exact_matmul
-from dietcnn_hls.methods.base import HlsArray, HlsKernel, Kernel, KernelOutput, RtlKernel
+from dietcnn_hls.methods.base import HlsArray, HlsKernel, RtlKernel
+from dietcnn_hls.methods.decoding import DecodingKernel
 from dietcnn_hls.methods.deepchip.huffman import LENGTH_BITS, Compressed, compress
 from dietcnn_hls.methods.deepchip.scales import adders
 from dietcnn_hls.operations import Operations
@@ -26,7 +27,7 @@ CODE_BITS = 2
 
 
 @dataclass(frozen=True, eq=False)
-class TernaryKernel(Kernel):
+class TernaryKernel(DecodingKernel):
     """``(positive * sum of integers at +1 - negative * sum of integers at -1) << shifts[output]``.
 
     Attributes:
@@ -57,31 +58,17 @@ class TernaryKernel(Kernel):
             raise LoweringError(f"one shift >= 0 for each of {self.outputs} outputs is needed, got {self.shifts.tolist()}")
 
     @property
-    def outputs(self) -> int:
-        return self.weights.shape[0]
-
-    @property
-    def taps(self) -> int:
-        return self.weights.shape[1]
-
-    @property
-    def output(self) -> KernelOutput:
-        lows, highs = self.bounds()
-        return KernelOutput(int(lows.min()), int(highs.max()), self.fraction)
-
-    @property
     def scaled_weights(self) -> np.ndarray:
         """(outputs, taps) integers: what an ordinary layer would multiply with."""
         scale = np.where(self.weights > 0, self.positive, self.negative)
         return (self.weights.astype(np.int64) * scale) << self.shifts.astype(np.int64)[:, None]
 
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
-        weights = self.scaled_weights
-        ends = np.stack([weights * int(self.integers.min()), weights * int(self.integers.max())])
-        return ends.min(axis=0).sum(axis=1), ends.max(axis=0).sum(axis=1)
+        low, high = self.products(self.scaled_weights)
+        return low.sum(axis=1), high.sum(axis=1)
 
     def accumulate(self, windows: np.ndarray, rows: slice = slice(None)) -> np.ndarray:
-        weights, values = self.weights[rows], self.integers[windows - self.lo]
+        weights, values = self.weights[rows], self.decode(windows)
         plus = exact_matmul(values, (weights > 0).T)
         minus = exact_matmul(values, (weights < 0).T)
         return (self.positive * plus - self.negative * minus) << self.shifts[rows].astype(np.int64)
@@ -108,22 +95,13 @@ class TernaryKernel(Kernel):
         return Operations(
             additions=accumulated + joined + self.outputs * (adders(self.positive) + adders(self.negative)),
             shifts=self.outputs if self._shifted else 0,
-            lookups=0 if self._identity else self.taps,
+            lookups=self.decodings,
         )
 
     @property
     def _shifted(self) -> bool:
         """True where outputs shift by different amounts, which hardware that shares lanes does at run time."""
         return bool((self.shifts != self.shifts[0]).any())
-
-    @property
-    def _identity(self) -> bool:
-        """True where the codes are the integers themselves and need no decoding table."""
-        return bool(np.array_equal(self.integers, np.arange(self.lo, self.lo + len(self.integers))))
-
-    @property
-    def _integer_bits(self) -> int:
-        return bits_for(int(self.integers.min()), int(self.integers.max()))
 
     @property
     def _sum_range(self) -> tuple[int, int]:
@@ -134,11 +112,7 @@ class TernaryKernel(Kernel):
     @property
     def table_bits(self) -> int:
         shifts = self.outputs * bits_for(0, int(self.shifts.max())) if self._shifted else 0
-        return shifts + (0 if self._identity else len(self.integers) * self._integer_bits)
-
-    @property
-    def lookup_bits(self) -> tuple[int, int] | None:
-        return None if self._identity else (self._integer_bits, len(self.integers) * self._integer_bits)
+        return shifts + super().table_bits
 
     @property
     def weight_bits(self) -> int:
@@ -161,9 +135,8 @@ class TernaryKernel(Kernel):
             "shifts": HlsArray(self.shifts, bits_for(0, int(self.shifts.max())), False, "lutrom"),
             "lengths": HlsArray(self.compressed.lengths, LENGTH_BITS, False),
             "stream": HlsArray(self.compressed.stream, 8, False),
+            **self.hls_tables(),
         }
-        if not self._identity:
-            arrays["integers"] = HlsArray(self.integers, self._integer_bits, bool(self.integers.min() < 0), "lutrom")
         return HlsKernel(
             header="nnet_kernel_ternary.h",
             struct="ternary_kernel",
@@ -176,31 +149,22 @@ class TernaryKernel(Kernel):
                 "string_size": self.compressed.dictionary.size,
                 "n_symbols": len(self.compressed.lengths),
                 "n_bytes": len(self.compressed.stream),
-                "decode": not self._identity,
-                "first_code": self.lo,
+                **self.hls_constants(),
             },
             arrays=arrays,
         )
 
     def rtl(self) -> RtlKernel:
         """Scales are applied to every input, once for all outputs, which leaves one accumulation (see the module)."""
-        ends = np.array([int(self.integers.min()), int(self.integers.max())])
         negative = self.weights < 0
-        scaled = np.where(self.weights > 0, self.positive, -self.negative * negative)
-        addends = scaled[None].astype(np.int64) * ends[:, None, None] - negative
+        low, high = self.products(np.where(negative, -self.negative, self.positive * (self.weights > 0)))
         return RtlKernel(
             module="kernel_ternary",
-            parameters={
-                "POSITIVE": self.positive,
-                "NEGATIVE": self.negative,
-                "INTEGER_BITS": self._integer_bits,
-                "INTEGER_SIGNED": int(self.integers.min() < 0),
-                "DECODE": int(not self._identity),
-            },
-            tables={} if self._identity else {"INTEGERS": (self.integers, self._integer_bits)},
+            parameters={"POSITIVE": self.positive, "NEGATIVE": self.negative, **self.rtl_parameters()},
+            tables=self.rtl_tables(),
             weights=self.codes,
             weight_bits=CODE_BITS,
-            lane_bounds=(addends.min(axis=0), addends.max(axis=0)),
+            lane_bounds=(low - negative, high - negative),
             offsets=negative.sum(axis=1),
             shifts=self.shifts if self.shifts.any() else None,
         )

@@ -46,11 +46,6 @@ class TableKernel(Kernel):
     def taps(self) -> int:
         return self.weights.shape[1]
 
-    @property
-    def output(self) -> KernelOutput:
-        lows, highs = self.bounds()
-        return KernelOutput(int(lows.min()), int(highs.max()), self.fraction)
-
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         table = self.table.astype(np.int64)
         return table.min(axis=0)[self.weights].sum(axis=1), table.max(axis=0)[self.weights].sum(axis=1)

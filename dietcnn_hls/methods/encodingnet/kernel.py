@@ -15,7 +15,8 @@ import numpy as np
 
 from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.integers import bits_for, exact_matmul
-from dietcnn_hls.methods.base import HlsArray, HlsKernel, Kernel, KernelOutput, RtlKernel
+from dietcnn_hls.methods.base import HlsArray, HlsKernel, RtlKernel
+from dietcnn_hls.methods.decoding import DecodingKernel
 from dietcnn_hls.methods.encodingnet.lowrank import LowRank
 from dietcnn_hls.methods.encodingnet.netlist import INPUTS, OPERAND_BITS, Netlist
 from dietcnn_hls.methods.encodingnet.rows import Rows
@@ -31,7 +32,7 @@ def signed_digits(value: int) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class NetlistKernel(Kernel):
+class NetlistKernel(DecodingKernel):
     """sum over taps of the encoder's product of the input's integer and the weight.
 
     Attributes:
@@ -68,19 +69,6 @@ class NetlistKernel(Kernel):
     def _factors(self) -> LowRank:
         return LowRank.of(self.netlist.table)
 
-    @property
-    def outputs(self) -> int:
-        return self.weights.shape[0]
-
-    @property
-    def taps(self) -> int:
-        return self.weights.shape[1]
-
-    @property
-    def output(self) -> KernelOutput:
-        lows, highs = self.bounds()
-        return KernelOutput(int(lows.min()), int(highs.max()), self.fraction)
-
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         reachable = self.netlist.table[self.integers & 255].astype(np.int64)
         codes = self.weights.astype(np.int64) & 255
@@ -104,18 +92,9 @@ class NetlistKernel(Kernel):
         width = len(self.positions)
         copies = sum(signed_digits(position) for position in self.positions.tolist())
         return Operations(
-            lookups=self.outputs * self.taps * width + (0 if self._identity else self.taps),
+            lookups=self.outputs * self.taps * width + self.decodings,
             additions=self.outputs * ((self.taps - 1) * width + copies),
         )
-
-    @property
-    def _identity(self) -> bool:
-        """True where the codes are the integers themselves and need no decoding table."""
-        return bool(np.array_equal(self.integers, np.arange(self.lo, self.lo + len(self.integers))))
-
-    @property
-    def table_bits(self) -> int:
-        return 0 if self._identity else len(self.integers) * OPERAND_BITS
 
     @property
     def weight_bits(self) -> int:
@@ -140,9 +119,8 @@ class NetlistKernel(Kernel):
             "nets": HlsArray(self.bits, net_bits, False, "lutrom"),
             "positions": HlsArray(self.positions, 16, True, "lutrom"),
             "weights": HlsArray(self.weights, OPERAND_BITS, True, lanes=True),
+            **self.hls_tables(),
         }
-        if not self._identity:
-            arrays["integers"] = HlsArray(self.integers, OPERAND_BITS, True, "lutrom")
         return HlsKernel(
             header="nnet_kernel_netlist.h",
             struct="netlist_kernel",
@@ -151,8 +129,7 @@ class NetlistKernel(Kernel):
                 "n_bits": len(self.bits),
                 "constant": self.constant,
                 "constant_sum": self.constant * self.taps,
-                "decode": not self._identity,
-                "first_code": self.lo,
+                **self.hls_constants(),
             },
             arrays=arrays,
         )
@@ -172,9 +149,8 @@ class NetlistKernel(Kernel):
             "LEFTS": (netlist.gates[:, 1], net_bits),
             "RIGHTS": (netlist.gates[:, 2], net_bits),
             "PLACES": (places, net_bits + 2),
+            **self.rtl_tables(),
         }
-        if not self._identity:
-            tables["INTEGERS"] = (self.integers, self._integer_bits)
         reachable, codes = rows.tables[:, self.integers & 255], self.weights.astype(np.int64) & 255
         return RtlKernel(
             module="kernel_netlist",
@@ -183,9 +159,7 @@ class NetlistKernel(Kernel):
                 "NET_BITS": net_bits,
                 "ROWS": rows.nets.shape[0],
                 "ROW_BITS": rows.nets.shape[1],
-                "INTEGER_BITS": self._integer_bits,
-                "INTEGER_SIGNED": int(self.integers.min() < 0),
-                "DECODE": int(not self._identity),
+                **self.rtl_parameters(),
             },
             tables=tables,
             weights=codes,
@@ -197,10 +171,6 @@ class NetlistKernel(Kernel):
             by_addend=True,
             offsets=self.taps * rows.constant + rows.by_weight[codes].sum(axis=1),
         )
-
-    @property
-    def _integer_bits(self) -> int:
-        return bits_for(int(self.integers.min()), int(self.integers.max()))
 
 
 def _worst(values: np.ndarray) -> int:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dietcnn_hls.errors import ConfigError, DatasetError
+from dietcnn_hls.integers import divisors
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +50,8 @@ class Trees:
 
 def subspace_sizes(window: tuple[int, int], channels: int) -> list[int]:
     """Sizes V that a streaming engine can serve in one beat: some channels of a pixel, or of a column of the window."""
-    divisors = [d for d in range(1, channels + 1) if channels % d == 0]
-    return sorted({*divisors, *(window[0] * d for d in divisors)})
+    parts = divisors(channels)
+    return sorted({*parts, *(window[0] * d for d in parts)})
 
 
 def nearest_size(window: tuple[int, int], channels: int, wanted: float) -> int:

@@ -16,7 +16,7 @@ import numpy as np
 
 from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.integers import bits_for
-from dietcnn_hls.methods.base import HlsArray, HlsKernel, Kernel, KernelOutput, RtlKernel
+from dietcnn_hls.methods.base import HlsArray, HlsKernel, Kernel, RtlKernel
 from dietcnn_hls.methods.tabconv.fit import Trees, nearest_prototypes, table_sums
 from dietcnn_hls.operations import Operations
 
@@ -80,11 +80,6 @@ class ProductQuantKernel(Kernel):
     @property
     def trees(self) -> Trees:
         return Trees(self.elements, self.thresholds)
-
-    @property
-    def output(self) -> KernelOutput:
-        lows, highs = self.bounds()
-        return KernelOutput(int(lows.min()), int(highs.max()), self.fraction)
 
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         table = self.table.astype(np.int64)
