@@ -189,6 +189,10 @@ class Kernel(ABC):
     def rtl(self) -> RtlKernel:
         """The SystemVerilog spelling; LoweringError where a variant has none."""
 
+    def rtl_with_dsp(self) -> RtlKernel:
+        """The SystemVerilog spelling where DSP blocks may be used; by default the same."""
+        return self.rtl()
+
 
 @dataclass(frozen=True)
 class LinearSpec:

@@ -81,9 +81,12 @@ class WindowShape:
 
 
 @lru_cache(maxsize=2)
-def rtl_kernel(kernel: Kernel) -> RtlKernel:
-    """``kernel.rtl()``, kept while one layer is looked at: it walks over all weights, and folds are tried by the hundred."""
-    return kernel.rtl()
+def rtl_kernel(kernel: Kernel, use_dsp: bool = False) -> RtlKernel:
+    """``kernel.rtl()`` or ``rtl_with_dsp()``, kept while one layer is looked at.
+
+    Either walks over all weights, and folds are tried by the hundred.
+    """
+    return kernel.rtl_with_dsp() if use_dsp else kernel.rtl()
 
 
 def geometry(graph: LoweredGraph, node: Node) -> Geometry:

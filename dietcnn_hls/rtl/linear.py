@@ -29,7 +29,7 @@ def build_linear(builder: Builder, node: Node, geometry: Geometry, fold: Fold, s
     """
     assert isinstance(node.op, Linear)
     shape = check_fold(node.name, geometry, fold)
-    kernel = rtl_kernel(node.op.kernel)
+    kernel = rtl_kernel(node.op.kernel, builder.options.use_dsp)
     order = lane_order(geometry, shape, fold)
     prefix = identifier(node.name)
     _window(builder, node.name, geometry, shape, fold, stream, source)
@@ -164,8 +164,6 @@ def _kernel(
     special: dict[str, Parameter] = dict(kernel.parameters)
     tables = dict(kernel.tables) | ({} if kernel.beat_tables is None else dict(kernel.beat_tables(order[1][:beats, 0])))
     special |= {name: packed(values, bits) for name, (values, bits) in tables.items()}
-    if "USE_DSP" in special:
-        special["USE_DSP"] = builder.options.use_dsp
     return common | special, Beats("", pe, result.lo, result.hi, 1, offsets if offsets.any() else None)
 
 

@@ -3,7 +3,7 @@
 
 LUTs: a whole kernel array, eight lanes that share one accumulator, through the package's synthesis; weights and activations are
 inputs. Counted are encoders, the running sums over lanes and beats, the final addition of rows of unlike weight, and the control;
-divided by the lanes. The multiplier's array is the twin's kernel (``kernel_multiply``, Booth rows in LUTs) around the same sum.
+divided by the lanes. The multiplier's array is the twin's kernel (``kernel_multiply``), whose Booth rows enter the same sum.
 
 Gates: Yosys' ABC maps to NOT, NAND2, NOR2, AND2, OR2, XOR2 and XNOR2 with the paper's areas (2/3, 1, 1, 4/3, 4/3, 2, 2 NAND2),
 which it minimises: the encoder alone (without the sum of its bits) against a multiplier alone, and the combinational part of
@@ -88,14 +88,14 @@ def array(name: str, signed: bool) -> tuple[str, tuple[Path, ...]]:
 
 
 def product(name: str, signed: bool) -> tuple[str, tuple[Path, ...]]:
-    """Source of what makes one product: the encoder's gates (outputs: its bits), or the twin's multiplier."""
+    """Source of what makes one product: the encoder's gates (outputs: its bits), or a Booth multiplier."""
     operand = Stream((1,), -128 if signed else 0, 127, 7)
     bits = bits_for(operand.lo, operand.hi)
     if name == MULTIPLIER:
         parameters: dict[str, Parameter] = {"A_BITS": bits, "A_SIGNED": int(signed), "B_BITS": 8}
-        unit = Instance("unit", "", "multiplier", parameters)
+        unit = Instance("unit", "", "booth_multiplier", parameters)
         ports: Ports = [("input", bits, "a"), ("input", 8, "b"), ("output", bits + 8, "product")]
-        return wrapper(unit, ports, "lanes"), (TEMPLATES / "multiplier.sv",)
+        return wrapper(unit, ports, "lanes"), (Path(__file__).with_name("booth_multiplier.sv"),)
     kernel, _ = kernel_of(name, signed)
     assert isinstance(kernel, NetlistKernel)
     netlist = kernel.netlist

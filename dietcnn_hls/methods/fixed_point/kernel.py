@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -62,12 +62,54 @@ class MultiplyKernel(DecodingKernel):
         )
 
     def rtl(self) -> RtlKernel:
-        width = self._weight_width
-        return RtlKernel(
+        """Radix-4 Booth rows, summed over the lanes without ever making a product."""
+        rows = booth_rows(self.weights, self._weight_width, self.integers)
+        return replace(
+            self.rtl_with_dsp(),
             module="kernel_multiply",
-            parameters={**self.rtl_parameters(), "USE_DSP": 0},
+            lane_bounds=(rows.low, rows.high),
+            by_addend=True,
+            offsets=rows.offsets.sum(axis=(1, 2)),
+        )
+
+    def rtl_with_dsp(self) -> RtlKernel:
+        return RtlKernel(
+            module="kernel_multiply_dsp",
+            parameters=self.rtl_parameters(),
             tables=self.rtl_tables(),
-            weights=self.weights.astype(np.int64) & ((1 << width) - 1),
-            weight_bits=width,
+            weights=self.weights.astype(np.int64) & ((1 << self._weight_width) - 1),
+            weight_bits=self._weight_width,
             lane_bounds=self.products(self.weights),
         )
+
+
+class BoothRows(NamedTuple):
+    """What the rows of ``booth_rows.sv`` hold: lowest and highest value, and what each lacks of its part of the product."""
+
+    low: np.ndarray
+    high: np.ndarray
+    offsets: np.ndarray
+
+
+def booth_rows(weights: np.ndarray, width: int, integers: np.ndarray) -> BoothRows:
+    """Radix-4 Booth rows of products with `integers`; A. D. Booth 1951 in O. L. MacSorley's form, Proc. IRE 49, 1961.
+
+    Args:
+        weights: (outputs, taps) integers of `width` bits in two's complement.
+        width: see `weights`.
+        integers: what the inputs can be.
+
+    Returns:
+        Arrays (outputs, taps, rows), int64: row i is unsigned and holds ``4**i * digit * input - offsets``.
+    """
+    places = np.arange(0, width, 2)
+    padded = (weights.astype(np.int64) << 1)[..., None] >> places  # the digit's bits are the lowest three
+    digits = (padded & 1) + (padded >> 1 & 1) - 2 * (padded >> 2 & 1)
+    lo, hi = int(integers.min()), int(integers.max())
+    middle = 1 << (bits_for(lo, hi) - 1) if lo < 0 else 0
+    size = np.abs(digits)
+    ones = (size << bits_for(lo, hi)) - 1
+    negative = digits < 0
+    offsets = np.where(negative, size * middle - ones, -size * middle) * (size > 0)
+    ends = np.stack([digits * end - offsets for end in (lo, hi)]) << places
+    return BoothRows(ends.min(axis=0), ends.max(axis=0), offsets << places)
