@@ -11,9 +11,10 @@ import dataclasses
 import platform
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -35,7 +36,7 @@ from dietcnn_hls.reports.parts import lookup
 from dietcnn_hls.rtl.cost import lut_cost
 from dietcnn_hls.rtl.folding import FoldingSpec, solve
 from dietcnn_hls.storage import load_graph, save_graph
-from dietcnn_hls.workspace import Workspace
+from dietcnn_hls.workspace import Result, Workspace
 
 if TYPE_CHECKING:
     from dietcnn_hls.rtl.design import RtlDesign
@@ -59,6 +60,7 @@ class Build:
     clock_period: float
     labels: Mapping[str, Any]
     input_pixels: int = 1
+    outputs: np.ndarray | None = None
     accuracy: dict[str, float | int] = field(default_factory=dict)
     bit_exact: dict[str, BitExact] = field(default_factory=dict)
     hardware: dict[str, Any] = field(default_factory=dict)
@@ -73,6 +75,30 @@ class Build:
         with progress.step(description):
             yield
         self.timings[name] = round(self.timings.get(name, 0.0) + time.perf_counter() - start, 2)
+
+    def measured(self, name: str, description: str, compute: Callable[[], np.ndarray], *inputs: object) -> np.ndarray:
+        """Outputs of a simulation of this design, computed and timed here or by an earlier build that was interrupted.
+
+        Args:
+            name: of the simulation, in ``timings_s`` too.
+            description: shown meanwhile.
+            compute: gives the outputs.
+            inputs: what they depend on beside the design, this package and its libraries; see `content_key`.
+        """
+        return self.measured_with_facts(name, description, lambda: (compute(), {}), *inputs)[0]
+
+    def measured_with_facts(self, name: str, description: str, compute: Callable[[], Result], *inputs: object) -> Result:
+        """The same with further figures beside the outputs."""
+
+        def timed() -> Result:
+            with self.timed(name, description):
+                outputs, facts = compute()
+            return outputs, facts | {"seconds": self.timings[name]}
+
+        key = content_key(self.key, _whole_package(), _versions(), *inputs)
+        outputs, facts = self.workspace.kept(name, key, timed)
+        self.timings[name] = facts.pop("seconds")
+        return outputs, facts
 
     @property
     def key(self) -> str:
@@ -257,8 +283,8 @@ def _simulate(build: Build, model: Any, codes: np.ndarray | None, labels: np.nda
     graph, workspace = build.graph, build.workspace
     expected = None
     if codes is not None:
-        with build.timed("reference", f"reference on {len(codes)} images"):
-            expected = reference.predict(graph, codes)
+        text = f"reference on {len(codes)} images"
+        expected = build.measured("reference", text, lambda: reference.predict(graph, codes), codes)
     with build.timed("csim_compile", "generate and compile the HLS project"):
         if not workspace.done("hls", build.key):
             with workspace.stage("hls", build.key) as folder:
@@ -270,20 +296,20 @@ def _simulate(build: Build, model: Any, codes: np.ndarray | None, labels: np.nda
         simulator = csim.compile(workspace.resolve("hls"))
     if codes is None or expected is None:
         return
-    count = len(codes) if checks.csim_samples is None else min(checks.csim_samples, len(codes))
-    with build.timed("csim", f"C-simulation of {count} images"):
-        outputs = simulator.predict(codes[:count])
-    build.bit_exact["csim_vs_reference"] = compared(outputs, expected[:count])
+    few = codes[: checks.csim_samples]
+    outputs = build.outputs = build.measured("csim", f"C-simulation of {len(few)} images", lambda: simulator.predict(few), few)
+    build.bit_exact["csim_vs_reference"] = compared(outputs, expected[: len(few)])
     if hasattr(model, "predict"):
         from dietcnn_hls.backend import stock
 
-        with build.timed("keras", f"Keras on {count} images"):
-            values = keras_outputs(model, codes[:count], graph)
+        text = f"Keras on {len(few)} images"
+        trained = (model.to_json(), model.get_weights())
+        values = build.measured("keras", text, lambda: keras_outputs(model, few, graph), few, trained)
         build.bit_exact["csim_vs_keras"] = compared(reference.output_values(graph, outputs), values)
         stock.run(build, model, codes[: checks.hls4ml_samples], values[: checks.hls4ml_samples])
     if labels is not None:
-        build.accuracy |= {"reference": top1(expected, labels), "csim": top1(outputs, labels[:count]), "n_test": len(codes)}
-        if hasattr(model, "predict") and count == len(codes):
+        build.accuracy |= {"reference": top1(expected, labels), "csim": top1(outputs, labels[: len(few)]), "n_test": len(codes)}
+        if hasattr(model, "predict") and len(few) == len(codes):
             build.accuracy["trained"] = top1(values, labels)
 
 
@@ -370,6 +396,12 @@ def _package_version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return "absent"
+
+
+@cache
+def _whole_package() -> str:
+    """Content key of all code of this package."""
+    return content_key(Path(__file__).parent)
 
 
 def _versions() -> dict[str, str]:

@@ -10,6 +10,7 @@ import importlib.util
 import json
 import os
 import threading
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -78,6 +79,15 @@ def atomic_write_npz(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
             raise OutputError(f"{path.name}: array '{name}' holds Python objects; give it a numeric type")
     with _replacing(path) as stream:
         np.savez_compressed(stream, **arrays)
+
+
+def read_npz(path: Path) -> dict[str, NDArray[Any]] | None:
+    """The arrays of a file written by `atomic_write_npz`; None where there is none, or something that is not us tore it."""
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            return dict(content)
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile):
+        return None
 
 
 def content_key(*inputs: object) -> str:

@@ -3,7 +3,7 @@
 
 A folder is ours when it holds the marker file. Work is done in *stages*, each a sub-folder: it is written as ``<name>.partial``
 and renamed when finished, together with the key of what it was made from. So an interrupted build leaves finished stages
-only, and the next run redoes no stage whose key still holds.
+only, and the next run redoes no stage whose key still holds. What simulations gave is kept likewise, a file each.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
-from dietcnn_hls.atomic import atomic_write_json
+import numpy as np
+
+from dietcnn_hls.atomic import atomic_write_json, atomic_write_npz, read_npz
 from dietcnn_hls.errors import OutputError
 
 MARKER = ".dietcnn_hls.json"
@@ -26,10 +29,15 @@ MARKER = ".dietcnn_hls.json"
 
 SCHEMA = 1
 _OWN_PREFIX = ".dietcnn_hls."
+_KEPT = ".measured"
 _LOCK = f"{_OWN_PREFIX}lock"
 _STAGE = f"{_OWN_PREFIX}stage.json"
 _STAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _PARTIAL, _STALE = ".partial", ".stale"
+
+
+Result = tuple[np.ndarray, dict[str, Any]]
+"""An array and facts about it."""
 
 
 class Workspace:
@@ -123,6 +131,26 @@ class Workspace:
         except BaseException:
             _remove(partial)
             raise
+
+    def kept(self, name: str, key: str, compute: Callable[[], Result]) -> Result:
+        """What `compute` returns, or what an earlier call with the same key has left: simulations survive an interruption.
+
+        Args:
+            name: letters, digits, ``_`` and ``-``; what has this name under another key is replaced.
+            key: `content_key` of all that the result depends on.
+            compute: gives an array, and facts about it that have a JSON form.
+
+        Raises:
+            OutputError: a bad name, or a file that cannot be written.
+        """
+        path = self.resolve(f"{_KEPT}/{_stage_name(name)}.npz")
+        found = read_npz(path) or {}
+        if str(found.get("key")) == key:
+            return found["array"], json.loads(str(found["facts"]))
+        array, facts = compute()
+        path.parent.mkdir(exist_ok=True)
+        atomic_write_npz(path, {"key": np.array(key), "array": array, "facts": np.array(json.dumps(facts))})
+        return array, facts
 
 
 def resolve_inside(root: Path, relative: str | os.PathLike[str]) -> Path:

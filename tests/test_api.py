@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import dietcnn_hls
-from dietcnn_hls import reference
+from dietcnn_hls import csim, reference
 from dietcnn_hls.api import convert_and_build
 from dietcnn_hls.errors import ConfigError, DatasetError, DietError, OutputError, ResourceError, ToolError
 from dietcnn_hls.reports.measure import compared, top1
@@ -47,6 +47,25 @@ def test_a_second_build_resumes_and_gives_the_same_figures(tmp_path: Path) -> No
     second = build(tmp_path)
     assert (tmp_path / "hls").stat().st_ino == stage
     assert second.model_copy(update={"timings_s": first.timings_s}) == first
+
+
+def test_a_second_build_repeats_no_simulation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = build(tmp_path)
+    for room, function in ((reference, "predict"), (csim.CSim, "predict")):
+        monkeypatch.setattr(room, function, pytest.fail)
+    x = random_codes(GRAPH, 40, 1).astype(np.uint8)
+    again = convert_and_build(GRAPH, tmp_path, x_test=x, synthesis="none")
+    assert again.bit_exact == first.bit_exact
+    assert first.timings_s is not None and again.timings_s is not None
+    assert again.timings_s["reference"] == first.timings_s["reference"]
+
+
+def test_other_images_are_simulated_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build(tmp_path)
+    monkeypatch.setattr(csim.CSim, "predict", lambda self, codes: np.full((len(codes), *GRAPH.output.stream.shape), -99))
+    assert build(tmp_path).bit_exact["csim_vs_reference"].mismatches == 0  # type: ignore[index]
+    x = random_codes(GRAPH, 40, 2).astype(np.uint8)
+    assert build(tmp_path, x_test=x, y_test=None).bit_exact["csim_vs_reference"].mismatches == 40  # type: ignore[index]
 
 
 def test_a_changed_design_is_generated_anew(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dietcnn_hls.errors import OutputError
@@ -192,6 +193,36 @@ def test_bad_stage_name(tmp_path: Path, name: str) -> None:
             raise AssertionError("the stage must not start")
         with pytest.raises(OutputError, match="must be letters"):
             workspace.done(name, "k")
+
+
+def test_a_kept_result_is_computed_once_a_key(tmp_path: Path) -> None:
+    calls = []
+
+    def compute() -> tuple[np.ndarray, dict[str, int]]:
+        calls.append(len(calls))
+        return np.arange(3) + len(calls), {"cycles": len(calls)}
+
+    with Workspace.open(tmp_path, "d") as workspace:
+        found = [workspace.kept("rtl", key, compute) for key in ("a", "a", "b")]
+    assert [facts for _, facts in found] == [{"cycles": 1}, {"cycles": 1}, {"cycles": 2}]
+    assert [array.tolist() for array, _ in found] == [[1, 2, 3], [1, 2, 3], [2, 3, 4]]
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 torn"])
+def test_a_torn_result_is_computed_anew(tmp_path: Path, damage: bytes) -> None:
+    with Workspace.open(tmp_path, "d") as workspace:
+        workspace.kept("rtl", "a", lambda: (np.zeros(3), {}))
+        (file,) = (tmp_path / ".measured").iterdir()
+        file.write_bytes(damage)
+        assert workspace.kept("rtl", "a", lambda: (np.ones(3), {}))[0].tolist() == [1, 1, 1]
+
+
+def test_a_kept_result_leaves_no_folder_by_a_link(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    with Workspace.open(tmp_path / "out", "d") as workspace:
+        (tmp_path / "out" / ".measured").symlink_to(tmp_path / "elsewhere")
+        with pytest.raises(OutputError, match="leaves the output folder"):
+            workspace.kept("rtl", "a", lambda: (np.zeros(3), {}))
 
 
 def test_closed_workspace_writes_no_stage(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from dietcnn_hls.rtl.design import RtlDesign, generate
 from dietcnn_hls.rtl.diagram import diagram
 from dietcnn_hls.rtl.simulation import Stalls, gate_level, simulate
 from dietcnn_hls.rtl.synthesis import SynthesisJob, SynthesisResult, sum_results, synthesise, synthesise_many
+from dietcnn_hls.rtl.verilator import find_tools
 from dietcnn_hls.rtl.verilog import Packed
 from dietcnn_hls.rtl.vivado import write_vivado
 from dietcnn_hls.rtl.yosys.script import Flow
@@ -93,26 +94,60 @@ def _write(build: Build, design: RtlDesign, dsp: bool) -> None:
 
 
 def _simulate(build: Build, design: RtlDesign, codes: np.ndarray, labels: np.ndarray | None, checks: ChecksConfig) -> None:
-    expected = csim.compile(build.workspace.resolve("hls")).predict(codes)
-    with build.timed("rtl_simulation", f"RTL simulation of {len(codes)} images"):
-        free = simulate(design, codes)
+    expected = _expected(build, codes)
+    free = _simulated(build, design, "rtl_simulation", f"RTL simulation of {len(codes)} images", codes)
     build.bit_exact["rtl_vs_csim"] = compared(free.outputs, expected)
     build.hardware["latency"] = Latency(cycles=free.latency, interval=free.interval, source="rtl_simulation")
     if labels is not None:
         build.accuracy["rtl"] = top1(free.outputs, labels[: len(codes)])
     if checks.rtl_stalls:
         few = codes[:1000]
-        with build.timed("rtl_stalls", f"RTL simulation of {len(few)} images under random stalls"):
-            build.bit_exact["rtl_stalled_vs_csim"] = compared(
-                simulate(design, few, stalls=Stalls()).outputs, expected[: len(few)]
-            )
+        text = f"RTL simulation of {len(few)} images under random stalls"
+        stalled = _simulated(build, design, "rtl_stalls", text, few, stalls=Stalls())
+        build.bit_exact["rtl_stalled_vs_csim"] = compared(stalled.outputs, expected[: len(few)])
     if checks.activity:
         _activity(build, design, codes[:ACTIVITY_SAMPLES])
 
 
+def _expected(build: Build, codes: np.ndarray) -> np.ndarray:
+    """C-simulation's outputs of the first test images."""
+    if build.outputs is not None and len(build.outputs) >= len(codes):
+        return build.outputs[: len(codes)]
+    return csim.compile(build.workspace.resolve("hls")).predict(codes)
+
+
+class _Simulated(NamedTuple):
+    """What the report takes of a `SimResult`."""
+
+    outputs: np.ndarray
+    latency: int | None
+    interval: int | None
+    toggles: int | None
+
+
+def _simulated(
+    build: Build,
+    design: RtlDesign,
+    name: str,
+    description: str,
+    codes: np.ndarray,
+    *,
+    stalls: Stalls | None = None,
+    activity: bool = False,
+) -> _Simulated:
+    """`simulate`, or what it gave in an earlier build of the same design."""
+
+    def compute() -> tuple[np.ndarray, dict[str, Any]]:
+        result = simulate(design, codes, stalls=stalls, activity=activity)
+        return result.outputs, {"latency": result.latency, "interval": result.interval, "toggles": result.toggles}
+
+    inputs = (codes, repr(design.options), repr(stalls), activity, find_tools().version)
+    outputs, facts = build.measured_with_facts(name, description, compute, *inputs)
+    return _Simulated(outputs, **facts)
+
+
 def _activity(build: Build, design: RtlDesign, few: np.ndarray) -> None:
-    with build.timed("rtl_activity", f"toggles of {len(few)} images"):
-        counted = simulate(design, few, activity=True)
+    counted = _simulated(build, design, "rtl_activity", f"toggles of {len(few)} images", few, activity=True)
     if counted.toggles is not None:
         build.hardware["activity"] = Activity(
             toggles_per_inference=counted.toggles, source="rtl_activity", samples=len(few), weight="every named net counts 1"
@@ -145,7 +180,7 @@ def _synthesise(
 
 def _netlist(build: Build, design: RtlDesign, mapped: SynthesisResult, codes: np.ndarray) -> None:
     """What Yosys made of the design, simulated in its place."""
-    expected = csim.compile(build.workspace.resolve("hls")).predict(codes)
+    expected = _expected(build, codes)
     with build.timed("netlist_simulation", f"simulation of the mapped netlist on {len(codes)} images"):
         outputs = simulate(gate_level(design, mapped), codes).outputs
     build.bit_exact["netlist_vs_csim"] = compared(outputs, expected)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from dietcnn_hls import datasets
-from dietcnn_hls.atomic import atomic_write_npz, content_key
+from dietcnn_hls.atomic import atomic_write_npz, content_key, read_npz
 from dietcnn_hls.errors import OutputError
 from dietcnn_hls.methods.choice import MethodChoice
 from dietcnn_hls.training.loop import History, logits_model, predict, train
@@ -94,9 +94,8 @@ def _train_float(
         how = [] if model.dtype_policy.name == "float32" else [model.dtype_policy.name]
         key = content_key(model.get_weights(), list(split), recipe.model_dump(include=keys), seed, *how)
         path = cache / f"float-{key[:24]}.npz"
-        if path.is_file():
-            with np.load(path, allow_pickle=False) as content:
-                model.set_weights([content[f"w{i}"] for i in range(len(content.files))])
+        if found := read_npz(path):
+            model.set_weights([found[f"w{i}"] for i in range(len(found))])
             return None
     history = train(model, split, recipe, seed=seed, stage="float", checkpoint_dir=checkpoint_dir)
     if path is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from dietcnn_hls import datasets, progress
-from dietcnn_hls.atomic import atomic_write_npz, content_key
+from dietcnn_hls.atomic import atomic_write_npz, content_key, read_npz
 from dietcnn_hls.errors import DatasetError, LoweringError, UnsupportedLayerError
 from dietcnn_hls.training.recipe import Recipe, augment
 from dietcnn_hls.training.refit import refit_codebooks
@@ -224,11 +223,7 @@ class _Checkpoint:
         atomic_write_npz(self.path, arrays | {"key": np.array(self.key), "history": np.array(trainer.history.to_json())})
 
     def restore(self) -> None:
-        try:
-            with np.load(self.path, allow_pickle=False) as content:
-                arrays = dict(content)
-        except (OSError, ValueError, zipfile.BadZipFile):
-            return  # none yet, or torn by something that is not us: start afresh
+        arrays = read_npz(self.path) or {}
         if str(arrays.get("key")) != self.key:
             return
         trainer = self.trainer

@@ -63,6 +63,24 @@ def test_rtl_stalled_rtl_and_mapped_netlist_equal_the_c_simulation(report: Repor
     }
 
 
+def test_a_build_cut_short_in_synthesis_repeats_no_simulation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    codes = graphs.random_codes(GRAPH, 4, 0).astype(np.uint8)
+    arguments = {"x_test": codes, "folding": 200, "synthesis": "yosys", "checks": {"layer_resources": False}}
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as cut:
+        cut.setattr(flow, "synthesise", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            convert_and_build(GRAPH, tmp_path, **arguments)  # type: ignore[arg-type]
+    monkeypatch.setattr(flow, "simulate", pytest.fail)
+    report = convert_and_build(GRAPH, tmp_path, **arguments)  # type: ignore[arg-type]
+    assert report.resources is not None and report.resources.lut
+    assert report.bit_exact is not None and report.bit_exact["rtl_stalled_vs_csim"].mismatches == 0
+    assert report.activity is not None and report.activity.toggles_per_inference > 0
+
+
 def test_every_figure_names_its_source(report: Report) -> None:
     assert report.latency is not None and report.latency.source == "rtl_simulation"
     assert report.latency.interval == 120
