@@ -54,12 +54,12 @@ class Build:
 
     graph: LoweredGraph
     workspace: Workspace
+    spec: FoldingSpec
     folding: dict[str, Fold]
     io_type: str
     part: str
     clock_period: float
     labels: Mapping[str, Any]
-    input_pixels: int = 1
     outputs: np.ndarray | None = None
     accuracy: dict[str, float | int] = field(default_factory=dict)
     bit_exact: dict[str, BitExact] = field(default_factory=dict)
@@ -164,8 +164,8 @@ def convert_and_build(
     graph = _lowered(model, name)
     with Workspace.open(output_dir, graph.name) as workspace:
         _keep(graph, workspace)
-        folds = solve(graph, spec, lut_cost(graph))
-        build = Build(graph, workspace, folds, io_type, part, clock_period, dict(labels or {}), spec.input_pixels)
+        folds = solve(graph, spec, lut_cost(graph, spec.chain))
+        build = Build(graph, workspace, spec, folds, io_type, part, clock_period, dict(labels or {}))
         design = _fitting_design(build, chosen, dsp)
         codes = None if x_test is None else reference.quantize_input(graph, to_values(x_test))
         _simulate(build, model, codes, y_test, checks)
@@ -175,7 +175,7 @@ def convert_and_build(
             flow.run(build, design, codes, y_test, checks, flows=flows, dsp=dsp)
         elif chosen == "vitis":
             _vitis(build)
-        report = make_report(build, spec)
+        report = make_report(build)
         report.save(workspace.resolve("report.json"))
     return report
 
@@ -329,7 +329,7 @@ def _vitis(build: Build) -> None:
     build.hardware |= vitis.to_sections(result)
 
 
-def make_report(build: Build, spec: FoldingSpec) -> Report:
+def make_report(build: Build) -> Report:
     """The report of a build: what was measured, else estimates where estimates are honest."""
     graph = build.graph
     counts = {node.name: estimate.operations(graph, node) for node in graph.nodes}
@@ -349,7 +349,7 @@ def make_report(build: Build, spec: FoldingSpec) -> Report:
         part=build.part,
         clock_ns=build.clock_period,
         io_type=build.io_type,
-        folding=_folding_section(build.folding, spec),
+        folding=_folding_section(build.folding, build.spec),
         accuracy=Accuracy(**(dict(build.labels.get("accuracy", {})) | build.accuracy)),
         bit_exact=build.bit_exact,
         operations=total,

@@ -83,7 +83,7 @@ def test_a_saved_graph_builds_without_tensorflow(tmp_path: Path) -> None:
         f"dietcnn_hls.convert_and_build({str(tmp_path / 'g.npz')!r}, {str(tmp_path / 'out')!r}, synthesis='none')"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
-    assert Report.load(tmp_path / "out").design == "random_net"
+    assert Report.load(str(tmp_path / "out")).design == "random_net"
 
 
 def test_import_is_quick_and_light() -> None:

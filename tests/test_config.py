@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from dietcnn_hls import config
+from dietcnn_hls.config import ChecksConfig, DatasetConfig, HardwareConfig, NetworkConfig, ProjectConfig, load
 from dietcnn_hls.errors import ConfigError
+from dietcnn_hls.rtl.folding import FoldingSpec
 
 GOOD = {"design": "lenet", "network": "lenet5", "dataset": "mnist", "method": "dietcnn"}
 
@@ -80,3 +82,27 @@ def test_yaml_cannot_execute(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(Path("projects").glob("*/*.yml")), ids=str)
 def test_every_shipped_project_is_valid(path: Path) -> None:
     config.load(path)
+
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "configuration.md"
+SECTIONS = {
+    "network": NetworkConfig,
+    "dataset": DatasetConfig,
+    "hardware": HardwareConfig,
+    "folding": FoldingSpec,
+    "checks": ChecksConfig,
+}
+
+
+@pytest.mark.parametrize("section", ["", *SECTIONS])
+def test_every_key_is_documented(section: str) -> None:
+    keys = SECTIONS[section].model_fields if section else ProjectConfig.model_fields
+    text = DOCUMENT.read_text()
+    assert [key for key in keys if f"`{section}.{key}`".replace("`.", "`") not in text] == []
+
+
+def test_the_smallest_documented_configuration_is_one(tmp_path: Path) -> None:
+    text = DOCUMENT.read_text()
+    start = text.index("```yaml\n") + len("```yaml\n")
+    (tmp_path / "config.yml").write_text(text[start : text.index("```", start)])
+    assert load(tmp_path / "config.yml").design == "my_net"

@@ -246,13 +246,13 @@ class Report(Section):
         return target
 
     @classmethod
-    def load(cls, path: Path) -> Report:
+    def load(cls, path: str | Path) -> Report:
         """Read a report file, or the ``report.json`` of a build folder.
 
         Raises:
             ConfigError: when it is missing, malformed or of a newer schema; the message names file and key.
         """
-        file = path / FILE_NAME if path.is_dir() else path
+        file = Path(path) / FILE_NAME if Path(path).is_dir() else Path(path)
         try:
             data = json.loads(file.read_text(encoding="utf-8"))
         except FileNotFoundError:

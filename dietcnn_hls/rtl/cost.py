@@ -32,8 +32,8 @@ GENERIC = {"sum_bits": 1.0, "lane_bits": 1.0, "result_bits": 4.0, "layer": 60.0}
 """For kernel modules that nobody fitted: adders and inputs at one LUT a bit."""
 
 
-def features(graph: LoweredGraph, node: Node, fold: Fold) -> dict[str, float]:
-    """What the cost of a linear layer is made of; keys as `FEATURES`."""
+def features(graph: LoweredGraph, node: Node, fold: Fold, chain: int = RtlOptions.chain) -> dict[str, float]:
+    """What the cost of a linear layer is made of; keys as `FEATURES`. `chain` as in `RtlOptions`."""
     assert isinstance(node.op, Linear)
     shape = geometry(graph, node)
     kernel = rtl_kernel(node.op.kernel)
@@ -44,7 +44,7 @@ def features(graph: LoweredGraph, node: Node, fold: Fold) -> dict[str, float]:
     if kernel.lane_bounds is None:
         result, sums = node.stream.bits, fold.lanes * node.stream.bits
     else:
-        widths = sum_widths(*addend_bounds(kernel, order), shape.taps // fold.simd, RtlOptions().chain)
+        widths = sum_widths(*addend_bounds(kernel, order), shape.taps // fold.simd, chain)
         result, sums = widths.bits, int(widths.nodes.sum())
     return {"sum_bits": float(sums), "lane_bits": float(lane_bits), "result_bits": float(fold.pe * result), "layer": 1.0}
 
@@ -56,15 +56,15 @@ def _sample(order: np.ndarray, beats: int) -> np.ndarray:
     return order.reshape(passes, beats, *order.shape[1:])[::step].reshape(-1, *order.shape[1:])
 
 
-def lut_cost(graph: LoweredGraph) -> Cost:
-    """The cost of a layer's fold in LUTs, for the folding solver."""
+def lut_cost(graph: LoweredGraph, chain: int = RtlOptions.chain) -> Cost:
+    """The cost of a layer's fold in LUTs, for the folding solver; `chain` as in `RtlOptions`."""
 
     @cache
     def by_name(name: str, fold: Fold) -> float:
         node = graph[name]
         assert isinstance(node.op, Linear)
         weights = coefficients().get(rtl_kernel(node.op.kernel).module, GENERIC)
-        return sum(weights[key] * value for key, value in features(graph, node, fold).items())
+        return sum(weights[key] * value for key, value in features(graph, node, fold, chain).items())
 
     return lambda node, fold: by_name(node.name, fold)
 

@@ -67,16 +67,17 @@ def run(
 
 def fitting_design(build: Build, dsp: bool) -> RtlDesign:
     """The build's design; ResourceError naming layers and remedies when the part holds less memory than it needs."""
-    pixels = build.input_pixels
+    pixels = build.spec.input_pixels
     codes = pixels * build.graph.input.stream.channels if pixels > 1 else None
-    design = generate(build.graph, build.folding, RtlOptions(use_dsp=dsp, input_codes=codes))
+    options = RtlOptions(chain=build.spec.chain, use_dsp=dsp, input_codes=codes)
+    design = generate(build.graph, build.folding, options)
     memory.check_fits(design.memories, build.part)
     return design
 
 
 def _write(build: Build, design: RtlDesign, dsp: bool) -> None:
     build.fifo_bits = design.fifo_bits()
-    key = f"{build.key}-{'dsp' if dsp else 'lut'}-{build.input_pixels}"
+    key = f"{build.key}-{design.options}"
     with build.timed("rtl_generate", "generate SystemVerilog"):
         if not build.workspace.done("rtl", key):
             with build.workspace.stage("rtl", key) as folder:

@@ -44,6 +44,9 @@ class FoldingSpec(BaseModel):
     lut_budget: int | None = Field(None, ge=1, description="LUTs of all kernel arrays together")
     unroll: bool = Field(False, description="one lane a weight everywhere (reuse factor 1)")
     input_pixels: int = Field(1, ge=1, description="whole pixels a beat of the RTL's input; a divisor of the image's width")
+    chain: int = Field(
+        8, ge=2, description="sums in a row between two registers of the RTL's kernel arrays; fewer: shorter paths"
+    )
     layers: dict[str, LayerFold] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -51,6 +54,11 @@ class FoldingSpec(BaseModel):
         if sum([self.target_interval is not None, self.lut_budget is not None, self.unroll]) > 1:
             raise ValueError("give one of target_interval, lut_budget and unroll")
         return self
+
+    @property
+    def leaves_folds_open(self) -> bool:
+        """True where nothing is said about lanes: each layer then has as few as it can."""
+        return not (self.target_interval or self.lut_budget or self.unroll or self.layers)
 
 
 @dataclass(frozen=True)
@@ -87,7 +95,7 @@ def solve(graph: LoweredGraph, spec: FoldingSpec | None = None, cost: Cost | Non
         ConfigError: unknown layer, a fold that does not divide, an interval or budget out of reach.
     """
     spec, cost = spec or FoldingSpec(), cost or lanes_cost
-    if spec.model_copy(update={"input_pixels": 1}) == FoldingSpec():
+    if spec.leaves_folds_open:
         return {node.name: _smallest(graph, node) for node in graph.linear_nodes}
     layers = choices(graph, spec.input_pixels)
     for name in spec.layers:

@@ -132,3 +132,24 @@ def test_without_synthesis_the_memories_of_the_design_are_counted(tmp_path: Path
     folds = {name: Fold(**fold) for name, fold in report.folding["layers"].items()}  # type: ignore[union-attr,arg-type]
     assert report.resources.bram18 == sum(memory.bram18 for memory in generate(graph, folds).memories)
     assert report.memory is not None and report.memory.fifo_bits == 0
+
+
+def test_a_shorter_chain_makes_more_register_stages_and_the_same_outputs(tmp_path: Path) -> None:
+    codes = graphs.random_codes(GRAPH, 3, 0).astype(np.uint8)
+    layers = {"conv": {"pe": 1, "simd": 9}, "logits": {"pe": 3, "simd": 20}}
+    latency = []
+    for chain in (8, 2):
+        report = convert_and_build(
+            GRAPH,
+            tmp_path / str(chain),
+            x_test=codes,
+            folding={"layers": layers, "chain": chain},
+            synthesis="yosys",
+            flows=(),
+            checks={"activity": False},
+        )
+        assert report.bit_exact is not None and report.bit_exact["rtl_vs_csim"].mismatches == 0
+        assert report.latency is not None and report.latency.cycles is not None
+        latency.append(report.latency.cycles)
+    assert latency[0] < latency[1]
+    assert report.folding is not None and report.folding["chain"] == 2
