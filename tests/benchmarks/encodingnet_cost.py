@@ -15,7 +15,6 @@ Writes ``encodingnet_cost.json`` and ``.md``; what was measured before is taken 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -24,16 +23,15 @@ import numpy as np
 
 from dietcnn_hls.atomic import atomic_write_json
 from dietcnn_hls.integers import bits_for
-from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Source, Stream, node
+from dietcnn_hls.lowered import Fold, Stream
 from dietcnn_hls.methods.base import Kernel
 from dietcnn_hls.methods.encodingnet import library
 from dietcnn_hls.methods.encodingnet.kernel import NetlistKernel
 from dietcnn_hls.methods.fixed_point.kernel import MultiplyKernel
-from dietcnn_hls.rtl.design import TEMPLATES, generate
-from dietcnn_hls.rtl.design import library as modules_of
 from dietcnn_hls.rtl.synthesis import synthesise
 from dietcnn_hls.rtl.verilog import Instance, Parameter
 from dietcnn_hls.rtl.yosys.engine import find_engine, run_yosys
+from tests.benchmarks.lanes import TOP, Ports, kernel_array, wrapper
 
 MULTIPLIER = "multiplier"
 LANES, BEATS, OUTPUTS = 8, 5, 8
@@ -49,9 +47,6 @@ AREAS = {
 }
 """Gate -> function in ABC's notation, and area in thirds of a NAND2; a buffer is a wire from an input to an output."""
 
-Ports = list[tuple[str, int, str]]
-"""(direction, bits, name)."""
-
 
 def kernel_of(name: str, signed: bool) -> tuple[Kernel, Stream]:
     """The kernel of a row with random full-range weights, and the stream it reads."""
@@ -65,26 +60,9 @@ def kernel_of(name: str, signed: bool) -> tuple[Kernel, Stream]:
     return NetlistKernel(*arrays, 0, stream.integers, stream.lo), stream
 
 
-def wrapper(instance: Instance, ports: Ports, name: str) -> str:
-    """A top module around one instance, whose parameters it so fixes."""
-    heads = ",\n".join(f"    {way} wire [{bits - 1}:0] {port}" for way, bits, port in ports)
-    inner = dataclasses.replace(instance, name="unit", ports={port: port for _, _, port in ports})
-    return f"module {name} (\n{heads}\n);\n{inner.render()}endmodule\n"
-
-
 def array(name: str, signed: bool) -> tuple[str, tuple[Path, ...]]:
     """Source of the kernel array of a row, eight lanes of one output, and the files it needs."""
-    kernel, stream = kernel_of(name, signed)
-    source = node("x", Source(), [], stream)
-    graph = LoweredGraph("cost", (source, node("k", Linear(kernel), [source])), {})
-    design = generate(graph, {"k": Fold(1, LANES)})
-    unit = next(i for i in design.instances if i.module == kernel.rtl().module)
-    widths = {key: int(unit.parameters[key]) for key in ("CODE_BITS", "WEIGHT_BITS", "RESULT_BITS")}  # type: ignore[arg-type]
-    ports: Ports = [("input", 1, p) for p in ("clk", "rst", "in_valid", "in_last", "out_ready")]
-    ports += [("output", 1, p) for p in ("in_ready", "out_valid")]
-    ports += [("input", LANES * widths["CODE_BITS"], "in_codes"), ("input", LANES * widths["WEIGHT_BITS"], "in_weights")]
-    ports += [("output", widths["RESULT_BITS"], "out_results")]
-    return wrapper(unit, ports, "lanes"), tuple(TEMPLATES / f"{m}.sv" for m in modules_of({unit.module}))
+    return kernel_array(*kernel_of(name, signed), Fold(1, LANES))
 
 
 def product(name: str, signed: bool) -> tuple[str, tuple[Path, ...]]:
@@ -95,7 +73,7 @@ def product(name: str, signed: bool) -> tuple[str, tuple[Path, ...]]:
         parameters: dict[str, Parameter] = {"A_BITS": bits, "A_SIGNED": int(signed), "B_BITS": 8}
         unit = Instance("unit", "", "booth_multiplier", parameters)
         ports: Ports = [("input", bits, "a"), ("input", 8, "b"), ("output", bits + 8, "product")]
-        return wrapper(unit, ports, "lanes"), (Path(__file__).with_name("booth_multiplier.sv"),)
+        return wrapper(unit, ports), (Path(__file__).with_name("booth_multiplier.sv"),)
     kernel, _ = kernel_of(name, signed)
     assert isinstance(kernel, NetlistKernel)
     netlist = kernel.netlist
@@ -137,13 +115,13 @@ def gates(text: str, files: tuple[Path, ...], folder: Path) -> float:
     (folder / "gates.genlib").write_text(genlib())
     script = [
         f"read_verilog -sv -defer {' '.join(path.name for path in files)} lanes.sv",
-        "synth -flatten -top lanes",
+        f"synth -flatten -top {TOP}",
         "abc -genlib gates.genlib",
         "opt_clean",
         "write_json mapped.json",
     ]
     run_yosys(find_engine(), "\n".join(script) + "\n", folder, what="gate count", proof=["mapped.json"], timeout_s=600)
-    cells = json.loads((folder / "mapped.json").read_text())["modules"]["lanes"]["cells"].values()
+    cells = json.loads((folder / "mapped.json").read_text())["modules"][TOP]["cells"].values()
     kinds = [cell["type"] for cell in cells]
     unknown = {kind for kind in kinds if kind not in AREAS and "DFF" not in kind and kind != "$scopeinfo"}
     assert not unknown, f"cells that are neither gates nor registers: {unknown}"
@@ -156,7 +134,7 @@ def measure(name: str, signed: bool, folder: Path, part: str) -> dict[str, Any]:
     path = folder / "sources" / f"{name}.sv"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
-    result = synthesise([path, *files], "lanes", dsp=False, part=part)
+    result = synthesise([path, *files], TOP, dsp=False, part=part)
     found: dict[str, Any] = {"lut_per_lane": round(result.lut / LANES, 1), "ff_per_lane": round(result.ff / LANES, 1)}
     found["source"] = f"yosys {result.version}/{result.flow}"
     found["product_nand2"] = round(gates(*product(name, signed), folder / "gates" / name), 1)
