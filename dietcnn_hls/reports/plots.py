@@ -61,6 +61,8 @@ def draw_all(comparison: Comparison) -> dict[str, bytes]:
 def plot_resources(comparison: Comparison, path: Path) -> Path:
     """Bars a resource and design, one panel a resource because their scales differ; values stand on the bars.
 
+    Resources of which no design takes any are named below.
+
     Args:
         comparison: designs to draw, in order.
         path: file ending in .png or .svg.
@@ -141,6 +143,9 @@ def _resources_figure(comparison: Comparison) -> Figure:
     ]
     if not metrics:
         raise ConfigError("No design has resource figures to draw. Build with synthesis='yosys' or 'vitis'.")
+    used = [m for m in metrics if any(m.key in row.figures and row.figures[m.key].value for row in comparison.rows)]
+    unused = [m.title for m in metrics if m not in used]
+    metrics = used or metrics
     figure = Figure(figsize=(2.1 * len(metrics) + 0.6, 3.6), layout="constrained")
     panels = figure.subplots(1, len(metrics), squeeze=False)[0]
     for axes, metric in zip(panels, metrics, strict=True):
@@ -149,7 +154,8 @@ def _resources_figure(comparison: Comparison) -> Figure:
         matplotlib.patches.Patch(color=_COLOURS[index % len(_COLOURS)], label=_legend(row))
         for index, row in enumerate(comparison.rows)
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=1, frameon=False)
+    title = f"{' and '.join(unused)}: 0 in all designs" if used and unused else None
+    figure.legend(handles=handles, loc="outside lower center", ncols=1, frameon=False, title=title)
     return figure
 
 
@@ -208,6 +214,7 @@ def _pareto_figure(comparison: Comparison, x_key: str, y_key: str) -> Figure:
         axes.step(*zip(*pareto_front(points), strict=True), where="post", color=colour, linewidth=1.2)
     axes.set_xscale("log")
     axes.set_yscale("log")
+    axes.margins(0.06)
     for axis, values in ((axes.xaxis, [a for _, a, _ in drawn]), (axes.yaxis, [b for _, _, b in drawn])):
         # labels of 1-2-5 steps would overlap beyond two decades
         subs = (1.0, 2.0, 5.0) if max(values) <= 100 * min(values) else (1.0,)

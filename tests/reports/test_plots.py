@@ -64,6 +64,7 @@ def test_svg_names_designs_and_sources(tmp_path: Path) -> None:
     text = plots.plot_resources(sweep(), tmp_path / "bars.svg").read_text()
     for row in sweep().rows:
         assert f"<!-- {row.name} (yosys 0.23/carry) -->" in text
+    assert "<!-- LUT -->" in text and "<!-- DSP: 0 in all designs -->" in text and "<!-- DSP -->" not in text
     text = plots.plot_pareto(sweep(), tmp_path / "front.svg").read_text()
     assert "(rtl_simulation)" in text
     assert "<!-- fixed -->" in text and "<!-- lookup -->" in text
