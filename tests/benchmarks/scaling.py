@@ -187,17 +187,19 @@ def run(case: Case, steps: list[str], output: Path, results: dict[str, Any]) -> 
 
 def table(results: dict[str, Any]) -> str:
     """Markdown: a row a network, by weights."""
-    titles = ("network", "layers", "weights", "convert", "C++", "compile", "C-sim, an image", "SystemVerilog", "Yosys")
-    titles += ("peak memory", "C++ text", "SV text")
+    titles = ["network", "layers", "weights", "convert", "C++", "compile", "C-sim, an image", "SystemVerilog", "peak memory"]
+    titles += ["C++ text", "SV text", "Yosys", "its memory"]
     lines = ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
     for name, case in sorted(results.items(), key=lambda item: item[1]["convert"]["weights"]):
         seconds = [f"{case[step]['cpu_s']:.1f} s" for step in ("convert", "generate_cpp", "compile_cpp")]
         seconds.append(f"{case['simulate_cpp']['cpu_s'] / case['simulate_cpp']['images']:.4f} s")
         seconds.append(f"{case['generate_rtl']['cpu_s']:.1f} s")
-        seconds.append(f"{case['synthesise']['cpu_s']:.0f} s" if "synthesise" in case else "—")
-        memory = max(step["peak_mib"] for step in case.values())
+        memory = max(case[step]["peak_mib"] for step in case if step != "synthesise")
+        yosys = case.get("synthesise")
+        last = [f"{yosys['cpu_s']:.0f} s", f"{yosys['peak_mib']:,.0f} MiB"] if yosys else ["—", "—"]
         texts = [f"{case[step]['code_bytes'] / 1024:.0f} KiB" for step in ("generate_cpp", "generate_rtl")]
-        cells = [name, str(case["convert"]["layers"]), f"{case['convert']['weights']:,}", *seconds, f"{memory:.0f} MiB", *texts]
+        head = [name, str(case["convert"]["layers"]), f"{case['convert']['weights']:,}"]
+        cells = [*head, *seconds, f"{memory:.0f} MiB", *texts, *last]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
