@@ -194,6 +194,20 @@ class Kernel(ABC):
         return self.rtl()
 
 
+class LaneKernel(Kernel):
+    """A kernel with one stored weight for every output and tap: a field ``weights``, (outputs, taps)."""
+
+    weights: np.ndarray
+
+    @property
+    def outputs(self) -> int:
+        return self.weights.shape[0]
+
+    @property
+    def taps(self) -> int:
+        return self.weights.shape[1]
+
+
 @dataclass(frozen=True)
 class LinearSpec:
     """A trained linear layer as a front end hands it to its method.

@@ -12,10 +12,10 @@ from functools import cached_property
 import numpy as np
 
 from dietcnn_hls.integers import bits_for
-from dietcnn_hls.methods.base import HlsArray, Kernel
+from dietcnn_hls.methods.base import HlsArray, LaneKernel
 
 
-class DecodingKernel(Kernel):
+class DecodingKernel(LaneKernel):
     """Base of kernels that decode input codes; dataclasses that have these fields, after their own.
 
     Attributes:
@@ -24,17 +24,8 @@ class DecodingKernel(Kernel):
         lo: the first input code.
     """
 
-    weights: np.ndarray
     integers: np.ndarray
     lo: int
-
-    @property
-    def outputs(self) -> int:
-        return self.weights.shape[0]
-
-    @property
-    def taps(self) -> int:
-        return self.weights.shape[1]
 
     @cached_property
     def decodes(self) -> bool:

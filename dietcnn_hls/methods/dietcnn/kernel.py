@@ -15,7 +15,7 @@ import numpy as np
 
 from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.integers import bits_for, exact_float
-from dietcnn_hls.methods.base import HlsArray, HlsKernel, Kernel, KernelOutput, RtlKernel
+from dietcnn_hls.methods.base import HlsArray, HlsKernel, KernelOutput, LaneKernel, RtlKernel
 from dietcnn_hls.operations import Operations
 
 
@@ -24,7 +24,7 @@ def _symbol_bits(count: int) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class TableKernel(Kernel):
+class TableKernel(LaneKernel):
     """sum over taps of ``table[activation symbol, weight symbol]``.
 
     Attributes:
@@ -37,14 +37,6 @@ class TableKernel(Kernel):
     table: np.ndarray
     weights: np.ndarray
     fraction: int
-
-    @property
-    def outputs(self) -> int:
-        return self.weights.shape[0]
-
-    @property
-    def taps(self) -> int:
-        return self.weights.shape[1]
 
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         table = self.table.astype(np.int64)
@@ -104,7 +96,7 @@ class TableKernel(Kernel):
 
 
 @dataclass(frozen=True, eq=False)
-class SymbolicKernel(Kernel):
+class SymbolicKernel(LaneKernel):
     """Products and partial sums are symbols of one signed codebook; sums go through ``add[s, t]``.
 
     Attributes:
@@ -127,14 +119,6 @@ class SymbolicKernel(Kernel):
     def __post_init__(self) -> None:
         if self.order not in ("ripple", "tree"):
             raise LoweringError(f"unknown tap order '{self.order}': use 'ripple' or 'tree'")
-
-    @property
-    def outputs(self) -> int:
-        return self.weights.shape[0]
-
-    @property
-    def taps(self) -> int:
-        return self.weights.shape[1]
 
     @property
     def output(self) -> KernelOutput:
