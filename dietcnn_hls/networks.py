@@ -65,7 +65,7 @@ def vgg_small(input_shape: tuple[int, int, int] = (32, 32, 3), classes: int = 10
     """
     from dietcnn_hls.training.tf import tf
 
-    layers = [tf.keras.layers.Input(input_shape)]
+    layers = [tf.keras.layers.Input(input_shape, name="image")]
     for stage, channels in enumerate((16, 32, 64), start=1):
         for part in "ab":
             layers += _convolution(f"conv{stage}{part}", round(channels * width), 3, "same")

@@ -92,7 +92,8 @@ def _train_float(
     if cache is not None:
         keys = {"float_epochs", "float_learning_rate", "batch", "shift", "flip", "label_smoothing"}
         how = [] if model.dtype_policy.name == "float32" else [model.dtype_policy.name]
-        key = content_key(model.get_weights(), list(split), recipe.model_dump(include=keys), seed, *how)
+        network = (model.to_json(), model.get_weights())  # networks that only differ in strides have equal weights
+        key = content_key(network, list(split), recipe.model_dump(include=keys), seed, *how)
         path = cache / f"float-{key[:24]}.npz"
         if found := read_npz(path):
             model.set_weights([found[f"w{i}"] for i in range(len(found))])

@@ -130,6 +130,24 @@ def test_train_design_shares_float_networks(tmp_path: Path) -> None:
     assert results[1].model.get_layer("conv1").__class__.__name__ == "QConv2D"
 
 
+def test_networks_of_equal_weights_share_no_float_network(tmp_path: Path) -> None:
+    """Pooling changes no weight's shape, and one seed gives equal initial weights."""
+
+    def averaged() -> tf.keras.Model:
+        config = digits_lenet().get_config()
+        pool = next(layer for layer in config["layers"] if layer["config"]["name"] == "pool1")
+        pool["class_name"] = "AveragePooling2D"
+        return tf.keras.Sequential.from_config(config)
+
+    recipe = nets.QUICK.model_copy(update={"float_epochs": 1, "epochs": 0})
+    histories = [
+        train_design(build, nets.digits(), choice("dietcnn"), recipe, seed=1, teacher_cache=tmp_path).float_history
+        for build in (digits_lenet, averaged)
+    ]
+    assert all(history is not None for history in histories)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_the_test_set_is_not_looked_at() -> None:
     data = nets.digits()
     blind = datasets.Dataset(data.name, data.x_train, data.y_train, data.x_test[:0], data.y_test[:0], data.classes)
