@@ -196,7 +196,7 @@ def table(results: dict[str, Any]) -> str:
         seconds.append(f"{case['generate_rtl']['cpu_s']:.1f} s")
         memory = max(case[step]["peak_mib"] for step in case if step != "synthesise")
         yosys = case.get("synthesise")
-        last = [f"{yosys['cpu_s']:.0f} s", f"{yosys['peak_mib']:,.0f} MiB"] if yosys else ["—", "—"]
+        last = [f"{yosys['cpu_s']:,.0f} s", f"{yosys['peak_mib']:,.0f} MiB"] if yosys else ["—", "—"]
         texts = [f"{case[step]['code_bytes'] / 1024:.0f} KiB" for step in ("generate_cpp", "generate_rtl")]
         head = [name, str(case["convert"]["layers"]), f"{case['convert']['weights']:,}"]
         cells = [*head, *seconds, f"{memory:.0f} MiB", *texts, *last]
@@ -211,7 +211,7 @@ def plot(results: dict[str, Any], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(1, 2, figsize=(11, 4.5))
+    figure, axes = pyplot.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
     cases = sorted(results.values(), key=lambda case: case["convert"]["weights"])
     for axis, key, title in zip(axes, ("cpu_s", "peak_mib"), ("CPU seconds", "peak memory, MiB"), strict=True):
         for step in STEPS:
@@ -220,8 +220,7 @@ def plot(results: dict[str, Any], path: Path) -> None:
                 axis.plot(*zip(*points, strict=True), marker="o", label=step.replace("_", " "))
         axis.set(xscale="log", yscale="log", xlabel="weights", ylabel=title)
         axis.grid(alpha=0.3)
-    axes[0].legend()
-    figure.tight_layout()
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(STEPS), frameon=False)
     figure.savefig(path, dpi=120)
 
 
