@@ -133,10 +133,11 @@ def test_train_design_shares_float_networks(tmp_path: Path) -> None:
 def test_networks_of_equal_weights_share_no_float_network(tmp_path: Path) -> None:
     """Pooling changes no weight's shape, and one seed gives equal initial weights."""
 
+    config = digits_lenet().get_config()
+    pool = next(layer for layer in config["layers"] if layer["config"]["name"] == "pool1")
+    pool["class_name"] = "AveragePooling2D"
+
     def averaged() -> tf.keras.Model:
-        config = digits_lenet().get_config()
-        pool = next(layer for layer in config["layers"] if layer["config"]["name"] == "pool1")
-        pool["class_name"] = "AveragePooling2D"
         return tf.keras.Sequential.from_config(config)
 
     recipe = nets.QUICK.model_copy(update={"float_epochs": 1, "epochs": 0})
