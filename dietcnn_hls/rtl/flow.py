@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from dietcnn_hls import csim, progress
+from dietcnn_hls.build import Build
 from dietcnn_hls.config import ChecksConfig
 from dietcnn_hls.reports import memory
 from dietcnn_hls.reports.measure import compared, top1
@@ -22,9 +23,6 @@ from dietcnn_hls.rtl.verilator import find_tools
 from dietcnn_hls.rtl.verilog import Packed
 from dietcnn_hls.rtl.vivado import write_vivado
 from dietcnn_hls.rtl.yosys.script import Flow
-
-if TYPE_CHECKING:
-    from dietcnn_hls.api import Build
 
 ONE_RUN_BITS = 4_000_000
 """Bits of memories up to which one Yosys run takes all modules: a bit takes a hundred bytes and more, WebAssembly has 4 GiB."""

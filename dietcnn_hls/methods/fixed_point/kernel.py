@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import ClassVar, NamedTuple
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -64,22 +64,21 @@ class MultiplyKernel(DecodingKernel):
     def rtl(self) -> RtlKernel:
         """Radix-4 Booth rows, summed over the lanes without ever making a product."""
         rows = booth_rows(self.weights, self._weight_width, self.integers)
-        return replace(
-            self.rtl_with_dsp(),
-            module="kernel_multiply",
-            lane_bounds=(rows.low, rows.high),
-            by_addend=True,
-            offsets=rows.offsets.sum(axis=(1, 2)),
-        )
+        offsets = rows.offsets.sum(axis=(1, 2))
+        return self._array("kernel_multiply", lane_bounds=(rows.low, rows.high), by_addend=True, offsets=offsets)
 
     def rtl_with_dsp(self) -> RtlKernel:
+        return self._array("kernel_multiply_dsp", lane_bounds=self.products(self.weights))
+
+    def _array(self, module: str, **sums: Any) -> RtlKernel:
+        """A kernel array; `sums` are the fields of `RtlKernel` that say what its lanes add."""
         return RtlKernel(
-            module="kernel_multiply_dsp",
+            module=module,
             parameters=self.rtl_parameters(),
             tables=self.rtl_tables(),
             weights=self.weights.astype(np.int64) & ((1 << self._weight_width) - 1),
             weight_bits=self._weight_width,
-            lane_bounds=self.products(self.weights),
+            **sums,
         )
 
 
