@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dietcnn_hls import methods
     from dietcnn_hls.api import convert, convert_and_build
+    from dietcnn_hls.data import datasets
     from dietcnn_hls.reports.compare import compare
     from dietcnn_hls.reports.model import Report
     from dietcnn_hls.training import layers
@@ -21,12 +22,13 @@ _HOMES = {
     "compare": ("dietcnn_hls.reports.compare", "compare"),
     "convert": ("dietcnn_hls.api", "convert"),
     "convert_and_build": ("dietcnn_hls.api", "convert_and_build"),
+    "datasets": ("dietcnn_hls.data.datasets", None),
     "layers": ("dietcnn_hls.training.layers", None),
     "methods": ("dietcnn_hls.methods", None),
 }
 
 __version__ = "0.1.0"
-__all__ = ["Report", "compare", "convert", "convert_and_build", "layers", "methods"]
+__all__ = ["Report", "compare", "convert", "convert_and_build", "datasets", "layers", "methods"]
 
 
 def __getattr__(name: str) -> Any:

@@ -15,23 +15,23 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from dietcnn_hls import csim, doctor, reference
+from dietcnn_hls import hls, reference
 from dietcnn_hls.atomic import content_key
-from dietcnn_hls.build import Build, versions
-from dietcnn_hls.config import ChecksConfig, IoType, Synthesis, method_choice, validate
+from dietcnn_hls.build.config import ChecksConfig, IoType, Synthesis, method_choice, validate
+from dietcnn_hls.build.state import Build, versions
+from dietcnn_hls.build.workspace import Workspace
 from dietcnn_hls.errors import ConfigError, DatasetError, LoweringError, suggest
+from dietcnn_hls.hardware import estimate
+from dietcnn_hls.hardware.cost import lut_cost
+from dietcnn_hls.hardware.energy import energy_model
+from dietcnn_hls.hardware.folding import FoldingSpec, solve
+from dietcnn_hls.hardware.parts import lookup
 from dietcnn_hls.integers import sanitize
-from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Node
-from dietcnn_hls.operations import Operations
-from dietcnn_hls.reports import estimate
-from dietcnn_hls.reports.energy import energy_model
+from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Node, Operations
+from dietcnn_hls.lowered.storage import load_graph, save_graph
 from dietcnn_hls.reports.measure import compared, top1
 from dietcnn_hls.reports.model import Accuracy, Latency, LayerReport, Memory, Report
-from dietcnn_hls.reports.parts import lookup
-from dietcnn_hls.rtl.cost import lut_cost
-from dietcnn_hls.rtl.folding import FoldingSpec, solve
-from dietcnn_hls.storage import load_graph, save_graph
-from dietcnn_hls.workspace import Workspace
+from dietcnn_hls.tools import doctor
 
 if TYPE_CHECKING:
     from dietcnn_hls.rtl.design import RtlDesign
@@ -220,12 +220,12 @@ def _simulate(build: Build, model: Any, codes: np.ndarray | None, labels: np.nda
     with build.timed("csim_compile", "generate and compile the HLS project"):
         if not workspace.done("hls", build.key):
             with workspace.stage("hls", build.key) as folder:
-                csim.generate(
+                hls.generate(
                     graph, folder, io_type=build.io_type, part=build.part, clock_period=build.clock_period, folding=build.folding
                 )
                 if codes is not None and expected is not None:
-                    csim.write_testbench(folder, codes[:32], expected[:32])
-        simulator = csim.compile(workspace.resolve("hls"))
+                    hls.write_testbench(folder, codes[:32], expected[:32])
+        simulator = hls.compile(workspace.resolve("hls"))
     if codes is None or expected is None:
         return
     few = codes[: checks.csim_samples]
@@ -254,7 +254,7 @@ def keras_outputs(model: Any, codes: np.ndarray, graph: LoweredGraph) -> np.ndar
 
 
 def _vitis(build: Build) -> None:
-    from dietcnn_hls.reports import vitis
+    from dietcnn_hls.tools import vitis
 
     with build.timed("vitis", "Vitis HLS: csim, csynth, export"):
         result = vitis.run_vitis(build.workspace.resolve("hls"))

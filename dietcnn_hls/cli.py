@@ -29,8 +29,8 @@ def cli() -> None:
 @click.option("--overwrite", is_flag=True, help="empty the output folder first, if it is one of ours")
 def build(config: Path, output: Path | None, overrides: tuple[str, ...], data_dir: Path | None, overwrite: bool) -> None:
     """Train, convert, verify and measure the design that CONFIG describes; print the path of its report."""
-    from dietcnn_hls import config as configuration
-    from dietcnn_hls.project import build_project
+    from dietcnn_hls.build import config as configuration
+    from dietcnn_hls.build.project import build_project
 
     project = configuration.load(config, overrides)
     folder = output or Path("work") / project.design
@@ -60,9 +60,9 @@ def compare(builds: tuple[Path, ...], form: str, output: Path | None, twin: str 
 @click.option("--json", "as_json", is_flag=True, help="machine-readable")
 def methods(as_json: bool) -> None:
     """List the methods, their options and the built-in networks and datasets."""
-    from dietcnn_hls import datasets
     from dietcnn_hls import methods as registry
-    from dietcnn_hls.networks import NETWORKS
+    from dietcnn_hls.data import datasets
+    from dietcnn_hls.data.networks import NETWORKS
 
     listing = {
         name: {"title": m.title, "citation": m.citation, "options": m.options.model_json_schema().get("properties", {})}
@@ -82,7 +82,7 @@ def methods(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="machine-readable")
 def doctor(as_json: bool) -> None:
     """Say which tools were found and what is missing for what."""
-    from dietcnn_hls import doctor as examiner
+    from dietcnn_hls.tools import doctor as examiner
 
     if as_json:
         click.echo(examiner.to_json())

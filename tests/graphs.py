@@ -15,6 +15,7 @@ import numpy as np
 from dietcnn_hls.lowered import (
     Add,
     Encode,
+    Kernel,
     Linear,
     LoweredGraph,
     MaxPool,
@@ -28,7 +29,6 @@ from dietcnn_hls.lowered import (
     Window,
     node,
 )
-from dietcnn_hls.methods.base import Kernel
 from dietcnn_hls.methods.conlocnn.kernel import SignedDigitKernel
 from dietcnn_hls.methods.conlocnn.search import formats
 from dietcnn_hls.methods.deepchip.kernel import TernaryKernel

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 import dietcnn_hls
-from dietcnn_hls import csim, reference
+from dietcnn_hls import hls, reference
 from dietcnn_hls.api import convert_and_build
 from dietcnn_hls.errors import ConfigError, DatasetError, DietError, OutputError, ResourceError, ToolError
+from dietcnn_hls.lowered.storage import save_graph
 from dietcnn_hls.reports.measure import compared, top1
 from dietcnn_hls.reports.model import Report
-from dietcnn_hls.storage import save_graph
 from tests.graphs import random_codes, random_graph
 
 GRAPH = random_graph(11)
@@ -51,7 +51,7 @@ def test_a_second_build_resumes_and_gives_the_same_figures(tmp_path: Path) -> No
 
 def test_a_second_build_repeats_no_simulation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = build(tmp_path)
-    for room, function in ((reference, "predict"), (csim.CSim, "predict")):
+    for room, function in ((reference, "predict"), (hls.CSim, "predict")):
         monkeypatch.setattr(room, function, pytest.fail)
     x = random_codes(GRAPH, 40, 1).astype(np.uint8)
     again = convert_and_build(GRAPH, tmp_path, x_test=x, synthesis="none")
@@ -62,7 +62,7 @@ def test_a_second_build_repeats_no_simulation(tmp_path: Path, monkeypatch: pytes
 
 def test_other_images_are_simulated_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     build(tmp_path)
-    monkeypatch.setattr(csim.CSim, "predict", lambda self, codes: np.full((len(codes), *GRAPH.output.stream.shape), -99))
+    monkeypatch.setattr(hls.CSim, "predict", lambda self, codes: np.full((len(codes), *GRAPH.output.stream.shape), -99))
     assert build(tmp_path).bit_exact["csim_vs_reference"].mismatches == 0  # type: ignore[index]
     x = random_codes(GRAPH, 40, 2).astype(np.uint8)
     assert build(tmp_path, x_test=x, y_test=None).bit_exact["csim_vs_reference"].mismatches == 40  # type: ignore[index]
@@ -141,9 +141,9 @@ def test_no_compiler_is_said_before_work(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_design_too_large_for_its_part_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dietcnn_hls.reports import memory
+    from dietcnn_hls.hardware import blocks
 
-    monkeypatch.setattr(memory, "bram18", lambda words, bits: 10**6)
+    monkeypatch.setattr(blocks, "bram18", lambda words, bits: 10**6)
     with pytest.raises(ResourceError, match=r"Remedies: .*fewer weight symbols"):
         build(tmp_path)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from setuptools import find_packages
 
-from dietcnn_hls.storage import save_graph
+from dietcnn_hls.lowered.storage import save_graph
 from tests.graphs import random_graph
 
 ROOT = Path(__file__).parent.parent

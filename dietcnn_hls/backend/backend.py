@@ -11,7 +11,7 @@ from hls4ml.backends import FPGABackend
 from hls4ml.model.flow import register_flow
 from hls4ml.model.optimizer import get_backend_passes
 
-from dietcnn_hls import csim, reference
+from dietcnn_hls import hls, reference
 from dietcnn_hls.backend.layers import register_layers
 from dietcnn_hls.errors import ConfigError, ToolError, suggest
 
@@ -27,7 +27,7 @@ LOWER = (
 
 
 class DietCNNBackend(FPGABackend):
-    """Converts models of lookup layers; project files are written by `dietcnn_hls.csim`, synthesis is Vitis HLS."""
+    """Converts models of lookup layers; project files are written by `dietcnn_hls.hls`, synthesis is Vitis HLS."""
 
     def __init__(self) -> None:
         register_layers()
@@ -88,7 +88,7 @@ class DietCNNBackend(FPGABackend):
 
     def compile(self, model: ModelGraph) -> str:
         """Compile the C simulation; returns the library's path. ToolError when there is no compiler or it fails."""
-        simulation = csim.compile(Path(model.config.get_output_dir()))
+        simulation = hls.compile(Path(model.config.get_output_dir()))
         model.dietcnn_simulation = simulation
         return str(simulation.library)
 
@@ -107,7 +107,7 @@ class DietCNNBackend(FPGABackend):
             ToolError: the model is not compiled.
             DatasetError: inputs off the grid, out of range or of another shape.
         """
-        simulation: csim.CSim | None = getattr(model, "dietcnn_simulation", None)
+        simulation: hls.CSim | None = getattr(model, "dietcnn_simulation", None)
         if simulation is None:
             raise ToolError("the model is not compiled; call compile() first")
         graph, x = simulation.graph, np.asarray(x)
@@ -132,7 +132,7 @@ class DietCNNBackend(FPGABackend):
         Raises:
             ToolError: Vitis is missing or fails.
         """
-        from dietcnn_hls.reports.vitis import run_vitis
+        from dietcnn_hls.tools.vitis import run_vitis
 
         folder = Path(model.config.get_output_dir()).absolute()
         if not (folder / "build_prj.tcl").exists():

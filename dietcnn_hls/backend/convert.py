@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dietcnn_hls.csim.cpp import check_identifier
 from dietcnn_hls.errors import ConfigError
+from dietcnn_hls.hardware.folding import FoldingSpec
+from dietcnn_hls.hls.cpp import check_identifier
 from dietcnn_hls.lowered import Fold, LoweredGraph
-from dietcnn_hls.rtl.folding import FoldingSpec
 
 if TYPE_CHECKING:
     from hls4ml.model.graph import ModelGraph

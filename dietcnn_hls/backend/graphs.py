@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dietcnn_hls.backend.layers import INPUT, LAYER_OF, LoweredLayer
-from dietcnn_hls.csim.folding import check_folding, fold_for_reuse
 from dietcnn_hls.errors import ConfigError, LoweringError
+from dietcnn_hls.hardware.folding import FoldingSpec, solve
+from dietcnn_hls.hls.folding import check_folding, fold_for_reuse
 from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Node
-from dietcnn_hls.rtl.folding import FoldingSpec, solve
 
 if TYPE_CHECKING:
     # hls4ml registers backends while its graph module is still being imported

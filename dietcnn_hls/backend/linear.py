@@ -11,8 +11,8 @@ import numpy as np
 
 from dietcnn_hls import methods
 from dietcnn_hls.errors import LoweringError
-from dietcnn_hls.lowered import Stream, Window
-from dietcnn_hls.methods.base import Kernel, LinearSpec
+from dietcnn_hls.lowered import Kernel, Stream, Window
+from dietcnn_hls.methods.base import LinearSpec
 
 MAX_FRACTION = 40
 """Finest grid on which a bias is looked for."""

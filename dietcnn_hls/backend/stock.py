@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from dietcnn_hls.build import Build
+from dietcnn_hls.build.state import Build
 from dietcnn_hls.errors import ToolError
 from dietcnn_hls.lowered import Fold, LoweredGraph
 from dietcnn_hls.reports.measure import compared

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from hls4ml.model.layers import Layer
 
 from dietcnn_hls.backend.layers import INPUT
-from dietcnn_hls.csim.cpp import check_identifier
-from dietcnn_hls.csim.network import IO_TYPES
 from dietcnn_hls.errors import ConfigError, UnsupportedLayerError, suggest
+from dietcnn_hls.hls.cpp import check_identifier
+from dietcnn_hls.hls.network import IO_TYPES
 
 if TYPE_CHECKING:
     # hls4ml registers backends while its graph module is still being imported

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""hls4ml's writer for this backend: the lowered graph goes to `dietcnn_hls.csim`, which writes the project."""
+"""hls4ml's writer for this backend: the lowered graph goes to `dietcnn_hls.hls`, which writes the project."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from hls4ml.writer.writers import Writer
 
-from dietcnn_hls import csim, reference
+from dietcnn_hls import hls, reference
 from dietcnn_hls.backend.graphs import folding_of, lowered_graph
 from dietcnn_hls.errors import DatasetError
 
@@ -23,7 +23,7 @@ class DietCNNWriter(Writer):
         """Write the project into the model's output folder, with the test bench's samples where they are configured."""
         graph, config = lowered_graph(model), model.config
         folder = Path(config.get_output_dir()).absolute()
-        csim.generate(
+        hls.generate(
             graph,
             folder,
             io_type=config.get_config_value("IOType"),
@@ -33,7 +33,7 @@ class DietCNNWriter(Writer):
         )
         if config.get_config_value("InputData"):
             codes = reference.quantize_input(graph, _load(config.get_config_value("InputData")))
-            csim.write_testbench(folder, codes, reference.predict(graph, codes))
+            hls.write_testbench(folder, codes, reference.predict(graph, codes))
 
 
 def _load(path: str) -> np.ndarray:

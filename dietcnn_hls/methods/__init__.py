@@ -8,7 +8,8 @@ import pkgutil
 from functools import cache
 
 from dietcnn_hls.errors import ConfigError, UnsupportedLayerError, suggest
-from dietcnn_hls.methods.base import Kernel, Method
+from dietcnn_hls.lowered import Kernel
+from dietcnn_hls.methods.base import Method
 
 
 @cache

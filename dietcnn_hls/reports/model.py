@@ -27,7 +27,7 @@ from pydantic import (
 )
 
 from dietcnn_hls.errors import ConfigError, OutputError, suggest
-from dietcnn_hls.operations import Operations
+from dietcnn_hls.lowered import Operations
 
 SCHEMA = 1
 FILE_NAME = "report.json"

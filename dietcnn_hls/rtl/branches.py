@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from dietcnn_hls.hardware.memories import power_of_two
+from dietcnn_hls.hardware.waiting import waiting_codes
 from dietcnn_hls.lowered import Add, LoweredGraph, Node, Stream
 from dietcnn_hls.rtl.builder import Beats, Builder, handshake
-from dietcnn_hls.rtl.memories import power_of_two
 from dietcnn_hls.rtl.operators import add_offsets
 from dietcnn_hls.rtl.verilog import Parameter, packed
-from dietcnn_hls.rtl.waiting import waiting_codes
 
 _TABLE_BITS = 8
 """Index bits up to which the sum of two codes is read from a table instead of being added."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from dietcnn_hls.errors import ConfigError
+from dietcnn_hls.hardware.memories import MemoryRules, MemoryUse
 from dietcnn_hls.integers import bits_for
-from dietcnn_hls.rtl.memories import MemoryRules, MemoryUse
 from dietcnn_hls.rtl.verilog import Instance, Parameter, identifier, memory_file
 
 

@@ -19,6 +19,8 @@ from pathlib import Path
 
 from dietcnn_hls.atomic import atomic_write_text
 from dietcnn_hls.errors import ConfigError, UnsupportedLayerError, suggest
+from dietcnn_hls.hardware.geometry import cycles, geometry, reads_input
+from dietcnn_hls.hardware.memories import MemoryUse
 from dietcnn_hls.lowered import (
     Add,
     Encode,
@@ -36,9 +38,7 @@ from dietcnn_hls.lowered import (
 from dietcnn_hls.rtl.branches import build_add, build_fork
 from dietcnn_hls.rtl.builder import Beats, Builder, RtlOptions
 from dietcnn_hls.rtl.encoders import build_encode
-from dietcnn_hls.rtl.geometry import cycles, geometry, reads_input
 from dietcnn_hls.rtl.linear import build_linear
-from dietcnn_hls.rtl.memories import MemoryUse
 from dietcnn_hls.rtl.operators import (
     add_offsets,
     build_max_pool,

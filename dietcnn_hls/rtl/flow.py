@@ -8,21 +8,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dietcnn_hls import csim, progress
-from dietcnn_hls.build import Build
-from dietcnn_hls.config import ChecksConfig
-from dietcnn_hls.reports import memory
+from dietcnn_hls import hls, progress
+from dietcnn_hls.build.config import ChecksConfig
+from dietcnn_hls.build.state import Build
+from dietcnn_hls.hardware import blocks
 from dietcnn_hls.reports.measure import compared, top1
 from dietcnn_hls.reports.model import ESTIMATE, Activity, Latency, Resources
 from dietcnn_hls.rtl.builder import RtlOptions
 from dietcnn_hls.rtl.design import RtlDesign, generate
 from dietcnn_hls.rtl.diagram import diagram
 from dietcnn_hls.rtl.simulation import Stalls, gate_level, simulate
-from dietcnn_hls.rtl.synthesis import SynthesisJob, SynthesisResult, sum_results, synthesise, synthesise_many
-from dietcnn_hls.rtl.verilator import find_tools
 from dietcnn_hls.rtl.verilog import Packed
-from dietcnn_hls.rtl.vivado import write_vivado
-from dietcnn_hls.rtl.yosys.script import Flow
+from dietcnn_hls.tools.verilator import find_tools
+from dietcnn_hls.tools.vivado import write_vivado
+from dietcnn_hls.tools.yosys.script import Flow
+from dietcnn_hls.tools.yosys.synthesis import SynthesisJob, SynthesisResult, sum_results, synthesise, synthesise_many
 
 ONE_RUN_BITS = 4_000_000
 """Bits of memories up to which one Yosys run takes all modules: a bit takes a hundred bytes and more, WebAssembly has 4 GiB."""
@@ -69,7 +69,7 @@ def fitting_design(build: Build, dsp: bool) -> RtlDesign:
     codes = pixels * build.graph.input.stream.channels if pixels > 1 else None
     options = RtlOptions(chain=build.spec.chain, use_dsp=dsp, input_codes=codes)
     design = generate(build.graph, build.folding, options)
-    memory.check_fits(design.memories, build.part)
+    blocks.check_fits(design.memories, build.part)
     return design
 
 
@@ -112,7 +112,7 @@ def _expected(build: Build, codes: np.ndarray) -> np.ndarray:
     """C-simulation's outputs of the first test images."""
     if build.outputs is not None and len(build.outputs) >= len(codes):
         return build.outputs[: len(codes)]
-    return csim.compile(build.workspace.resolve("hls")).predict(codes)
+    return hls.compile(build.workspace.resolve("hls")).predict(codes)
 
 
 class _Simulated(NamedTuple):

@@ -7,12 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from dietcnn_hls.hardware.geometry import Geometry, WindowShape, check_fold, rtl_kernel
+from dietcnn_hls.hardware.sums import sum_widths
 from dietcnn_hls.integers import bits_for, divisors
-from dietcnn_hls.lowered import Fold, Linear, Node, Stream
-from dietcnn_hls.methods.base import RtlKernel
+from dietcnn_hls.lowered import Fold, Linear, Node, RtlKernel, Stream
 from dietcnn_hls.rtl.builder import Beats, Builder, handshake
-from dietcnn_hls.rtl.geometry import Geometry, WindowShape, check_fold, rtl_kernel
-from dietcnn_hls.rtl.sums import sum_widths
 from dietcnn_hls.rtl.verilog import Packed, Parameter, identifier, packed, words
 
 

@@ -26,11 +26,11 @@ import numpy as np
 
 from dietcnn_hls.errors import DatasetError, DietError
 from dietcnn_hls.rtl.design import Port, RtlDesign
-from dietcnn_hls.rtl.verilator import Program, compile_program
-from dietcnn_hls.rtl.yosys.gates import gate_level_sources
+from dietcnn_hls.tools.verilator import Program, compile_program
+from dietcnn_hls.tools.yosys.gates import gate_level_sources
 
 if TYPE_CHECKING:
-    from dietcnn_hls.rtl.synthesis import SynthesisResult
+    from dietcnn_hls.tools.yosys.synthesis import SynthesisResult
 
 Progress = Callable[[int, int], None]
 """Called with (images done, images in all)."""

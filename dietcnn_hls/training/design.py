@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from dietcnn_hls import datasets
 from dietcnn_hls.atomic import atomic_write_npz, content_key, read_npz
+from dietcnn_hls.data import datasets
 from dietcnn_hls.errors import OutputError
 from dietcnn_hls.methods.choice import MethodChoice
 from dietcnn_hls.training.loop import History, logits_model, predict, train

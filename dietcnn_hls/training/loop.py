@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dietcnn_hls import datasets, progress
+from dietcnn_hls import progress
 from dietcnn_hls.atomic import atomic_write_npz, content_key, read_npz
+from dietcnn_hls.data import datasets
 from dietcnn_hls.errors import DatasetError, LoweringError, UnsupportedLayerError
 from dietcnn_hls.training.recipe import Recipe, augment
 from dietcnn_hls.training.refit import refit_codebooks

@@ -158,7 +158,7 @@ def check_calibration(x: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray
         raise DatasetError("calibration data is empty; pass some hundred training images")
     x = x[:: max(1, len(x) // CALIBRATION_IMAGES)][:CALIBRATION_IMAGES]
     if x.dtype == np.uint8:
-        raise DatasetError("calibration data is uint8; pass what the model is trained on: dietcnn_hls.datasets.to_float(x)")
+        raise DatasetError("calibration data is uint8; pass what the model is trained on: dietcnn_hls.data.datasets.to_float(x)")
     x = x.astype(np.float32)
     if not np.isfinite(x).all():
         raise DatasetError("calibration data holds NaN or Inf")

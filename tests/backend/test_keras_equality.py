@@ -11,10 +11,10 @@ import pytest
 
 from dietcnn_hls import reference
 from dietcnn_hls.backend.convert import lower_keras
-from dietcnn_hls.csim import CSim
+from dietcnn_hls.hls import CSim
 from dietcnn_hls.lowered import LoweredGraph
 from tests.backend.keras_models import RandomModel, images, shift_norm_model
-from tests.csim.builds import Case, build_all, random_folding
+from tests.hls.builds import Case, build_all, random_folding
 
 EXACT, SYMBOLIC, SHIFTS = 60, 8, 4
 IO_TYPES = ("io_parallel", "io_stream")

@@ -12,11 +12,11 @@ import hls4ml
 import numpy as np
 import pytest
 
-from dietcnn_hls import backend, csim, reference
+from dietcnn_hls import backend, hls, reference
 from dietcnn_hls.errors import ConfigError, DatasetError, ToolError
+from dietcnn_hls.hardware.folding import FoldingSpec
 from dietcnn_hls.lowered import Fold, Linear
-from dietcnn_hls.rtl.folding import FoldingSpec
-from dietcnn_hls.storage import load_graph, save_graph
+from dietcnn_hls.lowered.storage import load_graph, save_graph
 from tests.backend.keras_models import RandomModel, images, tf
 from tests.graphs import branching_graph, random_codes
 
@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 from dietcnn_hls import reference
 from dietcnn_hls.backend import convert
-from dietcnn_hls.storage import load_graph
+from dietcnn_hls.lowered.storage import load_graph
 from tests.graphs import random_codes
 graph = load_graph(Path(sys.argv[1]))
 model = convert(graph, sys.argv[2])
@@ -60,7 +60,7 @@ def test_stock_conversion_equals_keras(tmp_path: Path, io_type: str) -> None:
         assert np.array_equal(values, keras)
     assert converted.predict(x).dtype == np.float32
     assert np.array_equal(converted.predict(x[3]), keras[3])
-    assert load_graph(tmp_path / "out" / csim.GRAPH_FILE).name == "stock"
+    assert load_graph(tmp_path / "out" / hls.GRAPH_FILE).name == "stock"
     assert f"Top function: {len(converted.graph)} operations, {io_type}" in (tmp_path / "out/firmware/stock.cpp").read_text()
 
 
@@ -182,7 +182,7 @@ def test_predict_wants_a_compiled_model_and_inputs_on_the_grid(tmp_path: Path) -
 
 def test_build_runs_vitis_on_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr("dietcnn_hls.reports.vitis.run_vitis", lambda folder, steps, timeout_s: asked.append((folder, steps)))
+    monkeypatch.setattr("dietcnn_hls.tools.vitis.run_vitis", lambda folder, steps, timeout_s: asked.append((folder, steps)))
     stock(reachable_model(), tmp_path / "out").build(export=True, csim=False)
     assert asked == [(tmp_path / "out", ["csynth", "export"])]
     assert (tmp_path / "out" / "build_prj.tcl").exists()

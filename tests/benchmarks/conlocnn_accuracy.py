@@ -16,7 +16,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 
-from dietcnn_hls import datasets, networks
+from dietcnn_hls.data import datasets, networks
 from dietcnn_hls.methods.conlocnn import ConLoOptions
 from dietcnn_hls.methods.conlocnn.compensation import Moments, Rounded, compensate, round_nearest
 from dietcnn_hls.methods.conlocnn.search import fractions, output_error

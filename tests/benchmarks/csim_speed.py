@@ -28,9 +28,9 @@ os.environ.update({"OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"})
 import hls4ml
 import numpy as np
 
-from dietcnn_hls import csim, methods, reference
+from dietcnn_hls import hls, methods, reference
 from dietcnn_hls.backend.convert import lower_keras
-from dietcnn_hls.networks import lenet5
+from dietcnn_hls.data.networks import lenet5
 
 
 @dataclass
@@ -61,8 +61,8 @@ def timed(who: int, work: Callable[[], Any]) -> tuple[float, Any]:
 def measure_ours(model: Any, x: np.ndarray, folder: Path, io_type: str, repeats: int) -> Speed:
     """Compile, run, and check against Keras."""
     graph = lower_keras(model, "lenet5")
-    csim.generate(graph, folder, io_type=io_type)
-    compile_s, simulation = timed(resource.RUSAGE_CHILDREN, lambda: csim.compile(folder))
+    hls.generate(graph, folder, io_type=io_type)
+    compile_s, simulation = timed(resource.RUSAGE_CHILDREN, lambda: hls.compile(folder))
     codes = reference.quantize_input(graph, x).astype(np.uint8)
     simulation.predict(codes[:8], threads=1)  # spreads the tables
     runs = [timed(resource.RUSAGE_SELF, lambda: simulation.predict(codes, threads=1)) for _ in range(repeats)]

@@ -14,9 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dietcnn_hls import datasets, networks
 from dietcnn_hls.api import convert
-from dietcnn_hls.config import method_choice
+from dietcnn_hls.build.config import method_choice
+from dietcnn_hls.data import datasets, networks
 from dietcnn_hls.lowered import Linear, LoweredGraph
 from dietcnn_hls.methods.deepchip import storage
 from dietcnn_hls.methods.deepchip.kernel import TernaryKernel

@@ -23,14 +23,13 @@ import numpy as np
 
 from dietcnn_hls.atomic import atomic_write_json
 from dietcnn_hls.integers import bits_for
-from dietcnn_hls.lowered import Fold, Stream
-from dietcnn_hls.methods.base import Kernel
+from dietcnn_hls.lowered import Fold, Kernel, Stream
 from dietcnn_hls.methods.encodingnet import library
 from dietcnn_hls.methods.encodingnet.kernel import NetlistKernel
 from dietcnn_hls.methods.fixed_point.kernel import MultiplyKernel
-from dietcnn_hls.rtl.synthesis import synthesise
 from dietcnn_hls.rtl.verilog import Instance, Parameter
-from dietcnn_hls.rtl.yosys.engine import find_engine, run_yosys
+from dietcnn_hls.tools.yosys.engine import find_engine, run_yosys
+from dietcnn_hls.tools.yosys.synthesis import synthesise
 from tests.benchmarks.lanes import TOP, Ports, kernel_array, wrapper
 
 MULTIPLIER = "multiplier"

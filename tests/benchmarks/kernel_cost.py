@@ -17,8 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from dietcnn_hls.atomic import atomic_write_text
-from dietcnn_hls.lowered import Fold, Stream
-from dietcnn_hls.methods.base import Kernel
+from dietcnn_hls.lowered import Fold, Kernel, Stream
 from dietcnn_hls.methods.conlocnn.format import DigitFormat
 from dietcnn_hls.methods.conlocnn.kernel import SignedDigitKernel
 from dietcnn_hls.methods.deepchip.kernel import TernaryKernel
@@ -26,7 +25,7 @@ from dietcnn_hls.methods.dietcnn.kernel import TableKernel
 from dietcnn_hls.methods.encodingnet import library
 from dietcnn_hls.methods.encodingnet.kernel import NetlistKernel
 from dietcnn_hls.methods.fixed_point.kernel import MultiplyKernel
-from dietcnn_hls.rtl.synthesis import synthesise
+from dietcnn_hls.tools.yosys.synthesis import synthesise
 from tests.benchmarks.lanes import TOP, kernel_array
 
 PE, SIMD, BEATS = 4, 8, 5

@@ -6,8 +6,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Source, Stream, node
-from dietcnn_hls.methods.base import Kernel
+from dietcnn_hls.lowered import Fold, Kernel, Linear, LoweredGraph, Source, Stream, node
 from dietcnn_hls.rtl.design import TEMPLATES, generate, library
 from dietcnn_hls.rtl.verilog import Instance
 

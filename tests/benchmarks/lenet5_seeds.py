@@ -14,8 +14,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from dietcnn_hls.config import load
-from dietcnn_hls.project import build_project
+from dietcnn_hls.build.config import load
+from dietcnn_hls.build.project import build_project
 from dietcnn_hls.reports.model import Report
 
 PROJECT = Path(__file__).parents[2] / "projects" / "mnist_lenet5"

@@ -4,7 +4,8 @@
     python -m tests.benchmarks.lenet5_sweep work/lenet5_8x4 work/lenet5_fixed_point --output sweep
 
 Takes the lowered graphs of finished builds. Writes a report a point, the Pareto plot, the table, and ``lut_model.json``: the
-coefficients of `dietcnn_hls.rtl.cost` fitted to these points, with the error of each; ``--install`` puts them into the package.
+coefficients of `dietcnn_hls.hardware.cost` fitted to these points, with the error of each; ``--install`` puts them into the
+package.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ import numpy as np
 from scipy.optimize import lsq_linear
 
 from dietcnn_hls import convert_and_build
+from dietcnn_hls.hardware import cost
 from dietcnn_hls.lowered import Fold, LoweredGraph
+from dietcnn_hls.lowered.storage import load_graph
 from dietcnn_hls.reports.compare import compare
 from dietcnn_hls.reports.model import Report
 from dietcnn_hls.reports.plots import plot_pareto
-from dietcnn_hls.rtl import cost
-from dietcnn_hls.storage import load_graph
 
 LEAST = {"sum_bits": 0.0, "lane_bits": 0.0, "result_bits": 1.0, "layer": 0.0}
 """Lowest coefficients. An accumulator takes a LUT a bit; few designs of a sweep have many of them, which leaves it to chance."""

@@ -27,11 +27,11 @@ os.environ.update({"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_CP
 
 import numpy as np
 
-from dietcnn_hls import csim, reference
+from dietcnn_hls import hls, reference
+from dietcnn_hls.hardware.cost import lut_cost
+from dietcnn_hls.hardware.folding import FoldingSpec, solve
 from dietcnn_hls.lowered import Linear, LoweredGraph
-from dietcnn_hls.rtl.cost import lut_cost
-from dietcnn_hls.rtl.folding import FoldingSpec, solve
-from dietcnn_hls.storage import load_graph, save_graph
+from dietcnn_hls.lowered.storage import load_graph, save_graph
 
 PART = "xc7vx485tffg1157-1"
 IMAGES = 4
@@ -73,8 +73,9 @@ def graph_of(folder: Path) -> LoweredGraph:
 
 def convert(case: Case, folder: Path) -> dict[str, Any]:
     """Keras model, untrained, with codebooks of 8 x 8 symbols; lowered and saved."""
-    from dietcnn_hls import methods, networks
+    from dietcnn_hls import methods
     from dietcnn_hls.backend.convert import lower_keras
+    from dietcnn_hls.data import networks
 
     method = methods.get("dietcnn")
     model = networks.get(case.network)(case.shape, 10, width=case.width)
@@ -87,13 +88,13 @@ def convert(case: Case, folder: Path) -> dict[str, Any]:
 
 def generate_cpp(case: Case, folder: Path) -> dict[str, Any]:
     """The HLS project; code is counted without weights and tables."""
-    csim.generate(graph_of(folder), folder / "hls", part=PART)
+    hls.generate(graph_of(folder), folder / "hls", part=PART)
     files = [path for path in (folder / "hls").rglob("*") if path.suffix in (".cpp", ".h") and path.parent.name != "weights"]
     return {"code_bytes": sum(path.stat().st_size for path in files)}
 
 
 def compile_cpp(case: Case, folder: Path) -> dict[str, Any]:
-    csim.compile(folder / "hls")
+    hls.compile(folder / "hls")
     return {}
 
 
@@ -101,7 +102,7 @@ def simulate_cpp(case: Case, folder: Path) -> dict[str, Any]:
     """C simulation, checked against the reference afterwards."""
     graph = graph_of(folder)
     codes = reference.quantize_input(graph, images(case, IMAGES))
-    simulation = csim.compile(folder / "hls")
+    simulation = hls.compile(folder / "hls")
     before = used()
     outputs = simulation.predict(codes, threads=1)
     seconds, memory = used() - before, peak()

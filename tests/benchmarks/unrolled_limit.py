@@ -27,7 +27,7 @@ from dietcnn_hls.methods.dietcnn.kernel import TableKernel
 from dietcnn_hls.rtl.builder import RtlOptions
 from dietcnn_hls.rtl.design import generate
 from dietcnn_hls.rtl.simulation import simulate
-from dietcnn_hls.rtl.synthesis import SynthesisResult, synthesise
+from dietcnn_hls.tools.yosys.synthesis import SynthesisResult, synthesise
 
 LEVELS = (0, 1, 3, 6, 10, 14, 21, 30)
 WEIGHTS = {4: (-5, 0, 3, 7), 8: (-7, -4, -2, 0, 1, 3, 5, 7)}

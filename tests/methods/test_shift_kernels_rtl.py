@@ -10,15 +10,14 @@ import numpy as np
 import pytest
 
 from dietcnn_hls import reference
-from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Source, Stream, node
-from dietcnn_hls.methods.base import Kernel
+from dietcnn_hls.hardware.geometry import legal_folds
+from dietcnn_hls.lowered import Fold, Kernel, Linear, LoweredGraph, Source, Stream, node
 from dietcnn_hls.methods.conlocnn.format import DigitFormat
 from dietcnn_hls.methods.conlocnn.kernel import SignedDigitKernel
 from dietcnn_hls.methods.deepchip.kernel import TernaryKernel
-from dietcnn_hls.rtl import verilator
 from dietcnn_hls.rtl.design import RtlDesign, generate
-from dietcnn_hls.rtl.geometry import legal_folds
 from dietcnn_hls.rtl.simulation import Stalls, simulate_many
+from dietcnn_hls.tools import verilator
 from tests.graphs import Shape, random_codes, random_graph
 
 FORMATS = {

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from dietcnn_hls import reference
-from tests.csim.builds import Case, build_all, random_folding
 from tests.graphs import random_codes, random_graph
+from tests.hls.builds import Case, build_all, random_folding
 
 
 def test_exact_encoder_equals_the_reference(tmp_path: Path) -> None:

@@ -11,13 +11,13 @@ import pytest
 
 from dietcnn_hls import reference
 from dietcnn_hls.errors import ConfigError, LoweringError
+from dietcnn_hls.hardware.folding import FoldingSpec, choices, solve
 from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Source, Stream, Window, node
 from dietcnn_hls.methods.tabconv.fit import subspace_taps
 from dietcnn_hls.methods.tabconv.kernel import ProductQuantKernel
 from dietcnn_hls.rtl.design import generate
-from dietcnn_hls.rtl.folding import FoldingSpec, choices, solve
 from dietcnn_hls.rtl.simulation import Stalls, simulate_many
-from dietcnn_hls.rtl.verilator import lint
+from dietcnn_hls.tools.verilator import lint
 
 WINDOW, CHANNELS, OUTPUTS = (3, 2), 2, 4
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dietcnn_hls import datasets, reference
+from dietcnn_hls import reference
 from dietcnn_hls.backend.convert import lower_keras
+from dietcnn_hls.data import datasets
 from dietcnn_hls.errors import ConfigError, UnsupportedLayerError
 from dietcnn_hls.methods.tabconv import METHOD, TabConvOptions
 from dietcnn_hls.methods.tabconv.training import ProductQuantizer

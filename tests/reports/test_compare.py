@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dietcnn_hls.errors import ConfigError, OutputError
-from dietcnn_hls.operations import Operations
+from dietcnn_hls.lowered import Operations
 from dietcnn_hls.reports.compare import Comparison, compare, compare_folders
 from dietcnn_hls.reports.metrics import METRIC_KEYS, Figure
 from dietcnn_hls.reports.model import Accuracy, Activity, BitExact, Latency, LayerReport, Memory, Report, Resources

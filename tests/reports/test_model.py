@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from dietcnn_hls.errors import ConfigError, OutputError
-from dietcnn_hls.operations import Operations
+from dietcnn_hls.lowered import Operations
 from dietcnn_hls.reports.model import (
     Accuracy,
     Activity,

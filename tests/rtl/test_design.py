@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 
 from dietcnn_hls.errors import ConfigError, LoweringError
+from dietcnn_hls.hardware.geometry import check_fold, cycles, geometry, legal_folds, legal_simd, window_shape
+from dietcnn_hls.hardware.sums import sum_widths
 from dietcnn_hls.integers import bits_for
 from dietcnn_hls.lowered import Encode, Fold, Linear, LoweredGraph, Reshape, Source, Stream, Window, node
 from dietcnn_hls.methods.dietcnn.kernel import TableKernel
 from dietcnn_hls.rtl.builder import RtlOptions
 from dietcnn_hls.rtl.design import TEMPLATES, generate, library
-from dietcnn_hls.rtl.geometry import check_fold, cycles, geometry, legal_folds, legal_simd, window_shape
 from dietcnn_hls.rtl.linear import lane_order
-from dietcnn_hls.rtl.sums import sum_widths
-from dietcnn_hls.rtl.verilator import find_tools
 from dietcnn_hls.rtl.verilog import Packed
+from dietcnn_hls.tools.verilator import find_tools
 from tests import graphs
 
 

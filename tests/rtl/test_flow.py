@@ -11,13 +11,13 @@ import pytest
 
 from dietcnn_hls import reference
 from dietcnn_hls.api import convert_and_build
-from dietcnn_hls.config import ChecksConfig
+from dietcnn_hls.build.config import ChecksConfig
 from dietcnn_hls.errors import ConfigError
+from dietcnn_hls.hardware.folding import FoldingSpec, solve
 from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Reshape, Source, Stream, Window, node
 from dietcnn_hls.reports.model import Report
 from dietcnn_hls.rtl import flow
 from dietcnn_hls.rtl.design import generate
-from dietcnn_hls.rtl.folding import FoldingSpec, solve
 from tests import graphs
 
 

@@ -15,14 +15,13 @@ import numpy as np
 import pytest
 
 from dietcnn_hls.errors import DatasetError, ToolError
+from dietcnn_hls.hardware.geometry import legal_folds
+from dietcnn_hls.hardware.memories import MemoryRules
 from dietcnn_hls.integers import divisors
 from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, MaxPool, Reshape, Source, Stream, SumPool, Window, node
 from dietcnn_hls.reference import predict
-from dietcnn_hls.rtl import verilator
 from dietcnn_hls.rtl.builder import RtlOptions
 from dietcnn_hls.rtl.design import RtlDesign, generate
-from dietcnn_hls.rtl.geometry import legal_folds
-from dietcnn_hls.rtl.memories import MemoryRules
 from dietcnn_hls.rtl.simulation import (
     SimResult,
     SimulationError,
@@ -33,7 +32,8 @@ from dietcnn_hls.rtl.simulation import (
     simulate_many,
     unpack,
 )
-from dietcnn_hls.rtl.synthesis import synthesise
+from dietcnn_hls.tools import verilator
+from dietcnn_hls.tools.yosys.synthesis import synthesise
 from tests import graphs
 
 KERNELS = ("table", "symbolic", "multiply", "netlist", "pq")

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from dietcnn_hls import datasets
-from dietcnn_hls.networks import digits_lenet
+from dietcnn_hls.data import datasets
+from dietcnn_hls.data.networks import digits_lenet
 from dietcnn_hls.training import Recipe
 from dietcnn_hls.training.loop import train
 from dietcnn_hls.training.tf import tf

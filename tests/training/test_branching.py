@@ -10,12 +10,12 @@ import pytest
 
 from dietcnn_hls import methods, reference
 from dietcnn_hls.backend.convert import lower_keras
-from dietcnn_hls.csim import CSim
+from dietcnn_hls.hardware.folding import solve
+from dietcnn_hls.hls import CSim
 from dietcnn_hls.rtl.design import generate
-from dietcnn_hls.rtl.folding import solve
 from dietcnn_hls.rtl.simulation import simulate
 from dietcnn_hls.training import ExactBatchNormalization, SumPooling2D, fit_codebooks, logits
-from tests.csim.builds import Case, build_all, random_folding
+from tests.hls.builds import Case, build_all, random_folding
 
 from . import nets
 

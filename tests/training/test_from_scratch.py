@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from dietcnn_hls import datasets, reference
+from dietcnn_hls import reference
 from dietcnn_hls.backend.convert import lower_keras
+from dietcnn_hls.data import datasets
 from dietcnn_hls.methods.dietcnn.training import Codebook
 from dietcnn_hls.training import (
     CodebookActivation,

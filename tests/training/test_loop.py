@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dietcnn_hls import datasets, methods
-from dietcnn_hls.config import validate
+from dietcnn_hls import methods
+from dietcnn_hls.build.config import validate
+from dietcnn_hls.data import datasets
+from dietcnn_hls.data.networks import digits_lenet
 from dietcnn_hls.errors import ConfigError, DatasetError, LoweringError, OutputError, UnsupportedLayerError
 from dietcnn_hls.methods.choice import MethodChoice
-from dietcnn_hls.networks import digits_lenet
 from dietcnn_hls.training import History, Recipe, accuracy, fit_codebooks, load_model, logits, train, train_design
 from dietcnn_hls.training import loop as loop_module
 from dietcnn_hls.training.loop import Epoch, _Trainer

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dietcnn_hls import datasets, methods, reference
+from dietcnn_hls import methods, reference
 from dietcnn_hls.backend.convert import lower_keras
+from dietcnn_hls.data import datasets
 from dietcnn_hls.training import fit_codebooks, logits, train
 
 from . import nets

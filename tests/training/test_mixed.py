@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dietcnn_hls import csim, reference
+from dietcnn_hls import hls, reference
 from dietcnn_hls.api import convert
-from dietcnn_hls.config import method_choice
+from dietcnn_hls.build.config import method_choice
 from dietcnn_hls.errors import ConfigError, UnsupportedLayerError
 from dietcnn_hls.lowered import Linear
 from dietcnn_hls.training import logits
@@ -69,8 +69,8 @@ def test_keras_reference_and_c_simulation_agree(name: str, tmp_path: Path) -> No
     outputs = reference.predict(graph, codes)
     assert np.array_equal(reference.output_values(graph, outputs), logits(model, images()))
     assert len(np.unique(outputs)) > 50
-    csim.generate(graph, tmp_path)
-    assert np.array_equal(csim.compile(tmp_path).predict(codes), outputs)
+    hls.generate(graph, tmp_path)
+    assert np.array_equal(hls.compile(tmp_path).predict(codes), outputs)
 
 
 def test_trained_batch_norms_of_shifts_stay_exact() -> None:

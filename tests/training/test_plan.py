@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dietcnn_hls.data.networks import lenet5
 from dietcnn_hls.errors import ConfigError, DietError, LoweringError, UnsupportedLayerError
-from dietcnn_hls.networks import lenet5
 from dietcnn_hls.training import LookupDense
 from dietcnn_hls.training.plan import INPUT, read_plan
 from dietcnn_hls.training.tf import qkeras, tf

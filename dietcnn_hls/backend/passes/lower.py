@@ -17,8 +17,7 @@ from dietcnn_hls.backend.linear import TrainedLinear, bias_fraction, bias_intege
 from dietcnn_hls.backend.passes.prepare import is_activation, is_linear, is_pool
 from dietcnn_hls.backend.support import unsupported
 from dietcnn_hls.errors import DietError, ExactnessWarning, LoweringError
-from dietcnn_hls.lowered import Add, Linear, MaxPool, Op, Reshape, Source, Stream, SumPool, Window, infer_stream
-from dietcnn_hls.methods.base import Kernel
+from dietcnn_hls.lowered import Add, Kernel, Linear, MaxPool, Op, Reshape, Source, Stream, SumPool, Window, infer_stream
 
 if TYPE_CHECKING:
     # hls4ml registers backends while its graph module is still being imported

@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
-from dietcnn_hls.methods.base import Kernel, LinearSpec, Method, MethodOptions
+from dietcnn_hls.lowered import Kernel
+from dietcnn_hls.methods.base import LinearSpec, Method, MethodOptions
 from dietcnn_hls.methods.conlocnn.kernel import SignedDigitKernel
 from dietcnn_hls.methods.conlocnn.lowering import lower
 

@@ -15,10 +15,8 @@ import numpy as np
 
 from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.integers import bits_for, exact_matmul
-from dietcnn_hls.methods.base import HlsArray, HlsKernel, RtlKernel
+from dietcnn_hls.lowered import DecodingKernel, HlsArray, HlsKernel, Operations, RtlKernel
 from dietcnn_hls.methods.conlocnn.format import DigitFormat
-from dietcnn_hls.methods.decoding import DecodingKernel
-from dietcnn_hls.operations import Operations
 
 
 @cache

@@ -16,11 +16,9 @@ import numpy as np
 
 from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.integers import bits_for, exact_matmul
-from dietcnn_hls.methods.base import HlsArray, HlsKernel, RtlKernel
-from dietcnn_hls.methods.decoding import DecodingKernel
+from dietcnn_hls.lowered import DecodingKernel, HlsArray, HlsKernel, Operations, RtlKernel
 from dietcnn_hls.methods.deepchip.huffman import LENGTH_BITS, Compressed, compress
 from dietcnn_hls.methods.deepchip.scales import adders
-from dietcnn_hls.operations import Operations
 
 CODE_BITS = 2
 """A stored weight: bit 0 says that it is not zero, bit 1 that it is negative."""

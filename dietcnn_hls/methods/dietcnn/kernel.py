@@ -15,8 +15,7 @@ import numpy as np
 
 from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.integers import bits_for, exact_float
-from dietcnn_hls.methods.base import HlsArray, HlsKernel, KernelOutput, LaneKernel, RtlKernel
-from dietcnn_hls.operations import Operations
+from dietcnn_hls.lowered import HlsArray, HlsKernel, KernelOutput, LaneKernel, Operations, RtlKernel
 
 
 def _symbol_bits(count: int) -> int:

@@ -15,12 +15,10 @@ import numpy as np
 
 from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.integers import bits_for, exact_matmul
-from dietcnn_hls.methods.base import HlsArray, HlsKernel, RtlKernel
-from dietcnn_hls.methods.decoding import DecodingKernel
+from dietcnn_hls.lowered import DecodingKernel, HlsArray, HlsKernel, Operations, RtlKernel
 from dietcnn_hls.methods.encodingnet.lowrank import LowRank
 from dietcnn_hls.methods.encodingnet.netlist import INPUTS, OPERAND_BITS, Netlist
 from dietcnn_hls.methods.encodingnet.rows import Rows
-from dietcnn_hls.operations import Operations
 
 _CHUNK = 1 << 24
 """Integers that `accumulate` spreads out at a time."""

@@ -9,9 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from dietcnn_hls.integers import bits_for, exact_matmul
-from dietcnn_hls.methods.base import HlsArray, HlsKernel, RtlKernel
-from dietcnn_hls.methods.decoding import DecodingKernel
-from dietcnn_hls.operations import Operations
+from dietcnn_hls.lowered import DecodingKernel, HlsArray, HlsKernel, Operations, RtlKernel
 
 
 @dataclass(frozen=True, eq=False)

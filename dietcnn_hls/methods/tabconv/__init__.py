@@ -10,7 +10,8 @@ import numpy as np
 from pydantic import Field
 
 from dietcnn_hls.errors import ConfigError
-from dietcnn_hls.methods.base import Kernel, LinearSpec, Method, MethodOptions
+from dietcnn_hls.lowered import Kernel
+from dietcnn_hls.methods.base import LinearSpec, Method, MethodOptions
 from dietcnn_hls.methods.tabconv.kernel import ProductQuantKernel
 from dietcnn_hls.methods.tabconv.lowering import lower
 

@@ -16,9 +16,8 @@ import numpy as np
 
 from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.integers import bits_for
-from dietcnn_hls.methods.base import HlsArray, HlsKernel, Kernel, RtlKernel
+from dietcnn_hls.lowered import HlsArray, HlsKernel, Kernel, Operations, RtlKernel
 from dietcnn_hls.methods.tabconv.fit import Trees, nearest_prototypes, table_sums
-from dietcnn_hls.operations import Operations
 
 Encoder = Literal["tree", "exact"]
 

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A project's ``config.yml``: documented keys, checked in full before anything runs, with suggestions for misspelt ones.
+
+The file is data: names select built-in networks, datasets and methods; nothing in it is executed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+
+from dietcnn_hls import methods
+from dietcnn_hls.errors import ConfigError, suggest
+from dietcnn_hls.hardware.folding import FoldingSpec
+from dietcnn_hls.hardware.parts import lookup
+from dietcnn_hls.methods.base import Method, MethodOptions
+from dietcnn_hls.methods.choice import MethodChoice
+
+Synthesis = Literal["auto", "vitis", "yosys", "none"]
+IoType = Literal["io_stream", "io_parallel"]
+
+
+class _Section(BaseModel):
+    model_config = {"extra": "forbid", "frozen": True}
+
+
+class NetworkConfig(_Section):
+    """``network:`` a built-in builder and its arguments."""
+
+    name: str = Field(description="lenet5, digits_lenet, ...; `dietcnn-hls methods` lists them")
+    width: float = Field(1.0, gt=0, le=4, description="multiplier of the hidden layers' channels")
+
+
+class DatasetConfig(_Section):
+    """``dataset:`` where images come from."""
+
+    name: str = Field(
+        description="digits, mnist, fashion_mnist, cifar10, svhn, the path of an .npz, or none: hardware figures only"
+    )
+    pad: int | None = Field(None, ge=1, description="pad images with zeros to this height and width")
+    shape: tuple[int, int, int] | None = Field(None, description="(H, W, C) of the images, with `name: none`")
+    classes: int | None = Field(None, ge=2, description="how many there are, with `name: none`")
+
+    @property
+    def absent(self) -> bool:
+        """No images: the network stays untrained, and no accuracy is reported."""
+        return self.name == "none"
+
+    @model_validator(mode="after")
+    def _one_source_of_shape(self) -> DatasetConfig:
+        if self.absent and (self.shape is None or self.classes is None or self.pad is not None):
+            raise ValueError("`name: none` needs shape and classes, and takes no pad")
+        if not self.absent and (self.shape is not None or self.classes is not None):
+            raise ValueError("shape and classes follow from the dataset; give them with `name: none` only")
+        if self.shape is not None and min(self.shape) < 1:
+            raise ValueError("a shape holds numbers from 1 on")
+        return self
+
+
+class HardwareConfig(_Section):
+    """``hardware:`` the target and its folding."""
+
+    part: str = Field("xc7z020clg400-1", description="Xilinx part")
+    clock_period: float = Field(5.0, gt=0, description="nanoseconds, assumed; no open tool gives Fmax")
+    io_type: IoType = "io_stream"
+    folding: FoldingSpec = Field(default_factory=FoldingSpec)
+
+    @field_validator("part")
+    @classmethod
+    def _known(cls, part: str) -> str:
+        lookup(part)
+        return part
+
+
+class ChecksConfig(_Section):
+    """``checks:`` how many test images each simulation sees; None means all."""
+
+    csim_samples: int | None = Field(None, ge=1)
+    rtl_samples: int | None = Field(1000, ge=1)
+    rtl_stalls: bool = Field(True, description="also simulate under random bubbles and back-pressure")
+    activity: bool = Field(True, description="count toggles in RTL simulation")
+    netlist_samples: int = Field(0, ge=0, description="images for the mapped netlist of the whole design; slow to compile")
+    layer_resources: bool = Field(True, description="synthesise with the layers kept apart as well")
+    whole_resources: bool = Field(True, description="synthesise the design as a whole; false: the layers' sum stands for it")
+    hls4ml_samples: int = Field(
+        100, ge=0, description="images for hls4ml's stock Vitis backend, where it converts the model too; 0: none"
+    )
+
+    @model_validator(mode="after")
+    def _resources_and_netlist(self) -> ChecksConfig:
+        if self.netlist_samples and not self.whole_resources:
+            raise ValueError("netlist_samples needs the netlist of the whole design; leave whole_resources on")
+        if not (self.layer_resources or self.whole_resources):
+            raise ValueError("layer_resources and whole_resources are both false; keep one, or set synthesis: none")
+        return self
+
+
+class ProjectConfig(_Section):
+    """One design: what to train, how to compute it, on what hardware, and what to measure."""
+
+    design: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="name of the design, a C identifier")
+    network: NetworkConfig
+    dataset: DatasetConfig
+    method: dict[str, Any] = Field(description="name of the method and its options; `layers` gives single layers others")
+    training: dict[str, Any] = Field(default_factory=dict, description="recipe, see docs/training.md")
+    hardware: HardwareConfig = Field(default_factory=HardwareConfig)
+    checks: ChecksConfig = Field(default_factory=ChecksConfig)
+    synthesis: Synthesis = "none"
+    flows: tuple[Literal["default", "carry"], ...] = Field(
+        ("carry",), description="Yosys flows; the first one heads the report; with none the RTL is simulated only"
+    )
+    dsp: bool = Field(False, description="let multipliers use DSP blocks (fixed_point)")
+    seed: int = Field(1, ge=0)
+
+    @property
+    def method_choice(self) -> MethodChoice:
+        """The methods of the design, checked."""
+        return method_choice(self.method, "method")
+
+
+def load(path: Path, overrides: Iterable[str] = ()) -> ProjectConfig:
+    """Read a YAML file, apply ``key.path=value`` overrides, validate.
+
+    Raises:
+        ConfigError: unreadable file, bad YAML, unknown key, wrong type or value, unknown method or part.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: {error}") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path} must hold a mapping of keys; see projects/digits_lenet/config.yml")
+    for override in overrides:
+        _override(data, override)
+    return parse(data, str(path))
+
+
+def parse(data: Mapping[str, Any], source: str = "config") -> ProjectConfig:
+    """Validate a mapping; `source` names it in errors."""
+    expanded = dict(data)
+    for key in ("network", "dataset", "method"):  # `method: dietcnn` is short for `method: {name: dietcnn}`
+        if isinstance(expanded.get(key), str):
+            expanded[key] = {"name": expanded[key]}
+    config = validate(ProjectConfig, expanded, source)
+    method_choice(config.method, f"{source}: method")
+    return config
+
+
+def method_choice(data: str | Mapping[str, Any], source: str) -> MethodChoice:
+    """``{name, options ..., layers: {layer: the same}}``, or a method's name, to methods with validated options.
+
+    Raises:
+        ConfigError: no name, an unknown method, an option that it does not have or a value out of range.
+    """
+    given = {"name": data} if isinstance(data, str) else dict(data)
+    layers = given.pop("layers", None) or {}
+    if not isinstance(layers, Mapping):
+        raise ConfigError(f"{source}.layers: give a method for each layer, as `layers: {{conv1: fixed_point}}` (got {layers!r})")
+    method, options = _one_method(given, source)
+    chosen = {str(layer): _one_method(of, f"{source}.layers.{layer}") for layer, of in layers.items()}
+    return MethodChoice(method, options, chosen)
+
+
+def _one_method(data: Any, source: str) -> tuple[Method, MethodOptions]:
+    given = dict(data) if isinstance(data, Mapping) else {"name": data}
+    name = given.pop("name", None)
+    if not isinstance(name, str):
+        raise ConfigError(f"{source}: give the name of a method.{suggest('', methods.available())}")
+    method = methods.get(name)
+    return method, validate(method.options, given, source)
+
+
+def validate(model: type[BaseModel], data: Mapping[str, Any], source: str) -> Any:
+    """``model(**data)`` with one readable ConfigError: the key's path, what is wrong and the nearest known key."""
+    try:
+        return model(**data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = ".".join(str(part) for part in first["loc"]) or "(top level)"
+        if first["type"] == "extra_forbidden":
+            known = _fields_at(model, first["loc"][:-1])
+            raise ConfigError(f"{source}: unknown key '{path}'.{suggest(str(first['loc'][-1]), known)}") from None
+        message = re.sub(r"^Value error, ", "", first["msg"])
+        raise ConfigError(f"{source}: {path}: {message} (got {first.get('input')!r})") from None
+
+
+def _fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """Names of the keys allowed at a path of nested models."""
+    current: Any = model
+    for part in path:
+        field = getattr(current, "model_fields", {}).get(str(part))
+        current = field.annotation if field else None
+    return sorted(getattr(current, "model_fields", {}))
+
+
+def _override(data: dict[str, Any], text: str) -> None:
+    """Apply ``a.b.c=value``; the value is YAML."""
+    path, separator, value = text.partition("=")
+    keys = path.split(".")
+    if not separator or not all(keys):
+        raise ConfigError(f"--set takes key.path=value, got '{text}'")
+    for key in keys[:-1]:
+        inner = data.setdefault(key, {})
+        if isinstance(inner, str) and key in ("network", "dataset", "method"):
+            inner = data[key] = {"name": inner}
+        if not isinstance(inner, dict):
+            raise ConfigError(f"--set {text}: '{key}' is not a group of keys")
+        data = inner
+    try:
+        data[keys[-1]] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {text}: the value is not YAML: {error}") from error
+
+
+__all__ = ["ProjectConfig", "load", "method_choice", "parse", "validate"]

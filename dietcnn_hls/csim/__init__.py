@@ -1,7 +1,0 @@
-# SPDX-License-Identifier: Apache-2.0
-"""C simulation: writes the C++ HLS project of a lowered graph, compiles it natively and runs whole test sets."""
-
-from dietcnn_hls.csim.project import GRAPH_FILE, generate, write_testbench
-from dietcnn_hls.csim.simulation import CSim, compile
-
-__all__ = ["GRAPH_FILE", "CSim", "compile", "generate", "write_testbench"]

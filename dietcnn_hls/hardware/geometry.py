@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which folds a linear layer can have in the streaming engine, and what its sliding window then looks like.
+
+PE divides the output channels (of a group). SIMD takes one of three forms, so that line buffers alone can serve it; S divides the
+input channels (of a group):
+
+===  =================  ==========================================================================================
+0    S                  a beat holds S channels of one pixel
+1    kh * S             a beat holds S channels of a column of kh pixels
+2    kh * kw * S        a beat holds S channels of the whole window; one group, and S = channels unless PE = outputs
+===  =================  ==========================================================================================
+
+A dense layer is a 1 x 1 window over one pixel, so every divisor of its taps is legal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from dietcnn_hls.errors import ConfigError
+from dietcnn_hls.integers import divisors
+from dietcnn_hls.lowered import Encode, Fold, Kernel, Linear, LoweredGraph, Node, RtlKernel, Source, Window
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A linear layer as a convolution. Sizes are those of the input image before padding; dense layers see one pixel.
+
+    ``blocks`` are sets of taps that must come in one beat, or None.
+    """
+
+    channels: int
+    height: int
+    width: int
+    window: Window
+    outputs: int
+    ordered: bool
+    blocks: tuple[frozenset[int], ...] | None = None
+
+    @property
+    def group_channels(self) -> int:
+        return self.channels // self.window.groups
+
+    @property
+    def group_outputs(self) -> int:
+        return self.outputs // self.window.groups
+
+    @property
+    def taps(self) -> int:
+        return self.window.size[0] * self.window.size[1] * self.group_channels
+
+    @property
+    def positions(self) -> int:
+        """Output pixels."""
+        return int(np.prod(self.window.output_hw(self.height, self.width)))
+
+
+@dataclass(frozen=True)
+class WindowShape:
+    """How a fold reads its window: `form` as in the module's table, `codes` channels of a pixel at a time."""
+
+    form: int
+    codes: int
+    simd: int
+
+    def tap(self, geometry: Geometry) -> np.ndarray:
+        """(beats, simd) tap index, in (kh, kw, channel) order, of every lane in every beat of a pass."""
+        (kh, kw), channels, codes = geometry.window.size, geometry.group_channels, self.codes
+        taps = np.arange(geometry.taps).reshape(kh, kw, channels // codes, codes)
+        order = {0: (0, 1, 2, 3), 1: (1, 2, 0, 3), 2: (2, 0, 1, 3)}[self.form]
+        return taps.transpose(order).reshape(-1, self.simd)
+
+    def keeps(self, geometry: Geometry, blocks: tuple[frozenset[int], ...]) -> bool:
+        """Whether every one of these sets of taps comes in one beat."""
+        beat = {tap: number for number, taps in enumerate(self.tap(geometry).tolist()) for tap in taps}
+        return all(len({beat[tap] for tap in block}) == 1 for block in blocks)
+
+
+@lru_cache(maxsize=2)
+def rtl_kernel(kernel: Kernel, use_dsp: bool = False) -> RtlKernel:
+    """``kernel.rtl()`` or ``rtl_with_dsp()``, kept while one layer is looked at.
+
+    Either walks over all weights, and folds are tried by the hundred.
+    """
+    return kernel.rtl_with_dsp() if use_dsp else kernel.rtl()
+
+
+def geometry(graph: LoweredGraph, node: Node) -> Geometry:
+    """The convolution that a linear node is."""
+    assert isinstance(node.op, Linear)
+    source = graph.input_streams(node)[0]
+    kernel = rtl_kernel(node.op.kernel)
+    blocks = None if kernel.blocks is None else tuple(map(frozenset, kernel.blocks.tolist()))
+    if node.op.window is None:
+        return Geometry(source.size, 1, 1, Window((1, 1)), node.op.kernel.outputs, kernel.ordered, blocks)
+    height, width, channels = source.shape
+    return Geometry(channels, height, width, node.op.window, node.op.kernel.outputs, kernel.ordered, blocks)
+
+
+def window_shape(geometry: Geometry, fold: Fold) -> WindowShape | None:
+    """The simplest window unit that serves this SIMD, or None."""
+    (kh, kw), channels = geometry.window.size, geometry.group_channels
+    for form, block in ((0, 1), (1, kh), (2, kh * kw)):
+        codes, rest = divmod(fold.simd, block)
+        if rest or codes == 0 or channels % codes:
+            continue
+        whole = codes == channels
+        if form == 2 and (geometry.window.groups > 1 or (fold.pe != geometry.outputs and not whole)):
+            continue
+        if geometry.ordered and not (form == 0 and _power_of_two(fold.simd)) and fold.simd != geometry.taps:
+            continue
+        shape = WindowShape(form, codes, fold.simd)
+        if geometry.blocks is None or shape.keeps(geometry, geometry.blocks):
+            return shape
+    return None
+
+
+def legal_pe(geometry: Geometry) -> list[int]:
+    """All PE that this layer can have."""
+    return divisors(geometry.group_outputs)
+
+
+def legal_simd(geometry: Geometry, pe: int = 1) -> list[int]:
+    """All SIMD that this layer can have at this PE."""
+    return [simd for simd in divisors(geometry.taps) if window_shape(geometry, Fold(pe, simd))]
+
+
+def legal_folds(graph: LoweredGraph, node: Node) -> list[Fold]:
+    """All folds of a linear layer that the engine can build, by lanes, then by SIMD descending."""
+    shape = geometry(graph, node)
+    folds = [Fold(pe, simd) for pe in legal_pe(shape) for simd in legal_simd(shape, pe)]
+    return sorted(folds, key=lambda fold: (fold.lanes, -fold.simd))
+
+
+def check_fold(name: str, geometry: Geometry, fold: Fold) -> WindowShape:
+    """The window unit of a fold; ConfigError naming the layer and what would be legal."""
+    if fold.pe < 1 or geometry.group_outputs % fold.pe:
+        of = f"{geometry.group_outputs} outputs" + (" of a group" if geometry.window.groups > 1 else "")
+        raise ConfigError(f"layer '{name}': PE {fold.pe} must divide its {of}. PE: {legal_pe(geometry)}")
+    shape = window_shape(geometry, fold)
+    if shape is None:
+        (kh, kw), channels = geometry.window.size, geometry.group_channels
+        reason = f"{channels} channels under a {kh} x {kw} window" if kh * kw > 1 else f"{channels} inputs"
+        order = " whose tap order is fixed" if geometry.ordered else " whose taps come in blocks" if geometry.blocks else ""
+        raise ConfigError(
+            f"layer '{name}': SIMD {fold.simd} cannot be streamed from {reason}{order} at PE {fold.pe}. "
+            f"SIMD: {legal_simd(geometry, fold.pe)}"
+        )
+    return shape
+
+
+def kernel_cycles(geometry: Geometry, fold: Fold) -> int:
+    """Cycles in which the kernel array works for one inference: positions * outputs/PE * taps/SIMD."""
+    return geometry.positions * (geometry.outputs // fold.pe) * (geometry.taps // fold.simd)
+
+
+def cycles(geometry: Geometry, fold: Fold, pixels: int = 1) -> int:
+    """Cycles that the layer needs for one inference: its kernel array's or, if more, those in which its window fills.
+
+    The window takes one word of its channels a cycle, padding included (`pixels` whole pixels where the design's input gives so
+    many). A window that comes whole also waits at the start of every row, for the columns that the replays of one
+    window cannot hide.
+    """
+    shape, kernel = window_shape(geometry, fold), kernel_cycles(geometry, fold)
+    if shape is None:
+        return kernel
+    top, bottom, left, right = geometry.window.padding
+    area = (geometry.height + top + bottom) * (geometry.width + left + right)
+    repeats = geometry.group_outputs // fold.pe
+    if shape.form == 2 and shape.codes == geometry.channels:
+        rows = geometry.window.output_hw(geometry.height, geometry.width)[0]
+        kernel += rows * max(0, geometry.window.size[1] - repeats)
+    return max(kernel, -(-area // pixels) * (geometry.channels // shape.codes))
+
+
+def reads_input(graph: LoweredGraph, node: Node) -> bool:
+    """Whether pixels come to this layer as the design's input gives them, encoded at most."""
+    before = graph[node.inputs[0]]
+    return isinstance(before.op, Source) or (isinstance(before.op, Encode) and reads_input(graph, before))
+
+
+def _power_of_two(n: int) -> bool:
+    return n & (n - 1) == 0
+
+
+__all__ = [
+    "Geometry",
+    "WindowShape",
+    "check_fold",
+    "cycles",
+    "geometry",
+    "kernel_cycles",
+    "legal_folds",
+    "legal_pe",
+    "legal_simd",
+    "reads_input",
+    "rtl_kernel",
+    "window_shape",
+]

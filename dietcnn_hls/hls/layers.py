@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Layer calls to C++: the CONFIG struct, the constant arrays and the call of each kind of layer.
+
+One function a kind. What a linear layer's kernel needs comes from ``kernel.hls()`` and is passed on unread.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from dietcnn_hls.errors import LoweringError
+from dietcnn_hls.hls.cpp import Constant, IntType
+from dietcnn_hls.hls.network import Call, Network
+from dietcnn_hls.lowered import Add, Encode, Fold, HlsArray, Linear, MaxPool, Requantize, Stream, SumPool, SymbolMap, Window
+
+_STORAGE = {"lutrom": "type=rom_1p impl=lutram", "bram": "type=rom_1p impl=bram"}
+_ROUNDING = {"half_up": "nnet::half_up", "half_even": "nnet::half_even", "floor": "nnet::round_floor"}
+
+
+@dataclass
+class LayerCode:
+    """C++ of one call.
+
+    Attributes:
+        call: what is called.
+        title: comment line.
+        function: qualified name of the function template.
+        headers: files below ``templates/hls`` that it needs.
+        members: lines of the CONFIG struct.
+        constants: constant arrays.
+    """
+
+    call: Call
+    title: str
+    function: str
+    headers: list[str]
+    members: list[str] = field(default_factory=list)
+    constants: list[Constant] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.call.name
+
+    @property
+    def statement(self) -> str:
+        arguments = ", ".join(edge.variable for edge in (*self.call.inputs, *self.call.outputs))
+        return f"{self.function}<{self.name}_config>({arguments});"
+
+    def integers(self, **members: int | bool) -> None:
+        """Members that are compile-time numbers."""
+        for name, value in members.items():
+            kind, text = ("bool", str(value).lower()) if isinstance(value, bool | np.bool_) else ("int", str(int(value)))
+            self.members.append(f"static const {kind} {name} = {text};")
+
+    def types(self, **members: str) -> None:
+        self.members.extend(f"typedef {spelling} {name};" for name, spelling in members.items())
+
+    def array(
+        self, member: str, values: np.ndarray, what: str, element: IntType | None = None, pragmas: Sequence[str] = ()
+    ) -> None:
+        """A constant array ``<layer>_<member>`` of the narrowest type (or `element`), as a member that refers to it."""
+        element = element or IntType.holding(int(values.min()), int(values.max()))
+        constant = Constant(f"{self.name}_{member}", values, element, f"{self.name}: {what}", tuple(pragmas))
+        self.constants.append(constant)
+        self.types(**{f"{member}_t": element.cpp})
+        self.members.append(f"static constexpr const {member}_t (&{member}){constant.dimensions} = {constant.name};")
+
+    def function_member(self, signature: str, body: str) -> None:
+        self.members.append(f"static {signature} {{ return {body}; }}")
+
+
+def layer_code(network: Network, call: Call) -> LayerCode:
+    """The C++ of one call of `network`."""
+    return _KINDS[call.kind](network, call)
+
+
+def _source(network: Network, call: Call) -> Stream:
+    """The stream a node reads, in the shape that the node sees."""
+    return network.graph[call.node.inputs[0]].stream
+
+
+def _shape(stream: Stream) -> str:
+    return "x".join(map(str, stream.shape))
+
+
+def _linear(network: Network, call: Call) -> LayerCode:
+    op = call.node.op
+    assert isinstance(op, Linear)
+    source, fold = _source(network, call), network.folding[call.node.name]
+    kernel = op.kernel.hls()
+    groups = op.window.groups if op.window else 1
+    kind, function = ("convolution", "nnet::conv2d") if op.window else ("dense layer", "nnet::dense")
+    title = (
+        f"{call.name}: {kind} {_shape(source)} -> {_shape(call.node.stream)}, {op.kernel.taps} taps, method {op.kernel.method}"
+    )
+    code = LayerCode(call, title, function, [f"nnet_{'conv2d' if op.window else 'dense'}.h", kernel.header])
+    if op.window:
+        _geometry(code, op.window, source, call.node.stream, source.zero_code if any(op.window.padding) else 0)
+    else:
+        code.integers(in_lanes=call.inputs[0].lanes)
+    pe = math.gcd(fold.pe, op.kernel.outputs // groups)
+    code.integers(n_in=op.kernel.taps, n_out=op.kernel.outputs // groups, groups=groups)
+    code.integers(parallel_groups=fold.pe // pe, pe=pe, simd=fold.simd)
+    code.integers(reuse_factor=fold.reuse_factor(op.kernel.outputs, op.kernel.taps))
+    acc, out = op.kernel.output, call.node.stream
+    code.types(input_t=call.inputs[0].code_type, acc_t=IntType.holding(acc.lo, acc.hi, out.lo, out.hi).cpp)
+    code.types(output_t=call.outputs[0].code_type)
+    code.integers(**kernel.constants)
+    for member, array in kernel.arrays.items():
+        _kernel_array(code, member, array, groups, Fold(pe, fold.simd))
+    _bias(code, op, fold)
+    code.types(kernel=f"nnet::{kernel.struct}<{call.name}_config>")
+    return code
+
+
+def _kernel_array(code: LayerCode, member: str, array: HlsArray, groups: int, fold: Fold) -> None:
+    """A kernel's array; lane arrays are stored [group][tap][output], so that a beat's lanes lie side by side."""
+    values, what, pragmas = np.asarray(array.values), member, []
+    if array.lanes:
+        values = values.reshape(groups, -1, values.shape[1]).transpose(0, 2, 1)
+        what += ", [group][tap][output]"
+        pragmas += [f"ARRAY_RESHAPE variable={{name}} cyclic factor={fold.simd} dim=2"] if fold.simd > 1 else []
+        pragmas += [f"ARRAY_RESHAPE variable={{name}} cyclic factor={fold.pe} dim=3"] if fold.pe > 1 else []
+    if array.placement in _STORAGE:
+        pragmas.append(f"BIND_STORAGE variable={{name}} {_STORAGE[array.placement]}")
+    element = IntType(array.bits, array.signed)
+    if not element.fits(values):
+        raise LoweringError(f"layer '{code.name}': array '{member}' does not fit the {element.bits} bits that its kernel states")
+    code.array(member, values, what, element, pragmas)
+
+
+def _bias(code: LayerCode, op: Linear, fold: Fold) -> None:
+    if op.bias is None:
+        code.function_member("int bias(int)", "0")
+        return
+    how = f"cyclic factor={fold.pe}" if fold.pe < op.kernel.outputs else "complete"
+    code.array("biases", op.bias, "bias, [output]", pragmas=[f"ARRAY_PARTITION variable={{name}} {how}"])
+    code.function_member("biases_t bias(int output)", "biases[output]")
+
+
+def _geometry(code: LayerCode, window: Window, source: Stream, result: Stream, pad_code: int) -> None:
+    (kernel_height, kernel_width), (stride_height, stride_width) = window.size, window.stride
+    top, bottom, left, right = window.padding
+    code.integers(in_height=source.shape[0], in_width=source.shape[1], n_chan=source.channels)
+    code.integers(kernel_height=kernel_height, kernel_width=kernel_width)
+    code.integers(stride_height=stride_height, stride_width=stride_width)
+    code.integers(pad_top=top, pad_bottom=bottom, pad_left=left, pad_right=right, pad_code=pad_code)
+    code.integers(out_height=result.shape[0], out_width=result.shape[1], n_filt=result.channels)
+
+
+def _max_pool(network: Network, call: Call) -> LayerCode:
+    op, source = call.node.op, _source(network, call)
+    assert isinstance(op, MaxPool)
+    title = f"{call.name}: maximum over {op.window.size[0]}x{op.window.size[1]}, {_shape(source)} -> {_shape(call.node.stream)}"
+    code = LayerCode(call, title, "nnet::max_pool2d", ["nnet_pool2d.h"])
+    _geometry(code, op.window, source, call.node.stream, source.lo)
+    code.types(input_t=call.inputs[0].code_type, output_t=call.outputs[0].code_type)
+    return code
+
+
+def _sum_pool(network: Network, call: Call) -> LayerCode:
+    op, source = call.node.op, _source(network, call)
+    assert isinstance(op, SumPool)
+    title = f"{call.name}: sum over {op.window.size[0]}x{op.window.size[1]}, {_shape(source)} -> {_shape(call.node.stream)}"
+    code = LayerCode(call, title, "nnet::sum_pool2d", ["nnet_pool2d.h"])
+    _geometry(code, op.window, source, call.node.stream, 0)
+    code.types(input_t=call.inputs[0].code_type, output_t=call.outputs[0].code_type)
+    if source.levels is None:
+        code.function_member("input_t integer(input_t code)", "code")
+        return code
+    code.array("integers", source.integers, "integers, [symbol]")
+    code.function_member("integers_t integer(input_t code)", "integers[int(code)]")
+    return code
+
+
+def _elementwise(network: Network, call: Call, function: str, params: int, title: str) -> LayerCode:
+    stream = call.node.stream
+    code = LayerCode(call, f"{call.name}: {title}, {_shape(stream)}", f"nnet::{function}", [f"nnet_{function}.h"])
+    lanes = call.inputs[0].lanes if network.streaming else stream.size if params == 1 else stream.channels
+    code.integers(n_elem=stream.size, lanes=lanes, parallel=math.gcd(lanes, call.parallel), n_params=params)
+    code.types(input_t=call.inputs[0].code_type, output_t=call.outputs[0].code_type)
+    return code
+
+
+def _encode(network: Network, call: Call) -> LayerCode:
+    op = call.node.op
+    assert isinstance(op, Encode)
+    channels = network.graph[call.node.name].stream.channels if len(op.thresholds) > 1 else 1
+    code = _elementwise(network, call, "encode", channels, f"thresholds to {len(op.levels)} symbols")
+    flips = bool(op.flip.any())
+    code.integers(n_levels=len(op.levels), has_flip=flips)
+    pragmas = ["ARRAY_PARTITION variable={name} complete dim=1"]
+    if channels > 1 and call.parallel > 1:
+        pragmas.append(f"ARRAY_RESHAPE variable={{name}} cyclic factor={math.gcd(channels, call.parallel)} dim=2")
+    # signed where the input is: C++ would compare a negative sum of 32 native bits with an unsigned threshold as unsigned
+    sign = min(_source(network, call).lo, 0)
+    element = IntType.holding(max(sign, -1), int(op.thresholds.min()), int(op.thresholds.max()))
+    code.array("thresholds", op.thresholds.T, "thresholds, [level][channel]", element, pragmas)
+    if flips:
+        code.array("flip", op.flip.astype(np.uint8), "mirrored channels", IntType(1, False))
+    return code
+
+
+def _requantize(network: Network, call: Call) -> LayerCode:
+    op, source = call.node.op, _source(network, call)
+    assert isinstance(op, Requantize)
+    code = _elementwise(network, call, "requantize", 1, f"shift by {op.shift}, {op.rounding}, clip to {op.lo}..{op.hi}")
+    left = max(-op.shift, 0)
+    reach = 1 << max(op.shift, 0)
+    wide = IntType.holding((source.lo << left) - reach, (source.hi << left) + reach, op.lo, op.hi)
+    code.types(wide_t=wide.cpp)
+    code.integers(shift=op.shift, lowest=op.lo, highest=op.hi)
+    code.members.append(f"static const nnet::rounding_mode rounding = {_ROUNDING[op.rounding]};")
+    return code
+
+
+def _symbol_map(network: Network, call: Call) -> LayerCode:
+    op = call.node.op
+    assert isinstance(op, SymbolMap)
+    code = _elementwise(network, call, "symbol_map", len(op.table), f"table of {op.table.shape[1]} symbols")
+    pragmas = [f"ARRAY_RESHAPE variable={{name}} cyclic factor={math.gcd(len(op.table), call.parallel)} dim=1"]
+    pragmas.append(f"BIND_STORAGE variable={{name}} {_STORAGE['lutrom']}")
+    code.array("table", op.table, "symbols, [channel][symbol]", IntType.holding(0, len(op.levels) - 1), pragmas)
+    return code
+
+
+def _add(network: Network, call: Call) -> LayerCode:
+    op, stream = call.node.op, call.node.stream
+    assert isinstance(op, Add)
+    code = LayerCode(call, f"{call.name}: sum of two streams, {_shape(stream)}", "nnet::add", ["nnet_add.h"])
+    code.integers(n_elem=stream.size, lanes=call.inputs[0].lanes if network.streaming else stream.channels)
+    code.types(output_t=call.outputs[0].code_type)
+    for side, edge, shift in zip(("left", "right"), call.inputs, op.shifts, strict=True):
+        code.types(**{f"{side}_t": edge.code_type})
+        values = edge.stream.integers << shift
+        if edge.stream.levels is None:
+            aligned = IntType.holding(int(values.min()), int(values.max()))
+            code.types(**{f"{side}_aligned_t": aligned.cpp})
+            code.function_member(f"{side}_aligned_t {side}({side}_t code)", f"{side}_aligned_t(code) << {shift}")
+            continue
+        code.array(f"{side}_integers", values, f"{side} operand's integers, [symbol]")
+        code.function_member(f"{side}_integers_t {side}({side}_t code)", f"{side}_integers[int(code)]")
+    return code
+
+
+def _repack(network: Network, call: Call) -> LayerCode:
+    source, result = call.inputs[0], call.outputs[0]
+    title = f"{call.name}: {_shape(source.stream)} -> {_shape(result.stream)}, same codes"
+    code = LayerCode(call, title, "nnet::reshape", ["nnet_reshape.h"])
+    code.integers(n_elem=source.size, in_lanes=source.lanes, out_lanes=result.lanes)
+    code.types(code_t=source.code_type)
+    return code
+
+
+def _fork(network: Network, call: Call) -> LayerCode:
+    source = call.inputs[0]
+    code = LayerCode(call, f"{call.name}: a copy for each of two readers", "nnet::fork", ["nnet_fork.h"])
+    code.integers(n_elem=source.size, lanes=source.lanes)
+    code.types(code_t=source.code_type)
+    return code
+
+
+_KINDS: Mapping[str, Callable[[Network, Call], LayerCode]] = {
+    "linear": _linear,
+    "max_pool": _max_pool,
+    "sum_pool": _sum_pool,
+    "encode": _encode,
+    "requantize": _requantize,
+    "symbol_map": _symbol_map,
+    "add": _add,
+    "repack": _repack,
+    "fork": _fork,
+}
+
+
+__all__ = ["LayerCode", "layer_code"]

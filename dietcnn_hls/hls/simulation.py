@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compiles a generated project and runs it on whole batches, on all cores."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from dietcnn_hls.errors import DatasetError, ToolError
+from dietcnn_hls.hls.cpp import IntType
+from dietcnn_hls.hls.project import CXX_FLAGS, GRAPH_FILE
+from dietcnn_hls.lowered import LoweredGraph
+from dietcnn_hls.lowered.storage import load_graph
+
+_INSTALL = "Install a C++14 compiler (Debian: apt-get install g++) or name one in the environment variable CXX."
+
+
+class CSim:
+    """A compiled design, made by `compile`.
+
+    Attributes:
+        graph: the lowered graph that the design was generated from.
+        library: the shared library's path.
+    """
+
+    def __init__(self, graph: LoweredGraph, library: Path, weights: Path) -> None:
+        self.graph = graph
+        self.library = library
+        handle = ctypes.CDLL(str(library))
+        self._batch = getattr(handle, f"{graph.name}_batch")
+        self._batch.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64]
+        self._batch.restype = None
+        if getattr(handle, f"{graph.name}_setup")(os.fsencode(weights)):
+            raise ToolError(f"C simulation cannot read its weights from {weights}; generate the project again")
+
+    def predict(self, codes: np.ndarray, threads: int | None = None) -> np.ndarray:
+        """Input codes (N, *input shape) -> output codes (N, *output shape), int64.
+
+        Args:
+            codes: integers in the input's range.
+            threads: samples are divided among this many; default all cores.
+
+        Raises:
+            DatasetError: wrong shape, not integers, or out of range.
+        """
+        stream, out = self.graph.input.stream, self.graph.output.stream
+        codes = np.asarray(codes)
+        if codes.shape[1:] != stream.shape:
+            raise DatasetError(f"codes of shape {codes.shape[1:]} for a design of input shape {stream.shape}")
+        if not np.issubdtype(codes.dtype, np.integer):
+            raise DatasetError(f"C simulation takes integer codes, got {codes.dtype}; use reference.quantize_input")
+        if codes.size and (codes.min() < stream.lo or codes.max() > stream.hi):
+            raise DatasetError(f"input codes must lie in [{stream.lo}, {stream.hi}]")
+        native = np.ascontiguousarray(codes, dtype=IntType.holding(stream.lo, stream.hi).dtype)
+        results = np.empty((len(codes), *out.shape), dtype=np.int64)
+        workers = max(1, min(threads or os.cpu_count() or 1, len(codes)))
+        bounds = np.linspace(0, len(codes), workers + 1).astype(int)
+
+        def run(first: int, last: int) -> None:
+            self._batch(native[first:last].ctypes.data, results[first:last].ctypes.data, last - first)
+
+        with ThreadPoolExecutor(workers) as pool:  # ctypes lets go of the interpreter lock
+            list(pool.map(run, bounds[:-1].tolist(), bounds[1:].tolist()))
+        return results
+
+
+def compile(folder: Path) -> CSim:
+    """Compile the project that `generate` wrote into `folder`, unless a library of the same sources is there, and load it.
+
+    Raises:
+        ToolError: no compiler, or one that fails (with its first error line).
+        LoweringError: `folder` holds no generated project.
+    """
+    folder = Path(folder).absolute()
+    graph = load_graph(folder / GRAPH_FILE)
+    library = folder / "firmware" / f"{graph.name}-{_fingerprint(folder)}.so"
+    if not library.exists():
+        for old in library.parent.glob(f"{graph.name}-*.so"):
+            old.unlink()
+        sources = [folder / f"{graph.name}_bridge.cpp", folder / "firmware" / f"{graph.name}.cpp"]
+        compile_library(sources, library)
+    return CSim(graph, library, folder / "firmware" / "weights")
+
+
+def compile_library(sources: list[Path], library: Path, flags: tuple[str, ...] = CXX_FLAGS) -> None:
+    """Compile C++ `sources` into the shared `library`, which appears whole or not at all.
+
+    Raises:
+        ToolError: no compiler, or one that fails (with its first error line).
+    """
+    compiler = os.environ.get("CXX") or "g++"
+    if shutil.which(compiler) is None:
+        raise ToolError(f"C simulation needs a C++ compiler and '{compiler}' was not found. {_INSTALL}")
+    partial = library.with_suffix(f".{os.getpid()}.partial")
+    command = [compiler, *flags, "-fPIC", "-shared", "-o", str(partial), *map(str, sources)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+        if done.returncode != 0:
+            raise ToolError(f"{compiler} could not compile {sources[-1].name}: {_first_error(done.stderr)}")
+        partial.replace(library)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _first_error(output: str) -> str:
+    """The first line that says error, or the last line, or that there was none."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    found = next((line for line in lines if re.search(r"\b(error|undefined reference)\b", line)), None)
+    return found or (lines[-1] if lines else "it gave no message")
+
+
+def _fingerprint(folder: Path) -> str:
+    """Digest of all sources and flags: a library under this name needs no compiling."""
+    digest = hashlib.sha256(" ".join((os.environ.get("CXX", ""), *CXX_FLAGS)).encode())
+    files = [*folder.glob("*_bridge.cpp"), *(folder / "firmware").rglob("*.cpp"), *(folder / "firmware").rglob("*.h")]
+    for file in sorted(files):
+        digest.update(file.relative_to(folder).as_posix().encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+__all__ = ["CSim", "compile", "compile_library"]

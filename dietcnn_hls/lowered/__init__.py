@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The lowered graph: a converted network as a list of integer operations on coded streams.
+
+This is the contract between the rooms. Front ends and methods produce it; `reference`, `hls`, `rtl` and `reports`
+read it and nothing else. It needs numpy alone, so a saved graph can be converted without hls4ml's front ends or TensorFlow.
+
+Every edge is a `Stream` of integer *codes*. A code is either an integer on a fixed-point grid (``levels is None``) or a
+symbol, the index of a codebook entry (``levels`` holds the sorted centroids as integers on the grid). In both cases the
+real value is ``integer * 2**-fraction``. Images are channels-last, (H, W, C); dense data is (N,).
+"""
+
+from __future__ import annotations
+
+from dietcnn_hls.lowered.counts import Operations
+from dietcnn_hls.lowered.decoding import DecodingKernel
+from dietcnn_hls.lowered.graph import Fold, LoweredGraph, Node, node
+from dietcnn_hls.lowered.kernel import HlsArray, HlsKernel, Kernel, KernelOutput, LaneKernel, RtlKernel
+from dietcnn_hls.lowered.ops import (
+    Add,
+    Encode,
+    Linear,
+    MaxPool,
+    Op,
+    Requantize,
+    Reshape,
+    Source,
+    SumPool,
+    SymbolMap,
+    infer_stream,
+)
+from dietcnn_hls.lowered.stream import Stream, Window
+
+__all__ = [
+    "Add",
+    "DecodingKernel",
+    "Encode",
+    "Fold",
+    "HlsArray",
+    "HlsKernel",
+    "Kernel",
+    "KernelOutput",
+    "LaneKernel",
+    "Linear",
+    "LoweredGraph",
+    "MaxPool",
+    "Node",
+    "Op",
+    "Operations",
+    "Requantize",
+    "Reshape",
+    "RtlKernel",
+    "Source",
+    "Stream",
+    "SumPool",
+    "SymbolMap",
+    "Window",
+    "infer_stream",
+    "node",
+]

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kernels of integer arithmetic: what those methods share whose lanes compute with the input's integer and not with its symbol.
+
+An input code is the number of a level on the input's grid. Where the levels are the codes themselves nothing is needed;
+elsewhere a small table decodes each code, once for all outputs.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from dietcnn_hls.integers import bits_for
+from dietcnn_hls.lowered.kernel import HlsArray, LaneKernel
+
+
+class DecodingKernel(LaneKernel):
+    """Base of kernels that decode input codes; dataclasses that have these fields, after their own.
+
+    Attributes:
+        weights: (outputs, taps) integers.
+        integers: grid integers of the input codes lo..hi, in order.
+        lo: the first input code.
+    """
+
+    integers: np.ndarray
+    lo: int
+
+    @cached_property
+    def decodes(self) -> bool:
+        """False where the codes are the integers themselves and need no decoding table."""
+        return not np.array_equal(self.integers, np.arange(self.lo, self.lo + len(self.integers)))
+
+    @property
+    def integer_bits(self) -> int:
+        """Width of a decoded integer."""
+        return bits_for(int(self.integers.min()), int(self.integers.max()))
+
+    @property
+    def decodings(self) -> int:
+        """Look-ups in the decoding table that one output position takes, all outputs together."""
+        return self.taps if self.decodes else 0
+
+    @property
+    def table_bits(self) -> int:
+        return len(self.integers) * self.integer_bits if self.decodes else 0
+
+    @property
+    def lookup_bits(self) -> tuple[int, int] | None:
+        return (self.integer_bits, len(self.integers) * self.integer_bits) if self.decodes else None
+
+    def decode(self, codes: np.ndarray) -> np.ndarray:
+        """Input codes -> grid integers, any shape."""
+        return self.integers[codes - self.lo]
+
+    def products(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest product of each weight with any input, int64 in the weights' shape."""
+        ends = [weights.astype(np.int64) * int(end) for end in (self.integers.min(), self.integers.max())]
+        return np.minimum(*ends), np.maximum(*ends)
+
+    def hls_constants(self) -> dict[str, int | bool]:
+        """What the C++ kernel's CONFIG_T states about decoding."""
+        return {"decode": self.decodes, "first_code": self.lo}
+
+    def hls_tables(self) -> dict[str, HlsArray]:
+        """The C++ kernel's decoding table, where there is one."""
+        signed = bool(self.integers.min() < 0)
+        return {"integers": HlsArray(self.integers, self.integer_bits, signed, "lutrom")} if self.decodes else {}
+
+    def rtl_parameters(self) -> dict[str, int | str]:
+        """What the SystemVerilog kernel's parameters state about decoding."""
+        return {
+            "INTEGER_BITS": self.integer_bits,
+            "INTEGER_SIGNED": int(self.integers.min() < 0),
+            "DECODE": int(self.decodes),
+        }
+
+    def rtl_tables(self) -> dict[str, tuple[np.ndarray, int]]:
+        """The SystemVerilog kernel's decoding table, where there is one."""
+        return {"INTEGERS": (self.integers, self.integer_bits)} if self.decodes else {}
+
+
+__all__ = ["DecodingKernel"]

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a kernel is: the arithmetic of one linear layer as one immutable value.
+
+Its integer meaning, its costs, its C++ and its SystemVerilog are methods of that value: the reference, both kinds of
+hardware and the cost all read the same fields, so they cannot drift.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from dietcnn_hls.errors import LoweringError
+from dietcnn_hls.integers import bits_for
+from dietcnn_hls.lowered.counts import Operations
+
+
+@dataclass(frozen=True)
+class KernelOutput:
+    """Range and grid of what a kernel yields, over all output channels, before bias."""
+
+    lo: int
+    hi: int
+    fraction: int
+    levels: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class HlsKernel:
+    """A kernel's C++ side.
+
+    Attributes:
+        header: file below ``templates/hls`` that implements it.
+        struct: the C++ class template, ``template <class CONFIG_T> struct <struct>``; ``templates/hls/README.md`` states
+            what it must offer and what CONFIG_T offers.
+        constants: ``static const`` members for the layer's CONFIG_T (ints, bools) in order.
+        arrays: constant arrays of the layer (weights, tables); array ``x`` is CONFIG_T's member ``x`` of element type ``x_t``.
+    """
+
+    header: str
+    struct: str
+    constants: Mapping[str, int | bool]
+    arrays: Mapping[str, HlsArray]
+
+
+@dataclass(frozen=True)
+class HlsArray:
+    """One constant array of generated C++: integer values, width and where it goes.
+
+    Attributes:
+        values: integers of any shape, stored row-major.
+        bits: width of an element.
+        signed: whether elements are two's complement.
+        placement: 'lutrom' | 'bram' | 'auto'.
+        lanes: values are (outputs, taps), one a lane; they are stored [group][tap][output of the group].
+    """
+
+    values: np.ndarray
+    bits: int
+    signed: bool
+    placement: str = "auto"
+    lanes: bool = False
+
+
+@dataclass(frozen=True)
+class RtlKernel:
+    """A kernel's SystemVerilog side: one kernel-array module with PE x SIMD lanes behind the common port contract.
+
+    The engine supplies SIMD input codes a beat and one weight word a beat; after the last beat of a window the module
+    presents PE accumulators (see ``templates/rtl/README.md`` for the port contract).
+
+    Attributes:
+        module: module name, file ``templates/rtl/<module>.sv``.
+        parameters: extra parameters beside the common ones (PE, SIMD, widths).
+        tables: named small tables passed as packed-vector parameters: name -> (values, bits).
+        weights: (outputs, taps) unsigned lane codes.
+        weight_bits: bits of one lane code.
+        sources: further files below ``templates/rtl`` that the module needs, beside those that it instantiates by name.
+        lane_bounds: (lowest, highest) contribution of every lane to the module's sums, each (outputs, taps), or (outputs,
+            taps, addends) where a lane adds several: the engine derives the widths of all running sums. None where the
+            module does not sum integers; its results are then codes in the kernel's output range.
+        by_addend: the module adds the first addends of all lanes, then the second ones, and so on; otherwise lane after lane.
+        offsets: (outputs,) constants that the engine adds to the module's results (inside thresholds or biases, for free)
+            to get the kernel's; None for zeros.
+        shifts: (outputs,) left shifts that the engine applies after adding the offsets; None for zeros.
+        ordered: True where the result depends on the order of the taps.
+        blocks: (blocks, taps a block) taps that the module must get in one beat, where it cannot take them singly; None where any
+            SIMD will do.
+        beat_tables: further tables that depend on the fold: called with the taps of all beats of a pass, (beats, SIMD).
+    """
+
+    module: str
+    parameters: Mapping[str, int | str]
+    tables: Mapping[str, tuple[np.ndarray, int]]
+    weights: np.ndarray
+    weight_bits: int
+    sources: tuple[str, ...] = ()
+    lane_bounds: tuple[np.ndarray, np.ndarray] | None = None
+    by_addend: bool = False
+    offsets: np.ndarray | None = None
+    shifts: np.ndarray | None = None
+    ordered: bool = False
+    blocks: np.ndarray | None = None
+    beat_tables: Callable[[np.ndarray], Mapping[str, tuple[np.ndarray, int]]] | None = None
+
+
+class Kernel(ABC):
+    """Arithmetic of one linear layer. Subclasses are frozen dataclasses of ints, strings, tuples and numpy arrays."""
+
+    method: ClassVar[str]
+    fraction: int
+    """Grid of the results: integers over ``2**fraction``."""
+
+    @property
+    @abstractmethod
+    def outputs(self) -> int:
+        """Output channels."""
+
+    @property
+    @abstractmethod
+    def taps(self) -> int:
+        """Inputs of one output position (kh * kw * channels / groups, or the dense input size)."""
+
+    @property
+    def output(self) -> KernelOutput:
+        """Range, grid and codebook of the result, before bias; by default integers from the least to the greatest bound."""
+        lows, highs = self.bounds()
+        return KernelOutput(int(lows.min()), int(highs.max()), self.fraction)
+
+    @abstractmethod
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Exact worst-case (lowest, highest) result per output channel over all input codes, int64 (outputs,)."""
+
+    @abstractmethod
+    def accumulate(self, windows: np.ndarray, rows: slice = slice(None)) -> np.ndarray:
+        """The meaning of the kernel. (N, taps) input codes -> (N, outputs[rows]) int64 results."""
+
+    @abstractmethod
+    def operations(self) -> Operations:
+        """Run-time operations of one output position, all output channels together."""
+
+    @property
+    @abstractmethod
+    def table_bits(self) -> int:
+        """Bits of look-up tables stored once for the layer."""
+
+    @property
+    @abstractmethod
+    def weight_bits(self) -> int:
+        """Bits of stored weights of the layer."""
+
+    @property
+    def addition_bits(self) -> int:
+        """Width of the additions that `operations` counts, for the operation-energy model; by default the accumulator's."""
+        return bits_for(self.output.lo, self.output.hi)
+
+    @property
+    def lookup_bits(self) -> tuple[int, int] | None:
+        """(bits of an entry, bits of the table that it is read from) of the look-ups that `operations` counts, likewise.
+
+        By default the widest entry of the C++ side's tables, read from all of them; None where there are none.
+        """
+        entries = [array.bits for name, array in self.hls().arrays.items() if name != "weights"]
+        return (max(entries), self.table_bits) if entries and self.table_bits else None
+
+    def scaled(self, exponents: np.ndarray, lowest: int) -> Kernel:
+        """The kernel with result c times ``2**exponents[c]``, on a grid finer by ``-lowest`` bits: a batch-norm of shifts.
+
+        Raises:
+            LoweringError: the method has no per-channel shift.
+        """
+        raise LoweringError(f"method '{self.method}' has no shifts per channel; put a CodebookActivation behind the batch-norm")
+
+    @abstractmethod
+    def hls(self) -> HlsKernel:
+        """The C++ spelling."""
+
+    @abstractmethod
+    def rtl(self) -> RtlKernel:
+        """The SystemVerilog spelling; LoweringError where a variant has none."""
+
+    def rtl_with_dsp(self) -> RtlKernel:
+        """The SystemVerilog spelling where DSP blocks may be used; by default the same."""
+        return self.rtl()
+
+
+class LaneKernel(Kernel):
+    """A kernel with one stored weight for every output and tap: a field ``weights``, (outputs, taps)."""
+
+    weights: np.ndarray
+
+    @property
+    def outputs(self) -> int:
+        return self.weights.shape[0]
+
+    @property
+    def taps(self) -> int:
+        return self.weights.shape[1]

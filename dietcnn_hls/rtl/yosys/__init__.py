@@ -1,2 +1,0 @@
-# SPDX-License-Identifier: Apache-2.0
-"""Yosys behind `dietcnn_hls.rtl.synthesis`: finding and running it, its scripts, its netlists and their simulation."""

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compiling and running: threads, large arrays from files, libraries side by side, and what is said when it fails."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dietcnn_hls import hls, reference
+from dietcnn_hls.errors import DatasetError, LoweringError, ToolError
+from dietcnn_hls.hls import cpp
+from tests.graphs import random_codes, random_graph
+from tests.hls.builds import Case, ap_flags, build_all
+
+KERNELS = ("table", "symbolic", "multiply")
+
+
+@pytest.fixture(scope="module")
+def simulation(tmp_path_factory: pytest.TempPathFactory) -> hls.CSim:
+    folder = tmp_path_factory.mktemp("project")
+    hls.generate(random_graph(2, KERNELS), folder)
+    return hls.compile(folder)
+
+
+def test_any_number_of_threads_and_samples_gives_the_same_codes(simulation: hls.CSim) -> None:
+    codes = random_codes(simulation.graph, 23, 0)
+    expected = reference.predict(simulation.graph, codes)
+    for threads in (None, 1, 2, 5, 64):
+        assert np.array_equal(simulation.predict(codes, threads), expected)
+    assert simulation.predict(codes[:0]).shape == (0, *simulation.graph.output.stream.shape)
+    assert simulation.predict(codes[:1].astype(np.uint8)).tolist() == expected[:1].tolist()
+
+
+def test_unchanged_sources_are_not_compiled_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = random_graph(0)
+    hls.generate(graph, tmp_path)
+    first = hls.compile(tmp_path).library
+    with monkeypatch.context() as patch:
+        patch.setattr("dietcnn_hls.hls.simulation.compile_library", lambda *_: pytest.fail("compiled again"))
+        assert hls.compile(tmp_path).library == first
+    hls.generate(random_graph(1), tmp_path)
+    assert hls.compile(tmp_path).library != first
+    assert list((tmp_path / "firmware").glob("*.so")) == [hls.compile(tmp_path).library]
+
+
+def test_two_designs_of_one_name_live_side_by_side(tmp_path: Path) -> None:
+    """Functions and tables of templates must not be shared between libraries that are loaded together."""
+    graphs = [random_graph(seed, ("table",)) for seed in (5, 6, 7)]
+    loaded = []
+    for number, graph in enumerate(graphs):
+        hls.generate(graph, tmp_path / str(number))
+        loaded.append(hls.compile(tmp_path / str(number)))
+    for simulation, graph in zip(loaded, graphs, strict=True):
+        codes = random_codes(graph, 6, 0)
+        assert np.array_equal(simulation.predict(codes), reference.predict(graph, codes))
+
+
+@pytest.mark.parametrize("flags", ["native", "ap"])
+def test_large_arrays_are_read_from_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: str) -> None:
+    monkeypatch.setattr(cpp, "INLINE_LIMIT", 4)
+    graph = random_graph(2, KERNELS)
+    built = build_all(tmp_path, [Case(graph, "io_stream", {})], *([ap_flags()] if flags == "ap" else []))
+    assert len(list((tmp_path / "net0" / "firmware" / "weights").glob("*.bin"))) > 3
+    simulation = next(built)
+    codes = random_codes(graph, 6, 0)
+    assert np.array_equal(simulation.predict(codes), reference.predict(graph, codes))
+
+
+def test_the_spread_and_the_gathered_product_rows_agree(tmp_path: Path) -> None:
+    """Tables too large to spread are gathered entry by entry; here both ways run on the same network."""
+    graph = random_graph(4, ("table",))
+    codes = random_codes(graph, 9, 0)
+    for name, old, new in (("spread", "1 << 23", "1 << 23"), ("gathered", "<= 1 << 23", "< 0")):
+        hls.generate(graph, tmp_path / name)
+        header = tmp_path / name / "firmware" / "nnet_utils" / "nnet_kernel_table.h"
+        assert old in header.read_text()
+        header.write_text(header.read_text().replace(old, new))
+        assert np.array_equal(hls.compile(tmp_path / name).predict(codes), reference.predict(graph, codes)), name
+
+
+def test_a_lost_weight_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpp, "INLINE_LIMIT", 4)
+    hls.generate(random_graph(2, KERNELS), tmp_path)
+    hls.compile(tmp_path)
+    next((tmp_path / "firmware" / "weights").glob("*.bin")).unlink()
+    with pytest.raises(ToolError, match=r"cannot read its weights from .*weights; generate the project again"):
+        hls.compile(tmp_path)
+
+
+def test_a_missing_compiler_is_named_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hls.generate(random_graph(0), tmp_path)
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(ToolError, match=r"'no-such-compiler' was not found\. Install a C\+\+14 compiler .*apt-get install g\+\+"):
+        hls.compile(tmp_path)
+
+
+def test_a_failing_compiler_is_quoted(tmp_path: Path) -> None:
+    hls.generate(random_graph(0), tmp_path)
+    source = tmp_path / "firmware" / "random_net.cpp"
+    source.write_text(source.read_text() + "\nthis is no C++\n")
+    with pytest.raises(ToolError, match=r"could not compile random_net\.cpp: .*random_net\.cpp:\d+:\d+: error: "):
+        hls.compile(tmp_path)
+    assert not [p for p in (tmp_path / "firmware").iterdir() if p.suffix in (".so", ".partial")]
+
+
+def test_a_folder_without_a_project_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LoweringError, match=r"lowered_graph\.npz is not a saved lowered graph"):
+        hls.compile(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change, text",
+    [
+        (lambda c: c[..., :0], "codes of shape .* for a design of input shape"),
+        (lambda c: c / 256, "takes integer codes, got float64; use reference.quantize_input"),
+        (lambda c: c + 1, r"input codes must lie in \[0, 255\]"),
+        (lambda c: c - 1, r"input codes must lie in \[0, 255\]"),
+    ],
+)
+def test_bad_codes_are_refused(simulation: hls.CSim, change: object, text: str) -> None:
+    with pytest.raises(DatasetError, match=text):
+        simulation.predict(change(random_codes(simulation.graph, 3, 0)))  # type: ignore[operator]
+
+
+def test_the_design_name_is_the_top_function(tmp_path: Path) -> None:
+    hls.generate(replace(random_graph(0), name="tiny"), tmp_path)
+    assert hls.compile(tmp_path).library.name.startswith("tiny-")
