@@ -51,7 +51,7 @@ lenet5: setup
 	$(BIN)/dietcnn-hls compare $(patsubst %,work/lenet5_%,$(subst config,8x4,$(LENET5))) --format short
 
 test: setup
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile tests
+	$(BIN)/python -m pytest -q --instafail -n $(WORKERS) --dist loadfile --no-loadscope-reorder tests
 
 lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

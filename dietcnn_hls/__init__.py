@@ -27,11 +27,14 @@ _HOMES = {
     "methods": ("dietcnn_hls.methods", None),
 }
 
-__version__ = "0.1.0"
 __all__ = ["Report", "compare", "convert", "convert_and_build", "datasets", "layers", "methods"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("dietcnn_hls")
     if name not in _HOMES:
         raise AttributeError(f"module 'dietcnn_hls' has no attribute '{name}'")
     module, attribute = _HOMES[name]

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Order of the suite: rooms whose tests take milliseconds come first, so that a broken change shows within a minute."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOMS = ("lowered", "hardware", "reports", "build", "data", "methods", "tools", "hls", "backend", "training", "hostile", "rtl")
+"""Folders of tests, the quick ones first; tests of the ground floor, beside these folders, come before them."""
+
+_HERE = Path(__file__).parent
+
+
+def _rank(item: pytest.Item) -> int:
+    room = item.path.relative_to(_HERE).parts[0]
+    return ROOMS.index(room) if room in ROOMS else -1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_rank)
