@@ -240,9 +240,11 @@ def _simulate(build: Build, model: Any, codes: np.ndarray | None, labels: np.nda
         build.bit_exact["csim_vs_keras"] = compared(reference.output_values(graph, outputs), values)
         stock.run(build, model, codes[: checks.hls4ml_samples], values[: checks.hls4ml_samples])
     if labels is not None:
-        build.accuracy |= {"reference": top1(expected, labels), "csim": top1(outputs, labels[: len(few)]), "n_test": len(codes)}
-        if hasattr(model, "predict") and len(few) == len(codes):
-            build.accuracy["trained"] = top1(values, labels)
+        build.accuracy["n_test"] = len(codes)
+        build.score("reference", expected, codes, labels)
+        build.score("csim", outputs, codes, labels)
+        if hasattr(model, "predict"):
+            build.score("trained", values, codes, labels)
 
 
 def keras_outputs(model: Any, codes: np.ndarray, graph: LoweredGraph) -> np.ndarray:
@@ -282,7 +284,7 @@ def make_report(build: Build) -> Report:
         clock_ns=build.clock_period,
         io_type=build.io_type,
         folding=_folding_section(build.folding, build.spec),
-        accuracy=Accuracy(**(dict(build.labels.get("accuracy", {})) | build.accuracy)),
+        accuracy=_accuracy(build),
         bit_exact=build.bit_exact,
         operations=total,
         memory=Memory(
@@ -296,6 +298,13 @@ def make_report(build: Build) -> Report:
         seed=build.labels.get("seed"),
         **sections,
     )
+
+
+def _accuracy(build: Build) -> Accuracy:
+    """What was given with the model and what was measured here."""
+    given = dict(build.labels.get("accuracy", {}))
+    images = given.pop("images", {}) | build.accuracy.get("images", {})
+    return Accuracy(**(given | build.accuracy | {"images": images or None}))
 
 
 def _folding_section(folding: Mapping[str, Fold], spec: FoldingSpec) -> dict[str, Any]:

@@ -35,10 +35,25 @@ def test_a_build_is_verified_counted_and_written(tmp_path: Path) -> None:
     written = json.loads((tmp_path / "out" / "report.json").read_text())
     assert written["schema"] == 1 and Report.load(tmp_path / "out") == report
     assert written["bit_exact"]["csim_vs_reference"] == {"samples": 40, "mismatches": 0}
-    assert written["accuracy"] == {"reference": 1.0, "csim": 1.0, "n_test": 40}
+    digests = written["accuracy"].pop("digests")
+    assert written["accuracy"] == {"reference": 1.0, "csim": 1.0, "n_test": 40, "images": {"reference": 40, "csim": 40}}
+    assert digests["reference"] == digests["csim"]
     assert written["operations"]["multiplications"] == 0
     assert written["latency"]["source"] == "estimate" and written["latency"]["interval"] <= 50
     assert "lut" not in written["resources"]
+
+
+def test_every_accuracy_states_its_own_images(tmp_path: Path) -> None:
+    """The labels are wrong from the tenth image on: an accuracy of ten images is no accuracy of forty."""
+    x = random_codes(GRAPH, 40, 1).astype(np.uint8)
+    labels = reference.predict(GRAPH, x.astype(np.int64)).argmax(axis=1)
+    labels[10:] = (labels[10:] + 1) % GRAPH.output.stream.size
+    accuracy = build(tmp_path, y_test=labels, checks={"csim_samples": 10}).accuracy
+    assert accuracy is not None and (accuracy.csim, accuracy.reference, accuracy.n_test) == (1.0, 0.25, 40)
+    assert accuracy.images == {"reference": 40, "csim": 10}
+    again = build(tmp_path, y_test=labels).accuracy
+    assert again is not None and again.digests is not None and accuracy.digests is not None
+    assert again.digests["csim"] == again.digests["reference"] == accuracy.digests["reference"] != accuracy.digests["csim"]
 
 
 def test_a_second_build_resumes_and_gives_the_same_figures(tmp_path: Path) -> None:

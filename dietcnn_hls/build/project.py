@@ -62,7 +62,7 @@ def build_project(config: ProjectConfig, output: Path, *, data_dir: Path | None 
             "network": _network_name(config),
             "dataset": _dataset_name(config),
             "seed": config.seed,
-            "accuracy": {} if config.dataset.absent else {"float": facts["float_accuracy"]},
+            "accuracy": {} if config.dataset.absent else _float_accuracy(facts, dataset),
             "timings_s": {"training": facts["seconds"]},
         },
     )
@@ -83,6 +83,10 @@ def _dataset(config: ProjectConfig, data_dir: Path | None) -> datasets.Dataset:
     if chosen.shape is not None and chosen.classes is not None:
         return datasets.noise(chosen.shape, chosen.classes, config.seed)
     return datasets.load(chosen.name, data_dir, pad=chosen.pad)
+
+
+def _float_accuracy(facts: dict[str, Any], dataset: datasets.Dataset) -> dict[str, Any]:
+    return {"float": facts["float_accuracy"], "images": {"float": len(dataset.x_test)}}
 
 
 def _network_name(config: ProjectConfig) -> str:

@@ -20,6 +20,7 @@ from dietcnn_hls.atomic import code_key, content_key
 from dietcnn_hls.build.workspace import Result, Workspace
 from dietcnn_hls.hardware.folding import FoldingSpec
 from dietcnn_hls.lowered import Fold, LoweredGraph
+from dietcnn_hls.reports.measure import top1
 from dietcnn_hls.reports.model import BitExact
 
 GENERATORS = ("hardware", "hls", "lowered", "methods", "rtl", "templates")
@@ -39,7 +40,7 @@ class Build:
     clock_period: float
     labels: Mapping[str, Any]
     outputs: np.ndarray | None = None
-    accuracy: dict[str, float | int] = field(default_factory=dict)
+    accuracy: dict[str, Any] = field(default_factory=dict)
     bit_exact: dict[str, BitExact] = field(default_factory=dict)
     hardware: dict[str, Any] = field(default_factory=dict)
     layers: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -53,6 +54,13 @@ class Build:
         with progress.step(description):
             yield
         self.timings[name] = round(self.timings.get(name, 0.0) + time.perf_counter() - start, 2)
+
+    def score(self, form: str, outputs: np.ndarray, codes: np.ndarray, labels: np.ndarray) -> None:
+        """State the accuracy of one form of the network, and the images that it was taken on: the first of the test set."""
+        images, values = codes[: len(outputs)], labels[: len(outputs)]
+        self.accuracy[form] = top1(outputs, values)
+        self.accuracy.setdefault("images", {})[form] = len(outputs)
+        self.accuracy.setdefault("digests", {})[form] = content_key(images, values)[:16]
 
     def measured(self, name: str, description: str, compute: Callable[[], np.ndarray], *inputs: object) -> np.ndarray:
         """Outputs of a simulation of this design, computed and timed here or by an earlier build that was interrupted.

@@ -9,11 +9,11 @@ refuses.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dietcnn_hls.errors import ConfigError, suggest
-from dietcnn_hls.reports.metrics import ACCURACY, METRICS, Figure, figures_of, withheld
+from dietcnn_hls.reports.metrics import METRICS, Figure, figures_of, withheld
 from dietcnn_hls.reports.model import LayerReport, Report
 
 
@@ -38,11 +38,12 @@ class Difference:
 class Row:
     """One design, or one layer of it: its figures by metric key and their ratios to the twin's.
 
-    A ratio is design over twin; of accuracies it is the difference, design minus twin.
+    A ratio is design over twin; of accuracies it is the difference, design minus twin, on the same images.
 
     Attributes:
         name: the design.
         report: its report; of a layer, the report narrowed to that layer.
+        sources: of differences that were taken on other images than the figures of both designs, what they were taken on.
         layer: the layer's entry where rows are layers.
         compared: whether ratios to a twin are looked for; False for the twin itself.
     """
@@ -53,6 +54,7 @@ class Row:
     ratios: Mapping[str, float]
     layer: LayerReport | None = None
     compared: bool = False
+    sources: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +111,16 @@ def compare(reports: Sequence[Report], *, twin: str | None = None, strict: bool 
     differences: dict[str, Difference] = {}
     rows = []
     for index, key, report, layer in entries:
-        figures, ratios = figures_of(report), {}
+        ratios: dict[str, float] = {}
+        sources: dict[str, str] = {}
         if reference is not None and index != reference and key in others:
             conditions, groups = withheld(report, others[key])
             if conditions:
                 found = Difference(names[index], names[reference], tuple(conditions), groups)
                 differences[str(found)] = found
-            ratios = _ratios(figures, figures_of(others[key]), groups)
-        rows.append(Row(names[index], report, figures, ratios, layer, reference is not None and index != reference))
+            ratios, sources = _ratios(report, others[key], groups)
+        compared = reference is not None and index != reference
+        rows.append(Row(names[index], report, figures_of(report), ratios, layer, compared, sources))
     if strict and differences:
         raise ConfigError(f"Not a fair comparison. {'. '.join(differences)}. Build both with the same settings.")
     return Comparison(tuple(rows), None if reference is None else names[reference], tuple(differences.values()), layers)
@@ -185,14 +189,19 @@ def _narrowed(report: Report, layer: LayerReport) -> Report:
     )
 
 
-def _ratios(figures: Mapping[str, Figure], others: Mapping[str, Figure], groups: Sequence[str]) -> dict[str, float]:
-    ratios = {}
+def _ratios(report: Report, other: Report, groups: Sequence[str]) -> tuple[dict[str, float], dict[str, str]]:
+    """Ratios and differences outside the withheld `groups`, and what differences were taken on where no figure says it."""
+    ratios: dict[str, float] = {}
+    sources: dict[str, str] = {}
     for metric in METRICS:
-        if metric.group in groups or metric.key not in figures or metric.key not in others:
+        pair = None if metric.group in groups else metric.pair(report, other)
+        if pair is None:
             continue
-        value, other = figures[metric.key].value, others[metric.key].value
-        if metric.group == ACCURACY:
-            ratios[metric.key] = round(value - other, 9)  # fractions of an image count, free of float dust
-        elif other:
-            ratios[metric.key] = value / other
-    return ratios
+        value, expected = (figure.value for figure in pair)
+        if metric.forms:
+            ratios[metric.key] = round(value - expected, 9)  # fractions of an image count, free of float dust
+            if pair != (metric.read(report), metric.read(other)):
+                sources[metric.key] = pair[0].source
+        elif expected:
+            ratios[metric.key] = value / expected
+    return ratios, sources

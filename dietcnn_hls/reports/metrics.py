@@ -7,16 +7,17 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from dietcnn_hls.reports import accuracy
 from dietcnn_hls.reports.model import Report
 
 ABSENT = "—"
 COUNTED = "counted"
 """Source of operation counts and stored bits: the converted graph itself."""
 
-ACCURACY, RESOURCES, LATENCY, WORK, ACTIVITY, ENERGY = (
-    "accuracy", "resources", "latency", "work", "activity", "energy",
+ACCURACY, FLOAT_ACCURACY, RESOURCES, LATENCY, WORK, ACTIVITY, ENERGY = (
+    "accuracy", "float accuracy", "resources", "latency", "work", "activity", "energy",
 )  # fmt: skip
-GROUPS = (ACCURACY, RESOURCES, LATENCY, WORK, ACTIVITY, ENERGY)
+GROUPS = (ACCURACY, FLOAT_ACCURACY, RESOURCES, LATENCY, WORK, ACTIVITY, ENERGY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,33 +30,41 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One line of a comparison: key in machine-readable forms, title in printed ones, and the group it belongs to."""
+    """One line of a comparison: key in machine-readable forms, title in printed ones, and the group it belongs to.
+
+    `read` gives a report's figure. `forms` are those of an accuracy, whose figures two designs must have on the same images.
+    """
 
     key: str
     title: str
     group: str
     read: Callable[[Report], Figure | None]
+    forms: tuple[str, ...] = ()
 
     @property
     def relation(self) -> str:
-        """What a comparison's ratio of this metric is: ``ratio``, or ``difference`` for accuracies."""
-        return "difference" if self.group == ACCURACY else "ratio"
+        """What a comparison states of this metric: ``ratio``, or ``difference`` of accuracies."""
+        return "difference" if self.forms else "ratio"
+
+    def pair(self, report: Report, other: Report) -> tuple[Figure, Figure] | None:
+        """The figures of two reports that may be set against each other; None where there are none."""
+        if self.forms:
+            taken = accuracy.shared(report, other, self.forms)
+            return None if taken is None else (_accuracy_figure(taken[0]), _accuracy_figure(taken[1]))
+        one, two = self.read(report), self.read(other)
+        return None if one is None or two is None else (one, two)
 
 
-def _accuracy(report: Report) -> Figure | None:
-    """Of the form nearest to hardware: RTL, then C-simulation, then the reference, then the trained model."""
-    accuracy = report.accuracy
-    for form in ("rtl", "csim", "reference", "trained"):
-        value = getattr(accuracy, form, None)
-        if accuracy is not None and value is not None:
-            images = "" if accuracy.n_test is None else f", {accuracy.n_test:,} images"
-            return Figure(value, f"{form}{images}")
-    return None
+def _accuracy_figure(taken: accuracy.Taken) -> Figure:
+    return Figure(taken.value, taken.source)
 
 
-def _float_accuracy(report: Report) -> Figure | None:
-    value = getattr(report.accuracy, "float_", None)
-    return None if value is None else Figure(value, "float model")
+def _accuracy(key: str, title: str, group: str, forms: tuple[str, ...]) -> Metric:
+    def read(report: Report) -> Figure | None:
+        taken = accuracy.best(report, forms)
+        return None if taken is None else _accuracy_figure(taken)
+
+    return Metric(key, title, group, read, forms)
 
 
 def _sourced(section: str, key: str) -> Callable[[Report], Figure | None]:
@@ -76,8 +85,8 @@ def _counted(section: str, key: str) -> Callable[[Report], Figure | None]:
 
 
 METRICS: tuple[Metric, ...] = (
-    Metric("accuracy", "Accuracy", ACCURACY, _accuracy),
-    Metric("accuracy_float", "Accuracy, float", ACCURACY, _float_accuracy),
+    _accuracy("accuracy", "Accuracy", ACCURACY, accuracy.CONVERTED),
+    _accuracy("accuracy_float", "Accuracy, float", FLOAT_ACCURACY, accuracy.FLOAT),
     Metric("lut", "LUT", RESOURCES, _sourced("resources", "lut")),
     Metric("ff", "FF", RESOURCES, _sourced("resources", "ff")),
     Metric("dsp", "DSP", RESOURCES, _sourced("resources", "dsp")),
@@ -128,8 +137,7 @@ def _tool(report: Report) -> object:
 _HARDWARE = (RESOURCES, LATENCY, ACTIVITY)
 CONDITIONS: tuple[Condition, ...] = (
     Condition("network", "network", GROUPS, lambda report: report.network),
-    Condition("dataset", "dataset", (ACCURACY, ACTIVITY), lambda report: report.dataset),
-    Condition("n_test", "test images", (ACCURACY,), _attribute("accuracy", "n_test")),
+    Condition("dataset", "dataset", (ACCURACY, FLOAT_ACCURACY, ACTIVITY), lambda report: report.dataset),
     Condition("part", "part", (RESOURCES, LATENCY), lambda report: report.part),
     Condition("clock_ns", "clock, ns", (RESOURCES, LATENCY), lambda report: report.clock_ns),
     Condition("io_type", "io_type", _HARDWARE, lambda report: report.io_type),
@@ -157,7 +165,22 @@ def withheld(report: Report, other: Report) -> tuple[list[tuple[str, str, str]],
         if value != expected and _matters(condition, report, other):
             found.append((condition.title, _shown(value), _shown(expected)))
             groups.update(condition.groups)
+    for metric in METRICS:
+        if metric.forms and metric.group not in groups and (images := _unshared(metric, report, other)):
+            found.append(images)
+            groups.add(metric.group)
     return found, tuple(group for group in GROUPS if group in groups)
+
+
+def _unshared(metric: Metric, report: Report, other: Report) -> tuple[str, str, str] | None:
+    """What two designs' accuracies were taken on, where they have no set of images in common."""
+    one, two = (accuracy.best(each, metric.forms) for each in (report, other))
+    if one is None or two is None or metric.pair(report, other) is not None:
+        return None
+    title = "test images" if metric.group == ACCURACY else "test images of the float network"
+    if one.images is not None and one.images == two.images:
+        title = f"{title}, which are others"
+    return title, _shown(one.images), _shown(two.images)
 
 
 def _matters(condition: Condition, report: Report, other: Report) -> bool:

@@ -31,6 +31,8 @@ from dietcnn_hls.lowered import Operations
 
 SCHEMA = 1
 FILE_NAME = "report.json"
+FORMS = ("float", "trained", "reference", "csim", "rtl")
+"""Forms of a network of which an accuracy can be stated."""
 
 RTL_SIMULATION = "rtl_simulation"
 VITIS_CSYNTH = "vitis_csynth"
@@ -94,7 +96,13 @@ class Section(BaseModel):
 
 
 class Accuracy(Section):
-    """Top-1 on `n_test` test samples: float model, trained model, and the converted one in each of its forms."""
+    """Top-1 of the float model, the trained model, and the converted one in each of its forms.
+
+    Attributes:
+        n_test: images of the whole test set.
+        images: by figure, the images it was taken on: the first so many of the test set.
+        digests: by figure, a digest of those images and their labels; equal digests, equal images.
+    """
 
     float_: Fraction | None = Field(default=None, alias="float")
     trained: Fraction | None = None
@@ -102,6 +110,24 @@ class Accuracy(Section):
     csim: Fraction | None = None
     rtl: Fraction | None = None
     n_test: Count | None = None
+    images: dict[str, Annotated[Count, Field(gt=0)]] | None = None
+    digests: dict[str, Name] | None = None
+
+    def of(self, form: str) -> float | None:
+        """The figure of one form by its key in the file."""
+        value: float | None = getattr(self, "float_" if form == "float" else form)
+        return value
+
+    @model_validator(mode="after")
+    def _images_belong_to_figures(self) -> Self:
+        for key, entries in (("images", self.images), ("digests", self.digests)):
+            for form in entries or {}:
+                if form not in FORMS or self.of(form) is None:
+                    raise ValueError(f"{key} names '{form}', of which no accuracy is stated")
+        most = max((self.images or {}).values(), default=0)
+        if self.n_test is not None and most > self.n_test:
+            raise ValueError(f"an accuracy on {most} images of a test set of {self.n_test}")
+        return self
 
 
 class BitExact(Section):

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 
 from dietcnn_hls.errors import ConfigError, OutputError, suggest
 from dietcnn_hls.reports.compare import Comparison, Row
-from dietcnn_hls.reports.metrics import ACCURACY, METRIC_KEYS, METRICS, RESOURCES, Metric
+from dietcnn_hls.reports.metrics import METRIC_KEYS, METRICS, RESOURCES, Metric
 
 FORMATS = ("png", "svg")
 # colours of Okabe and Ito, told apart by colour-blind readers too
@@ -229,7 +229,7 @@ def _points(comparison: Comparison, x: Metric, y: Metric) -> tuple[Figure, Axes,
     drawn = []
     for row in comparison.rows:
         if x.key in row.figures and y.key in row.figures:
-            scale = 100.0 if y.group == ACCURACY else 1.0
+            scale = 100.0 if y.forms else 1.0
             drawn.append((row, float(row.figures[x.key].value), scale * row.figures[y.key].value))
     if not drawn:
         raise ConfigError(f"No design has both {x.title} and {y.title} to draw.")
@@ -248,7 +248,7 @@ def _finish(figure: Figure, axes: Axes, drawn: list[tuple[Row, float, float]], x
 def _axis_title(drawn: list[tuple[Row, float, float]], metric: Metric) -> str:
     """Title with the sources of what is drawn: a picture may leave its page."""
     sources = sorted({row.figures[metric.key].source for row, _, _ in drawn})
-    unit = ", %" if metric.group == ACCURACY else ""
+    unit = ", %" if metric.forms else ""
     return f"{metric.title}{unit}\n({'; '.join(sources)})"
 
 

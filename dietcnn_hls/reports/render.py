@@ -19,7 +19,7 @@ from typing import Any
 
 from dietcnn_hls.errors import ConfigError, OutputError, suggest
 from dietcnn_hls.reports.compare import Comparison, Row
-from dietcnn_hls.reports.metrics import ABSENT, ACCURACY, METRICS, Figure, Metric
+from dietcnn_hls.reports.metrics import ABSENT, METRICS, Figure, Metric
 
 _IDENTITY = ("method", "network", "dataset", "part", "clock_ns", "io_type", "folding", "bit_exact")
 
@@ -37,18 +37,20 @@ def value_text(metric: Metric, figure: Figure | None) -> str:
     """A figure for people: percent for accuracies, thousands separated, a dash when absent."""
     if figure is None:
         return ABSENT
-    if metric.group == ACCURACY:
+    if metric.forms:
         return f"{100 * figure.value:.2f} %"
     if isinstance(figure.value, int):
         return f"{figure.value:,}"
     return f"{figure.value:,.0f}" if figure.value >= 1000 else f"{figure.value:.4g}"
 
 
-def ratio_text(metric: Metric, ratio: float | None) -> str:
-    """A ratio for people: ``0.25×``, or percentage points for accuracies."""
+def ratio_text(metric: Metric, row: Row) -> str:
+    """A ratio for people: ``0.25×``, or percentage points for accuracies, with their images where the figures were on others."""
+    ratio = row.ratios.get(metric.key)
     if ratio is None:
         return ABSENT
-    return f"{100 * ratio:+.2f} points" if metric.group == ACCURACY else f"{ratio:.3g}×"
+    source = f" ({row.sources[metric.key]})" if metric.key in row.sources else ""
+    return f"{100 * ratio:+.2f} points{source}" if metric.forms else f"{ratio:.3g}×"
 
 
 def identity(row: Row) -> dict[str, str]:
@@ -82,7 +84,7 @@ def _design_grid(comparison: Comparison) -> list[list[Cell]]:
     for metric in METRICS:
         line = [Cell(metric.title)]
         for row in comparison.rows:
-            line += [_cell(row, metric), Cell(ratio_text(metric, row.ratios.get(metric.key)))][: 1 + row.compared]
+            line += [_cell(row, metric), Cell(ratio_text(metric, row))][: 1 + row.compared]
         lines.append(line)
     return lines
 
@@ -95,7 +97,7 @@ def _layer_grid(comparison: Comparison) -> list[list[Cell]]:
         line = [Cell(name), Cell(kind), Cell(row.name), Cell(row.report.method)]
         for metric in shown:
             cell = _cell(row, metric)
-            ratio = ratio_text(metric, row.ratios[metric.key]) if metric.key in row.ratios else ""
+            ratio = ratio_text(metric, row) if metric.key in row.ratios else ""
             line.append(Cell(cell.text, cell.source, ratio))
         lines.append(line)
     return lines
@@ -165,6 +167,7 @@ def csv_text(comparison: Comparison) -> str:
     columns = ["design", *(["layer", "kind"] if comparison.layers else []), *_IDENTITY]
     for metric in METRICS:
         columns += [metric.key, f"{metric.key}_source", f"{metric.key}_{metric.relation}"]
+        columns += [f"{metric.key}_difference_source"] if metric.forms else []
     stream = io.StringIO()
     writer = csv.DictWriter(stream, columns, lineterminator="\n")
     writer.writeheader()
@@ -176,6 +179,8 @@ def csv_text(comparison: Comparison) -> str:
                 line |= {metric.key: figure.value, f"{metric.key}_source": figure.source}
             if metric.key in row.ratios:
                 line[f"{metric.key}_{metric.relation}"] = row.ratios[metric.key]
+            if metric.key in row.sources:
+                line[f"{metric.key}_difference_source"] = row.sources[metric.key]
         writer.writerow(line)
     return stream.getvalue()
 
@@ -197,6 +202,8 @@ def json_text(comparison: Comparison) -> str:
                 figures[metric.key] = {"value": figure.value, "source": figure.source}
             if metric.key in row.ratios:
                 figures[metric.key][metric.relation] = row.ratios[metric.key]
+            if metric.key in row.sources:
+                figures[metric.key]["difference_source"] = row.sources[metric.key]
         known = row.report.model_dump(mode="json", by_alias=True, exclude_none=True, include=set(_IDENTITY))
         others = [other.model_dump(exclude_none=True) for other in row.report.other_resources or ()]
         extra = {"other_resources": others} if others else {}

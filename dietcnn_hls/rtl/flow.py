@@ -12,7 +12,7 @@ from dietcnn_hls import hls, progress
 from dietcnn_hls.build.config import ChecksConfig
 from dietcnn_hls.build.state import Build
 from dietcnn_hls.hardware import blocks
-from dietcnn_hls.reports.measure import compared, top1
+from dietcnn_hls.reports.measure import compared
 from dietcnn_hls.reports.model import ESTIMATE, Activity, Latency, Resources
 from dietcnn_hls.rtl.builder import RtlOptions
 from dietcnn_hls.rtl.design import RtlDesign, generate
@@ -98,7 +98,7 @@ def _simulate(build: Build, design: RtlDesign, codes: np.ndarray, labels: np.nda
     build.bit_exact["rtl_vs_csim"] = compared(free.outputs, expected)
     build.hardware["latency"] = Latency(cycles=free.latency, interval=free.interval, source="rtl_simulation")
     if labels is not None:
-        build.accuracy["rtl"] = top1(free.outputs, labels[: len(codes)])
+        build.score("rtl", free.outputs, codes, labels)
     if checks.rtl_stalls:
         few = codes[:1000]
         text = f"RTL simulation of {len(few)} images under random stalls"

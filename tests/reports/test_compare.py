@@ -130,7 +130,8 @@ def test_same_flow_said_twice_is_no_difference() -> None:
 
 
 def test_a_difference_that_colours_nothing_is_not_reported() -> None:
-    bare = Report(design="bare", network="lenet5", method="m", accuracy=Accuracy(csim=0.9, n_test=10_000), dataset="mnist")
+    accuracy = Accuracy(csim=0.9, n_test=10_000, images={"csim": 10_000})
+    bare = Report(design="bare", network="lenet5", method="m", accuracy=accuracy, dataset="mnist")
     assert compare([bare, twin()]).differences == ()
 
 
