@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +15,15 @@ from hls4ml.model.optimizer import get_backend_passes
 
 from dietcnn_hls import hls, reference
 from dietcnn_hls.backend.layers import register_layers
+from dietcnn_hls.backend.support import as_grid
 from dietcnn_hls.errors import ConfigError, ToolError, suggest
+from dietcnn_hls.lowered import Grid
 
 if TYPE_CHECKING:
     # hls4ml registers backends while its graph module is still being imported
     from hls4ml.model.graph import ModelGraph
 
-PREPARE = ("check_model", "drop_identity", "fold_batch_norm", "move_pool")
+PREPARE = ("check_model", "read_input_grid", "drop_identity", "fold_batch_norm", "move_pool")
 LOWER = (
     *("lower_input", "lower_linear", "lower_activation", "lower_max_pool", "lower_sum_pool"),
     *("lower_reshape", "lower_add", "check_lowered"),
@@ -57,6 +61,7 @@ class DietCNNBackend(FPGABackend):
         clock_period: float | None = None,
         io_type: str | None = None,
         metadata: dict[str, object] | None = None,
+        input_grid: Grid | Sequence[int] | None = None,
         **unknown: object,
     ) -> dict[str, Any]:
         """hls4ml's configuration of one conversion.
@@ -66,6 +71,7 @@ class DietCNNBackend(FPGABackend):
             clock_period: ns, default 5.
             io_type: 'io_parallel' (hls4ml's default) or 'io_stream'.
             metadata: JSON data for the lowered graph.
+            input_grid: the values that enter, a `Grid` or its (lo, hi, fraction); default what the model says, else images.
             unknown: anything else is refused.
 
         Raises:
@@ -74,7 +80,7 @@ class DietCNNBackend(FPGABackend):
         from dietcnn_hls.backend.keras_handlers import register_handlers
 
         register_handlers()  # not sooner: hls4ml's front ends are imported after its backends
-        known = ("part", "clock_period", "io_type")
+        known = ("part", "clock_period", "io_type", "metadata", "input_grid")
         for name, value in unknown.items():
             if value is not None:
                 raise ConfigError(f"backend DietCNN has no option '{name}'.{suggest(name, known)}")
@@ -83,6 +89,7 @@ class DietCNNBackend(FPGABackend):
             "ClockPeriod": 5.0 if clock_period is None else clock_period,
             "IOType": io_type or "io_parallel",
             "Metadata": metadata or {},
+            "InputGrid": None if input_grid is None else dataclasses.astuple(as_grid(input_grid)),
             "HLSConfig": {},
         }
 
@@ -97,7 +104,7 @@ class DietCNNBackend(FPGABackend):
 
         Args:
             model: compiled.
-            x: (N, *input shape) on the input grid (uint8 images / 256), or one sample without N.
+            x: (N, *input shape) on the input grid (for images pixel / 256), or one sample without N.
             threads: default all cores.
 
         Returns:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from dietcnn_hls.errors import ConfigError
 from dietcnn_hls.hardware.folding import FoldingSpec
-from dietcnn_hls.hls.cpp import check_identifier
-from dietcnn_hls.lowered import Fold, LoweredGraph
+from dietcnn_hls.lowered import Fold, Grid, LoweredGraph
+from dietcnn_hls.names import check_design_name
 
 if TYPE_CHECKING:
     from hls4ml.model.graph import ModelGraph
@@ -26,6 +26,7 @@ def convert(
     clock_period: float = 5.0,
     folding: Mapping[str, Fold] | FoldingSpec | None = None,
     metadata: Mapping[str, object] | None = None,
+    input_grid: Grid | None = None,
 ) -> ModelGraph:
     """Lower a model; nothing is written until ``write()`` or ``compile()`` of the result.
 
@@ -38,6 +39,8 @@ def convert(
         clock_period: ns.
         folding: folds by layer (others one lane), or a specification to solve; default one lane each.
         metadata: JSON data carried in the lowered graph.
+        input_grid: the values that enter; default what the model says (its `InputGrid` layer), else those of images. A lowered
+            graph has its own.
 
     Raises:
         UnsupportedLayerError: a layer without a lowering, by name.
@@ -50,8 +53,12 @@ def convert(
     from dietcnn_hls.backend.support import check_keras_layers
 
     if isinstance(model, LoweredGraph):
+        if input_grid is not None and input_grid.stream(model.input.stream.shape) != model.input.stream:
+            raise ConfigError(
+                f"the lowered graph '{model.name}' has an input grid of its own; convert the model anew for another"
+            )
         graph = LoweredGraph(name or model.name, model.nodes, {**model.metadata, **(metadata or {})})
-        check_identifier(graph.name)
+        check_design_name(graph.name)
         return model_graph_from_lowered(graph, output_dir, io_type=io_type, part=part, clock_period=clock_period, folding=folding)
     if not hasattr(model, "to_json"):
         raise ConfigError(f"convert() takes a Keras model or a LoweredGraph, not {type(model).__name__}")
@@ -59,22 +66,25 @@ def convert(
     converted = hls4ml.converters.convert_from_keras_model(
         model,
         output_dir=str(output_dir),
-        project_name=check_identifier(name or "myproject"),
+        project_name=check_design_name(name or "myproject"),
         backend="DietCNN",
         io_type=io_type,
         part=part,
         clock_period=clock_period,
         metadata=dict(metadata or {}),
+        input_grid=input_grid,
     )
     set_folding(converted, folding)
     return converted  # type: ignore[no-any-return]
 
 
-def lower_keras(model: Any, name: str, metadata: Mapping[str, object] | None = None) -> LoweredGraph:
-    """The lowered graph of a Keras model, named `name` (a C identifier). Errors as in `convert`; nothing is written."""
+def lower_keras(
+    model: Any, name: str, metadata: Mapping[str, object] | None = None, input_grid: Grid | None = None
+) -> LoweredGraph:
+    """The lowered graph of a Keras model, named `name`; arguments and errors as in `convert`. Nothing is written."""
     from dietcnn_hls.backend.graphs import lowered_graph
 
-    return lowered_graph(convert(model, ".", name=name, metadata=metadata))
+    return lowered_graph(convert(model, ".", name=name, metadata=metadata, input_grid=input_grid))
 
 
 __all__ = ["convert", "lower_keras"]

@@ -105,6 +105,12 @@ def _parse_uniform(keras_layer: dict[str, Any], input_names: Any, input_shapes: 
     return _finish(layer | {"uniform": (lo, hi, int(config["fraction"]), "half_up")}, list(input_shapes[0]))
 
 
+def _parse_input_grid(keras_layer: dict[str, Any], input_names: Any, input_shapes: Any, reader: Any) -> Parsed:
+    layer, config = _start(keras_layer, input_names), keras_layer["config"]
+    grid = tuple(int(config[key]) for key in ("lo", "hi", "fraction"))
+    return _finish(layer | {"input_grid": grid}, list(input_shapes[0]))
+
+
 def _parse_sum_pool(keras_layer: dict[str, Any], input_names: Any, input_shapes: Any, reader: Any) -> Parsed:
     layer, config = _start(keras_layer, input_names), keras_layer["config"]
     batch, height, width, channels = input_shapes[0]
@@ -148,6 +154,7 @@ _HANDLERS: dict[str, Callable[[dict[str, Any], Any, Any, Any], Parsed]] = {
     "ExactBatchNormalization": _parse_batch_norm,
     "ShiftBatchNormalization": _parse_batch_norm,
     "SumPooling2D": _parse_sum_pool,
+    "InputGrid": _parse_input_grid,
 }
 
 

@@ -59,6 +59,10 @@ class SumPooling2D(KerasLayer):
     """Attributes of its window, and ``shift``."""
 
 
+class InputGrid(KerasLayer):
+    """Attribute ``input_grid``: (lo, hi, fraction) of the values that enter. Stands behind the input and computes nothing."""
+
+
 class LoweredLayer(Layer):
     """Carries one operation of the lowered graph."""
 
@@ -127,7 +131,7 @@ LAYER_OF: dict[type, str] = {
 """Class name of the lowered layer that carries an operation of this type."""
 
 LOOKUP_LAYERS = (LookupConv2D, LookupDepthwiseConv2D, LookupDense)
-_KERAS = (*LOOKUP_LAYERS, CodebookActivation, UniformActivation, ExactBatchNormalization, SumPooling2D)
+_KERAS = (*LOOKUP_LAYERS, CodebookActivation, UniformActivation, ExactBatchNormalization, SumPooling2D, InputGrid)
 _LOWERED = (DietInput, DietLinear, DietEncode, DietRequantize, DietSymbolMap, DietMaxPool, DietSumPool, DietReshape, DietAdd)
 
 

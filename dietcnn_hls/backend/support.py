@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from hls4ml.model.layers import Layer
 
+from dietcnn_hls.backend.edit import source
 from dietcnn_hls.backend.layers import INPUT
 from dietcnn_hls.errors import ConfigError, UnsupportedLayerError, suggest
-from dietcnn_hls.hls.cpp import check_identifier
 from dietcnn_hls.hls.network import IO_TYPES
+from dietcnn_hls.lowered import Grid
+from dietcnn_hls.names import check_design_name
 
 if TYPE_CHECKING:
     # hls4ml registers backends while its graph module is still being imported
@@ -33,7 +36,7 @@ _REMEDIES = {
 }
 _KNOWN = (
     *("Input", "LookupConv2D", "LookupDepthwiseConv2D", "LookupDense", "CodebookActivation"),
-    *("UniformActivation", "ExactBatchNormalization", "SumPooling2D"),
+    *("UniformActivation", "ExactBatchNormalization", "SumPooling2D", "InputGrid"),
     *("Conv2D", "DepthwiseConv2D", "Dense", "Reshape", "Pooling2D", "Merge", "Activation", "Softmax"),
 )
 _KERAS = (
@@ -42,6 +45,15 @@ _KERAS = (
     "QDense, QActivation, MaxPooling2D, Add, Flatten, Reshape and Dropout"
 )
 _STRATEGIES = ("latency", "resource")
+
+
+def as_grid(given: Grid | Sequence[int]) -> Grid:
+    """The input grid that an option gives, as a value or as its three numbers."""
+    if isinstance(given, Grid):
+        return given
+    if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != 3:
+        raise ConfigError(f"input_grid: give a Grid or its (lo, hi, fraction), not {given!r}")
+    return Grid(*given)
 
 
 def unsupported(name: str, kind: str, remedy: str | None = None) -> UnsupportedLayerError:
@@ -71,6 +83,8 @@ def check_layer(model: ModelGraph, node: Layer) -> None:
         raise unsupported(node.name, _keras_name(node), _FLOAT)
     if node.get_attr("data_format", "channels_last") != "channels_last":
         raise unsupported(node.name, _keras_name(node), "use data_format='channels_last'")
+    if kind == "InputGrid" and source(node).class_name != "Input":
+        raise unsupported(node.name, kind, "it says what enters the design; put it directly behind the model's input")
     if kind == "Input" and len(node.get_attr("input_shape")) not in (1, 3):
         raise unsupported(node.name, "Input", "inputs are images (H, W, C) or vectors (N,); add a Reshape before the model")
 
@@ -140,7 +154,7 @@ def _calls(model: Any, layer: Any) -> int:
 def check_options(model: ModelGraph) -> None:
     """ConfigError for hls4ml options that this backend cannot honour."""
     config = model.config
-    check_identifier(config.get_project_name())
+    check_design_name(config.get_project_name())
     if config.get_config_value("IOType") not in IO_TYPES:
         raise ConfigError(
             f"unknown io_type '{config.get_config_value('IOType')}'.{suggest(str(config.config['IOType']), IO_TYPES)}"

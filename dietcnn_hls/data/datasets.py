@@ -20,9 +20,13 @@ from numpy.typing import NDArray
 
 from dietcnn_hls.data.files import Raw, read_cifar10, read_mnist, read_npz, read_svhn
 from dietcnn_hls.errors import DatasetError, suggest
+from dietcnn_hls.lowered import Grid
 
 DATA_VARIABLE = "DIETCNN_DATA"
 """Environment variable that names the folder of the datasets where no ``data_dir`` is given."""
+
+IMAGE = Grid(0, 255, 8)
+"""The grid of images, value = pixel / 256: what enters a design where nothing else is said."""
 
 # Test images of each digit in MNIST. Fashion-MNIST uses the same file names, so only the content can tell them apart.
 _MNIST_TEST_COUNTS = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
@@ -63,10 +67,10 @@ class Split(NamedTuple):
 
 
 def to_float(x: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return pixels of any shape as float32 multiples of 2^-8 in [0, 1), every network's input grid; nothing rounds."""
+    """Return pixels of any shape as float32 values of the grid `IMAGE`; nothing rounds."""
     if x.dtype != np.uint8:
         raise DatasetError(f"to_float takes uint8 pixels, got {x.dtype}; pass the images of a Dataset")
-    return x.astype(np.float32) / np.float32(256)
+    return IMAGE.values(x)
 
 
 def names() -> list[str]:

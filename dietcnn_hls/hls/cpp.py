@@ -8,44 +8,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dietcnn_hls.errors import ConfigError
-from dietcnn_hls.integers import bits_for, sanitize
+from dietcnn_hls.integers import bits_for
+from dietcnn_hls.names import unique_identifiers
 
 INLINE_LIMIT = 100_000
 """Arrays of more elements are read from a file in C simulation: compilers take long over huge initialisers."""
 
-_RESERVED = frozenset(
-    """alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t char32_t char8_t class compl
-    concept const const_cast consteval constexpr constinit continue co_await co_return co_yield decltype default delete do
-    double dynamic_cast else enum explicit export extern false float for friend goto if inline int long mutable namespace new
-    noexcept not not_eq nullptr operator or or_eq private protected public register reinterpret_cast requires return short
-    signed sizeof static static_assert static_cast struct switch template this thread_local throw true try typedef typeid
-    typename union unsigned using virtual void volatile wchar_t while xor xor_eq
-    nnet hls std main linux unix assert errno stdin stdout stderr eof null""".split()
+_LOCALS = frozenset(
+    """argc argv codes count data expected fflush file folder first got i inputs int64_t mismatches n_in n_out read_codes results
+    sample samples weights_folder want DIETCNN_BUFFER DIETCNN_EXPORT DIETCNN_AP_TYPES""".split()
 )
+"""Identifiers of the test bench and the entry points, beside which the ports stand."""
+
+_PARTS = frozenset("out t config copy rest fork repack weights biases thresholds flip integers table left right".split())
+"""First words of what is appended to a layer's identifier; names of kernels' own arrays are checked in `project`."""
 
 
-def check_identifier(name: str) -> str:
-    """`name` if it can name a C++ function and file; ConfigError otherwise."""
-    if name != sanitize(name) or name.lower() in _RESERVED:
-        raise ConfigError(f"'{name}' cannot name a design: use letters, digits and '_', beginning with a letter, no C++ keyword")
-    return name
-
-
-def unique_identifiers(names: Iterable[str]) -> dict[str, str]:
-    """Each name -> a C identifier of its own, also on file systems that ignore case; keywords get a trailing '_'."""
-    result: dict[str, str] = {}
-    taken = set(_RESERVED)
-    for name in names:
-        base = sanitize(name)
-        candidate = f"{base}_" if base.lower() in _RESERVED else base
-        number = 2
-        while candidate.lower() in taken:
-            candidate = f"{base}_{number}"
-            number += 1
-        taken.add(candidate.lower())
-        result[name] = candidate
-    return result
+def layer_identifiers(names: Iterable[str], design: str) -> dict[str, str]:
+    """Each layer's name -> its C++ identifier in the project of `design`."""
+    own = (design, *(f"{design}_{part}" for part in ("net", "load", "setup", "batch", "test", "bridge")))
+    return unique_identifiers(names, reserved=(*_LOCALS, *own), parts=_PARTS)
 
 
 @dataclass(frozen=True)
@@ -135,4 +117,4 @@ def _rows(values: np.ndarray) -> str:
     return ",\n".join("    " + ", ".join(items[i : i + 24]) for i in range(0, len(items), 24))
 
 
-__all__ = ["INLINE_LIMIT", "Constant", "IntType", "check_identifier", "unique_identifiers"]
+__all__ = ["INLINE_LIMIT", "Constant", "IntType", "layer_identifiers"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from dietcnn_hls.errors import ConfigError, LoweringError, suggest
 from dietcnn_hls.hardware.waiting import waiting_codes
-from dietcnn_hls.hls.cpp import IntType, unique_identifiers
+from dietcnn_hls.hls.cpp import IntType, layer_identifiers
 from dietcnn_hls.hls.folding import check_folding
 from dietcnn_hls.lowered import Add, Fold, Linear, LoweredGraph, Node, Reshape, Source, Stream
 
@@ -95,7 +95,7 @@ class _Builder:
         self.graph = graph
         self.folding = folding
         self.streaming = io_type == "io_stream"
-        self.names = unique_identifiers(node.name for node in graph.nodes)
+        self.names = layer_identifiers((node.name for node in graph.nodes), graph.name)
         self.code_types: dict[str, Stream] = {}
         self.calls: list[Call] = []
         self.readers = {node.name: self._count_readers(node) for node in graph.nodes}

@@ -28,13 +28,14 @@ from dietcnn_hls.lowered.ops import (
     SymbolMap,
     infer_stream,
 )
-from dietcnn_hls.lowered.stream import Stream, Window
+from dietcnn_hls.lowered.stream import Grid, Stream, Window
 
 __all__ = [
     "Add",
     "DecodingKernel",
     "Encode",
     "Fold",
+    "Grid",
     "HlsArray",
     "HlsKernel",
     "Kernel",

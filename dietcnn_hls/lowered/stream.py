@@ -8,8 +8,128 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dietcnn_hls.errors import LoweringError
+from dietcnn_hls.errors import ConfigError, DatasetError, LoweringError
 from dietcnn_hls.integers import bits_for
+
+MAX_GRID_BITS = 16
+"""Widest input code."""
+
+MAX_GRID_FRACTION = 64
+"""Finest and coarsest grid of inputs: steps of 2**-64 to 2**64, all of which float32 holds exactly."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The values that may enter a design: ``code * 2**-fraction`` for every integer code in [lo, hi].
+
+    Attributes:
+        lo: smallest code, 0 or below.
+        hi: largest code, 0 or above.
+        fraction: fractional bits, negative for steps above one.
+
+    Raises:
+        ConfigError: no integers, a range without zero or with one code only, more than `MAX_GRID_BITS` bits.
+    """
+
+    lo: int
+    hi: int
+    fraction: int
+
+    def __post_init__(self) -> None:
+        for name in ("lo", "hi", "fraction"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | np.integer):
+                raise ConfigError(f"input grid: {name} must be an integer, got {value!r}")
+            object.__setattr__(self, name, int(value))
+        if not self.lo <= 0 <= self.hi or self.lo == self.hi:
+            raise ConfigError(f"input grid: codes {self.lo} to {self.hi} must hold zero and at least one more")
+        if self.bits > MAX_GRID_BITS:
+            raise ConfigError(
+                f"input grid: codes {self.lo} to {self.hi} take {self.bits} bits; a design takes up to {MAX_GRID_BITS}: "
+                "use a coarser grid"
+            )
+        if abs(self.fraction) > MAX_GRID_FRACTION:
+            raise ConfigError(f"input grid: fraction {self.fraction} is beyond {-MAX_GRID_FRACTION}..{MAX_GRID_FRACTION}")
+
+    @classmethod
+    def of(cls, signed: bool, bits: int, fraction: int) -> Grid:
+        """All codes of `bits` bits, the sign included."""
+        if isinstance(bits, bool) or not isinstance(bits, int | np.integer) or bits < 1:
+            raise ConfigError(f"input grid: bits must be a whole number from 1 on, got {bits!r}")
+        if signed:
+            return cls(-(1 << (int(bits) - 1)), (1 << (int(bits) - 1)) - 1, fraction)
+        return cls(0, (1 << int(bits)) - 1, fraction)
+
+    @property
+    def signed(self) -> bool:
+        return self.lo < 0
+
+    @property
+    def bits(self) -> int:
+        """Width of a code in hardware."""
+        return bits_for(self.lo, self.hi)
+
+    @property
+    def step(self) -> float:
+        """Distance of neighbouring values."""
+        return 2.0**-self.fraction
+
+    def stream(self, shape: tuple[int, ...]) -> Stream:
+        """The stream of inputs of this shape."""
+        return Stream(tuple(shape), self.lo, self.hi, self.fraction)
+
+    def values(self, codes: np.ndarray) -> np.ndarray:
+        """Codes to the values they stand for, float32, exact."""
+        return np.asarray(codes).astype(np.float32) * np.float32(self.step)
+
+    def nearest(self, values: np.ndarray) -> np.ndarray:
+        """`values` moved to the grid: rounded half to even and clipped, float32. What is not finite is refused by `codes`."""
+        scaled = np.rint(np.asarray(values, np.float64) * 2.0**self.fraction)
+        return self.values(np.clip(scaled, self.lo, self.hi))
+
+    def codes(self, values: np.ndarray, what: str = "inputs") -> np.ndarray:
+        """Real values to codes, int64, of the same shape; nothing is rounded or clipped.
+
+        Args:
+            values: numbers of any type and shape.
+            what: names them in errors.
+
+        Raises:
+            DatasetError: no numbers, NaN or Inf, or values that are not on the grid; says their range, the share that cannot
+                enter and the remedy.
+        """
+        values = np.asarray(values)
+        if values.dtype.kind not in "biuf":
+            raise DatasetError(f"{what} are of type {values.dtype}; give numbers")
+        scaled = values.astype(np.float64) * 2.0**self.fraction
+        if not np.isfinite(scaled).all():
+            bad = int(np.count_nonzero(~np.isfinite(scaled)))
+            raise DatasetError(f"{what} hold NaN or Inf: {bad} of {scaled.size} values")
+        entering = (scaled == np.rint(scaled)) & (scaled >= self.lo) & (scaled <= self.hi)
+        if not entering.all():
+            raise DatasetError(self._refusal(values, 1 - float(entering.mean()), what))
+        return scaled.astype(np.int64)
+
+    def _refusal(self, values: np.ndarray, share: float, what: str) -> str:
+        low, high = values.min(), values.max()
+        least, most = self.lo * self.step, self.hi * self.step
+        scale = str(2**self.fraction) if self.fraction >= 0 else f"2.0**{self.fraction}"
+        moved = f"numpy.clip(numpy.rint(x * {scale}), {self.lo}, {self.hi}) / {scale}"
+        if values.dtype.kind in "iu" and self.lo <= low and high <= self.hi and self.fraction > 0:
+            remedy = f"integers are taken as values, not as codes; give x / {scale}"
+        elif low < least or high > most:
+            remedy = f"choose an input_grid that covers them, or scale them and give {moved}"
+        else:
+            remedy = f"give {moved}"
+        refused = "under 1 %" if share < 0.01 else f"{100 * share:.0f} %"
+        return (
+            f"{what} must lie on the grid 2^-{self.fraction} between {least:g} and {most:g} (codes {self.lo} to {self.hi}); "
+            f"these range from {low:g} to {high:g}, and {refused} of them cannot enter: {remedy}"
+        )
+
+    def __str__(self) -> str:
+        """Words of it, such as ``unsigned 8 bits / 2^8``."""
+        return f"{'signed' if self.signed else 'unsigned'} {self.bits} bits / 2^{self.fraction}"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from dietcnn_hls.integers import im2col
 from dietcnn_hls.lowered import (
     Add,
     Encode,
+    Grid,
     Linear,
     LoweredGraph,
     MaxPool,
@@ -29,7 +30,7 @@ WINDOW_CODES = 2**23
 
 
 def quantize_input(graph: LoweredGraph, x: np.ndarray) -> np.ndarray:
-    """Float inputs -> input codes; values must lie on the input grid and in range.
+    """Float inputs -> input codes; values must be ones that the input's codes stand for.
 
     Args:
         graph: lowered graph.
@@ -39,19 +40,18 @@ def quantize_input(graph: LoweredGraph, x: np.ndarray) -> np.ndarray:
         (N, *input shape) int64 codes.
 
     Raises:
-        DatasetError: wrong shape, NaN/Inf, off the grid or out of range.
+        DatasetError: wrong shape, NaN/Inf, off the grid or out of range; says the range, the share that cannot enter and the
+            remedy.
     """
     stream = graph.input.stream
     if x.shape[1:] != stream.shape:
         raise DatasetError(f"input of shape {x.shape[1:]} for a design of input shape {stream.shape}")
-    scaled = np.asarray(x, dtype=np.float64) * 2.0**stream.fraction
-    if not np.isfinite(scaled).all():
-        raise DatasetError("inputs hold NaN or Inf")
-    codes = np.rint(scaled).astype(np.int64)
-    if (codes != scaled).any():
-        raise DatasetError(f"inputs must lie on the grid 2^-{stream.fraction}; scale uint8 images with x / 256")
-    if codes.size and (codes.min() < stream.lo or codes.max() > stream.hi):
-        raise DatasetError(f"input codes must lie in [{stream.lo}, {stream.hi}]")
+    if stream.levels is None:
+        return Grid(stream.lo, stream.hi, stream.fraction).codes(x)
+    integers = Grid(min(stream.levels[0], 0), max(stream.levels[-1], 0), stream.fraction).codes(x)
+    codes = np.searchsorted(stream.levels, integers).clip(max=stream.hi)
+    if (stream.integers[codes] != integers).any():
+        raise DatasetError(f"inputs must be values of the codebook {list(stream.levels)} / 2^{stream.fraction}")
     return codes
 
 

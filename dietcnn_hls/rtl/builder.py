@@ -12,7 +12,7 @@ import numpy as np
 from dietcnn_hls.errors import ConfigError
 from dietcnn_hls.hardware.memories import MemoryRules, MemoryUse
 from dietcnn_hls.integers import bits_for
-from dietcnn_hls.rtl.verilog import Instance, Parameter, identifier, memory_file
+from dietcnn_hls.rtl.verilog import Instance, Parameter, memory_file
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,7 @@ class Builder:
     Attributes:
         name: the design; prefix of its memory files.
         options: see `RtlOptions`.
+        identifiers: a layer's name -> what the names of its parts begin with.
         instances: module instances in the order of the data.
         streams: prefix of a stream's wires -> (width of its data, layer), in order.
         wires: further wires, name -> width.
@@ -83,9 +84,10 @@ class Builder:
         memories: all memories of more than one word, as they were placed.
     """
 
-    def __init__(self, name: str, options: RtlOptions) -> None:
+    def __init__(self, name: str, options: RtlOptions, identifiers: Mapping[str, str]) -> None:
         self.name = name
         self.options = options
+        self.identifiers = identifiers
         self.instances: list[Instance] = []
         self.streams: dict[str, tuple[int, str]] = {}
         self.wires: dict[str, int] = {}
@@ -95,13 +97,13 @@ class Builder:
 
     def stream(self, layer: str, role: str, bits: int) -> str:
         """Declare a stream; returns its prefix."""
-        wire = f"{identifier(layer)}_{role}"
+        wire = f"{self.identifiers[layer]}_{role}"
         self.streams[wire] = (bits, layer)
         return wire
 
     def memory(self, layer: str, role: str, words: list[int], bits: int) -> str:
         """Add a memory file; returns its name."""
-        name = f"{self.name}_{identifier(layer)}_{role}.mem"
+        name = f"{self.name}_{self.identifiers[layer]}_{role}.mem"
         self.files[name] = memory_file(words, bits)
         return name
 
@@ -121,14 +123,14 @@ class Builder:
 
     def place(self, layer: str, role: str, module: str, parameters: Mapping[str, Parameter], ports: Mapping[str, str]) -> None:
         """Add an instance with clock and reset."""
-        name = f"{identifier(layer)}_{role}_unit"
+        name = f"{self.identifiers[layer]}_{role}_unit"
         self.instances.append(Instance(name, layer, module, parameters, {"clk": "clk", "rst": "rst", **ports}))
 
     def stage(
         self, layer: str, role: str, module: str, parameters: Mapping[str, Parameter], source: Beats, result: Beats
     ) -> Beats:
         """Add an instance with one input and one output stream; `result` lacks only its wire."""
-        turn = sum(name.startswith(f"{identifier(layer)}_{role}") for name in self.streams)
+        turn = sum(name.startswith(f"{self.identifiers[layer]}_{role}") for name in self.streams)
         role = f"{role}_{turn + 1}" if turn else role
         wire = self.stream(layer, role, result.codes * result.bits)
         ports = handshake("in", source.wire) | handshake("out", wire)

@@ -35,6 +35,7 @@ from dietcnn_hls.lowered import (
     SumPool,
     SymbolMap,
 )
+from dietcnn_hls.names import check_design_name
 from dietcnn_hls.rtl.branches import build_add, build_fork
 from dietcnn_hls.rtl.builder import Beats, Builder, RtlOptions
 from dietcnn_hls.rtl.encoders import build_encode
@@ -48,7 +49,7 @@ from dietcnn_hls.rtl.operators import (
     fit_channels,
     narrow,
 )
-from dietcnn_hls.rtl.verilog import Instance, identifier
+from dietcnn_hls.rtl.verilog import Instance, layer_identifiers
 
 TEMPLATES = Path(str(importlib.resources.files("dietcnn_hls.templates"))) / "rtl"
 
@@ -163,14 +164,14 @@ def generate(graph: LoweredGraph, folding: Mapping[str, Fold], options: RtlOptio
         options: see `RtlOptions`.
 
     Raises:
-        ConfigError: a layer without fold, a fold for an unknown layer, an illegal fold.
+        ConfigError: a name that cannot name a design, a layer without fold, a fold for an unknown layer, an illegal fold.
         UnsupportedLayerError: an operation that has no module.
         LoweringError: a kernel that has no SystemVerilog.
     """
     options = options or RtlOptions()
-    _check_names(graph, folding)
-    name = identifier(graph.name)
-    builder = Builder(name, options)
+    _check_folding(graph, folding)
+    name = check_design_name(graph.name)
+    builder = Builder(name, options, layer_identifiers(node.name for node in graph.nodes))
     last = graph.output
     source, beats = _walk(builder, graph, folding)
     result = narrow(builder, last.name, add_offsets(builder, last.name, last.stream, beats))
@@ -182,7 +183,7 @@ def generate(graph: LoweredGraph, folding: Mapping[str, Fold], options: RtlOptio
     return RtlDesign(name, graph, dict(folding), options, tuple(builder.instances), streams, *ports, memories, files, modules)
 
 
-def _check_names(graph: LoweredGraph, folding: Mapping[str, Fold]) -> None:
+def _check_folding(graph: LoweredGraph, folding: Mapping[str, Fold]) -> None:
     names = [node.name for node in graph.linear_nodes]
     for name in folding:
         if name not in names:
@@ -190,11 +191,6 @@ def _check_names(graph: LoweredGraph, folding: Mapping[str, Fold]) -> None:
     for name in names:
         if name not in folding:
             raise ConfigError(f"folding: layer '{name}' has no fold; give it pe and simd")
-    taken: dict[str, str] = {}
-    for node in graph.nodes:
-        other = taken.setdefault(identifier(node.name), node.name)
-        if other != node.name:
-            raise ConfigError(f"layers '{other}' and '{node.name}' have the same name in SystemVerilog; rename one")
 
 
 def _walk(builder: Builder, graph: LoweredGraph, folding: Mapping[str, Fold]) -> tuple[Beats, Beats]:

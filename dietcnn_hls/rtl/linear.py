@@ -12,7 +12,7 @@ from dietcnn_hls.hardware.sums import sum_widths
 from dietcnn_hls.integers import bits_for, divisors
 from dietcnn_hls.lowered import Fold, Linear, Node, RtlKernel, Stream
 from dietcnn_hls.rtl.builder import Beats, Builder, handshake
-from dietcnn_hls.rtl.verilog import Packed, Parameter, identifier, packed, words
+from dietcnn_hls.rtl.verilog import Packed, Parameter, packed, words
 
 
 def build_linear(builder: Builder, node: Node, geometry: Geometry, fold: Fold, stream: Stream, source: Beats) -> Beats:
@@ -30,7 +30,7 @@ def build_linear(builder: Builder, node: Node, geometry: Geometry, fold: Fold, s
     shape = check_fold(node.name, geometry, fold)
     kernel = rtl_kernel(node.op.kernel, builder.options.use_dsp)
     order = lane_order(geometry, shape, fold)
-    prefix = identifier(node.name)
+    prefix = builder.identifiers[node.name]
     _window(builder, node.name, geometry, shape, fold, stream, source)
     _weights(builder, node.name, kernel, order)
     parameters, result = _kernel(builder, node.op, kernel, order, geometry.taps // fold.simd)
@@ -133,7 +133,7 @@ def _weights(builder: Builder, layer: str, kernel: RtlKernel, order: tuple[np.nd
     lanes = kernel.weights[order]
     rows = words(lanes.reshape(len(lanes), -1), kernel.weight_bits)
     bits = lanes[0].size * kernel.weight_bits
-    prefix = identifier(layer)
+    prefix = builder.identifiers[layer]
     builder.wires[f"{prefix}_weights"] = bits
     parameters: dict[str, Parameter] = {"DEPTH": len(rows), "WIDTH": bits}
     if len(rows) == 1:

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+
+from dietcnn_hls.names import unique_identifiers
 
 _LINE_BITS = 384  # of a long constant, so that generated lines stay within the width of a page
 
@@ -60,10 +61,16 @@ def memory_file(words: Iterable[int], bits: int) -> str:
     return "".join(f"{word:0{digits}x}\n" for word in words)
 
 
-def identifier(name: str) -> str:
-    """A layer's name as part of a SystemVerilog identifier."""
-    text = re.sub(r"\W", "_", name, flags=re.ASCII)
-    return text if re.match(r"[A-Za-z_]", text) else f"layer_{text}"
+_PARTS = frozenset(
+    """pixels window lines weights kernel sums values codes gathered held split unshifted shifted pooled thresholds biases branch
+    fork a b add""".split()
+)
+"""First words of what is appended to a layer's identifier."""
+
+
+def layer_identifiers(names: Iterable[str]) -> dict[str, str]:
+    """Each layer's name -> what the names of its wires, instances and memory files begin with."""
+    return unique_identifiers(names, parts=_PARTS)
 
 
 @dataclass(frozen=True)
@@ -96,4 +103,4 @@ def _text(value: Parameter) -> str:
     return f'"{value}"' if isinstance(value, str) else str(int(value) if isinstance(value, bool) else value)
 
 
-__all__ = ["Instance", "Packed", "Parameter", "identifier", "memory_file", "packed", "words"]
+__all__ = ["Instance", "Packed", "Parameter", "layer_identifiers", "memory_file", "packed", "words"]

@@ -13,7 +13,7 @@ import pytest
 
 from dietcnn_hls import hls, reference
 from dietcnn_hls.errors import ConfigError, DatasetError, DietError, LoweringError, OutputError
-from dietcnn_hls.hls.cpp import IntType, unique_identifiers
+from dietcnn_hls.hls.cpp import IntType
 from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Node, Reshape, Source, Stream, node
 from dietcnn_hls.lowered.storage import load_graph
 from tests.graphs import branching_graph, random_codes, random_graph, residual, table_kernel
@@ -69,11 +69,6 @@ def test_any_layer_name_gives_a_design_that_compiles(tmp_path: Path) -> None:
     hls.generate(graph, tmp_path, io_type="io_stream")
     codes = random_codes(graph, 5, 0)
     assert np.array_equal(hls.compile(tmp_path).predict(codes), reference.predict(graph, codes))
-
-
-def test_identifiers_are_unique_even_where_case_is_ignored() -> None:
-    names = unique_identifiers(["a b", "a_b", "A_B", "while", "7"])
-    assert names == {"a b": "a_b", "a_b": "a_b_2", "A_B": "A_B_3", "while": "while_", "7": "n7"}
 
 
 @pytest.mark.parametrize(

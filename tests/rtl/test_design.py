@@ -138,15 +138,6 @@ class TestErrors:
             with pytest.raises(ConfigError, match=text):
                 generate(graph, folds_of(graph), RtlOptions(input_codes=codes))
 
-    def test_names_that_meet_in_systemverilog(self) -> None:
-        graph = small_net()
-        renamed = tuple(dataclasses.replace(n, name="a/b") if n.name == "conv" else n for n in graph.nodes)
-        renamed = tuple(dataclasses.replace(n, name="a-b", inputs=("a/b",)) if n.name == "act" else n for n in renamed)
-        renamed = tuple(dataclasses.replace(n, inputs=("a-b",)) if n.name == "flatten" else n for n in renamed)
-        graph = LoweredGraph("small_net", renamed)
-        with pytest.raises(ConfigError, match="layers 'a/b' and 'a-b' have the same name in SystemVerilog; rename one"):
-            generate(graph, folds_of(graph))
-
     def test_ripple_order_has_no_hardware(self) -> None:
         rng = np.random.default_rng(0)
         image = node("image", Source(), [], Stream((6,), 0, 7, 3))

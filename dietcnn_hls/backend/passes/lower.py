@@ -15,9 +15,10 @@ from dietcnn_hls.backend.activations import Before, Codebook, Uniform, lower_act
 from dietcnn_hls.backend.edit import consumers, insert_after, replace_by_op, source
 from dietcnn_hls.backend.linear import TrainedLinear, bias_fraction, bias_integers, lower_kernel
 from dietcnn_hls.backend.passes.prepare import is_activation, is_linear, is_pool
-from dietcnn_hls.backend.support import unsupported
-from dietcnn_hls.errors import DietError, ExactnessWarning, LoweringError
-from dietcnn_hls.lowered import Add, Kernel, Linear, MaxPool, Op, Reshape, Source, Stream, SumPool, Window, infer_stream
+from dietcnn_hls.backend.support import as_grid, unsupported
+from dietcnn_hls.data.datasets import IMAGE
+from dietcnn_hls.errors import ConfigError, DietError, ExactnessWarning, LoweringError
+from dietcnn_hls.lowered import Add, Grid, Kernel, Linear, MaxPool, Op, Reshape, Source, Stream, SumPool, Window, infer_stream
 
 if TYPE_CHECKING:
     # hls4ml registers backends while its graph module is still being imported
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 EXACT_FLOAT32 = 2**24
 """Integers below it are exact in float32."""
-
-INPUT_CODES = (0, 255, 8)
-"""lo, hi and fraction of the network's input: uint8 images as code / 256."""
 
 
 class Lowering(OptimizerPass):
@@ -56,10 +54,21 @@ class LowerInput(Lowering):
         return node.class_name == "Input"
 
     def transform(self, model: ModelGraph, node: Layer) -> bool:
-        lo, hi, fraction = INPUT_CODES
         shape = tuple(int(n) for n in node.get_attr("input_shape"))
-        self.lower(model, node, Source(), Stream(shape, lo, hi, fraction))
+        self.lower(model, node, Source(), _input_grid(model, node).stream(shape))
         return True
+
+
+def _input_grid(model: ModelGraph, node: Layer) -> Grid:
+    """What the caller says, else what the model says, else that of images; ConfigError where the first two differ."""
+    given, own = model.config.get_config_value("InputGrid"), node.get_attr("input_grid")
+    if given is not None and own is not None and as_grid(given) != as_grid(own):
+        raise ConfigError(
+            f"input_grid: the model was made for inputs of {as_grid(own)}, not of {as_grid(given)}; leave input_grid out, or "
+            "convert the float model for the other grid"
+        )
+    said = given if given is not None else own
+    return IMAGE if said is None else as_grid(said)
 
 
 class LowerLinear(Lowering):

@@ -9,7 +9,7 @@ from hls4ml.model.layers import Layer
 from hls4ml.model.optimizer import ModelOptimizerPass, OptimizerPass
 
 from dietcnn_hls.backend.edit import consumers, source, swap
-from dietcnn_hls.backend.support import check_keras_model, check_layer, check_options
+from dietcnn_hls.backend.support import check_keras_model, check_layer, check_options, unsupported
 
 if TYPE_CHECKING:
     # hls4ml registers backends while its graph module is still being imported
@@ -52,6 +52,21 @@ class CheckModel(ModelOptimizerPass):
         check_options(model)
         for node in model.graph.values():
             check_layer(model, node)
+        return True
+
+
+class ReadInputGrid(OptimizerPass):
+    """What the model says of its input's grid becomes an attribute of the input."""
+
+    def match(self, node: Layer) -> bool:
+        return node.class_name == "InputGrid"
+
+    def transform(self, model: ModelGraph, node: Layer) -> bool:
+        others = [reader.name for reader in consumers(model, source(node)) if reader is not node]
+        if others:
+            raise unsupported(node.name, "InputGrid", f"'{others[0]}' reads the input past it; let that read this layer")
+        source(node).set_attr("input_grid", node.get_attr("input_grid"))
+        model.remove_node(node)
         return True
 
 
