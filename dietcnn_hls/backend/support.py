@@ -127,6 +127,11 @@ def _qkeras_kind(quantizer: Any) -> str:
 
 def check_keras_model(model: Any) -> None:
     """UnsupportedLayerError for what hls4ml's reader overlooks: shared layers, dilation, groups, several inputs or outputs."""
+    if not getattr(model, "inputs", None):
+        raise UnsupportedLayerError(
+            f"model '{model.name}' is not built, or not Sequential or functional: its input's shape is unknown; begin it with an "
+            "Input of a fixed shape"
+        )
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise UnsupportedLayerError(
             f"model '{model.name}' has {len(model.inputs)} inputs and {len(model.outputs)} outputs; a design has one of each"

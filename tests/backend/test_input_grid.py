@@ -70,7 +70,7 @@ def test_grids_that_contradict_or_stand_elsewhere_are_refused(tmp_path: Path) ->
     said = InputGrid(-128, 127, 4, name="grid")
     with pytest.raises(ConfigError, match=r"made for inputs of signed 8 bits / 2\^4, not of unsigned 8 bits / 2\^8"):
         lower_keras(network(said), "net", input_grid=IMAGE)
-    late = tf.keras.Sequential([*network().layers, InputGrid(0, 1, 0, name="late")])
+    late = tf.keras.Sequential([keras_layers.InputLayer((5, 4, 2)), *network().layers, InputGrid(0, 1, 0, name="late")])
     with pytest.raises(UnsupportedLayerError, match=r"layer 'late' \(InputGrid\).*directly behind the model's input"):
         lower_keras(late, "net")
     inputs = keras_layers.Input((5, 4, 2), name="image")
