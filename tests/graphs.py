@@ -6,8 +6,6 @@ Seeds come from hypothesis; everything else follows from the seed, so a failure 
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +13,6 @@ import numpy as np
 from dietcnn_hls.lowered import (
     Add,
     Encode,
-    Kernel,
     Linear,
     LoweredGraph,
     MaxPool,
@@ -29,13 +26,8 @@ from dietcnn_hls.lowered import (
     Window,
     node,
 )
-from dietcnn_hls.methods.conlocnn.kernel import SignedDigitKernel
-from dietcnn_hls.methods.conlocnn.search import formats
-from dietcnn_hls.methods.deepchip.kernel import TernaryKernel
-from dietcnn_hls.methods.dietcnn.kernel import SymbolicKernel, TableKernel
-from dietcnn_hls.methods.encodingnet.kernel import NetlistKernel
-from dietcnn_hls.methods.fixed_point.kernel import MultiplyKernel
-from dietcnn_hls.methods.tabconv.kernel import ProductQuantKernel
+from tests.kernels import Example, examples
+from tests.streams import levels
 
 
 @dataclass(frozen=True)
@@ -48,112 +40,21 @@ class Shape:
     layers: int = 3
 
 
-def levels(rng: np.random.Generator, count: int, bits: int, signed: bool) -> tuple[int, ...]:
-    """`count` sorted distinct grid integers with an exact zero."""
-    low, high = (-(1 << (bits - 1)), 1 << (bits - 1)) if signed else (0, 1 << bits)
-    others = rng.choice(np.setdiff1d(np.arange(low, high), [0]), count - 1, replace=False)
-    return tuple(sorted([0, *(int(v) for v in others)]))
+SIGNED = Stream((1,), -8, 7, 0)
+"""What `activation` may yield beside codes that are not negative."""
 
 
-def table_kernel(rng: np.random.Generator, source: Stream, outputs: int, taps: int, symbols: int) -> TableKernel:
-    """Either products of two codebooks or an arbitrary table: the hardware must not care."""
-    weight_levels = np.array(levels(rng, symbols, max(3, symbols.bit_length() + 1), True))
-    if rng.random() < 0.5:
-        table = np.multiply.outer(source.integers, weight_levels)
-    else:
-        table = rng.integers(-100, 100, (len(source.integers), symbols))
-    weights = rng.integers(0, symbols, (outputs, taps)).astype(np.uint16)
-    return TableKernel(table.astype(np.int32), weights, source.fraction + 4)
+def takes_negative_codes(kernels: tuple[str, ...]) -> bool:
+    """Whether one of these examples does; the others index tables by the code."""
+    return any(examples()[name].accepts(SIGNED) for name in kernels)
 
 
-def symbolic_kernel(rng: np.random.Generator, source: Stream, outputs: int, taps: int, symbols: int) -> SymbolicKernel:
-    """Arbitrary product and add tables: order matters, as it must for the test to mean something."""
-    count = int(rng.integers(3, 33))
-    sums = levels(rng, count, 7, True)
-    return SymbolicKernel(
-        product=rng.integers(0, count, (len(source.integers), symbols)).astype(np.uint16),
-        add=rng.integers(0, count, (count, count)).astype(np.uint16),
-        weights=rng.integers(0, symbols, (outputs, taps)).astype(np.uint16),
-        levels=sums,
-        fraction=4,
-        order=str(rng.choice(["tree", "ripple"])),
-    )
-
-
-def multiply_kernel(rng: np.random.Generator, source: Stream, outputs: int, taps: int, symbols: int) -> MultiplyKernel:
-    weights = rng.integers(-128, 128, (outputs, taps))
-    return MultiplyKernel(weights, source.fraction + 7, source.integers, source.lo)
-
-
-def signed_digit_kernel(rng: np.random.Generator, source: Stream, outputs: int, taps: int, symbols: int) -> SignedDigitKernel:
-    """Any words of any format of 2 to 8 bits."""
-    choices = formats(int(rng.integers(2, 9)))
-    digits = choices[int(rng.integers(len(choices)))]
-    words = rng.choice(np.flatnonzero(digits.meaningful), (outputs, taps)).astype(np.uint16)
-    return SignedDigitKernel(words, digits.positions, source.fraction + 5, source.integers, source.lo)
-
-
-def ternary_kernel(rng: np.random.Generator, source: Stream, outputs: int, taps: int, symbols: int) -> TernaryKernel:
-    """Sparse or dense, one scale or two, with and without shifts."""
-    zeros = rng.random()
-    weights = rng.choice([0, 1, -1], (outputs, taps), p=[zeros, (1 - zeros) * 0.6, (1 - zeros) * 0.4]).astype(np.int8)
-    shifts = rng.integers(0, 4, outputs) if rng.random() < 0.5 else np.zeros(outputs, np.int64)
-    positive, negative = (int(v) for v in rng.integers(1, 16, 2))
-    return TernaryKernel(weights, positive, negative, shifts, source.fraction + 4, source.integers, source.lo)
-
-
-def netlist_kernel(rng: np.random.Generator, source: Stream, outputs: int, taps: int, symbols: int) -> Kernel:
-    """Random gates, some of them dead, bits that are operand bits or equal; inputs beyond 8 bits get multipliers instead."""
-    if source.integers.min() < -128 or source.integers.max() > 127:
-        return multiply_kernel(rng, source, outputs, taps, symbols)
-    count, bits = int(rng.integers(1, 25)), int(rng.integers(1, 13))
-    gates = [(int(rng.integers(7)), *(int(v) for v in rng.integers(0, 16 + g, 2))) for g in range(count)]
-    return NetlistKernel(
-        gates=np.array(gates, np.int32),
-        positions=rng.choice([*(1 << np.arange(15)), *rng.integers(-(2**15) + 1, 2**15, 15)], bits).astype(np.int32),
-        bits=rng.integers(0, 16 + count, bits).astype(np.int32),
-        constant=int(rng.integers(-300, 300)),
-        weights=rng.integers(-127, 128, (outputs, taps)).astype(np.int8),
-        fraction=source.fraction + 7,
-        integers=source.integers,
-        lo=source.lo,
-    )
-
-
-def pq_kernel(
-    rng: np.random.Generator, source: Stream, outputs: int, taps: int, symbols: int, encoder: str = "tree"
-) -> ProductQuantKernel:
-    """Any trees over subspaces that the engine serves, thresholds out of reach included; or prototypes, some of them equal."""
-    sizes = [s for s in range(1, source.channels + 1) if source.channels % s == 0 and taps % source.channels == 0]
-    tree, size = encoder == "tree", int(rng.choice(sizes or [1]))
-    count, leaves = taps // size, 1 << int(rng.integers(1, 5)) if tree else symbols
-    return ProductQuantKernel(
-        encoder=encoder,  # type: ignore[arg-type]
-        members=np.arange(taps).reshape(count, size),
-        elements=rng.integers(0, size, (count, leaves - 1 if tree else 0)).astype(np.uint16),
-        thresholds=rng.integers(source.lo, source.hi + 2, (count, leaves - 1 if tree else 0)),
-        prototypes=rng.choice(source.integers, (count, leaves, 0 if tree else size)),
-        table=rng.integers(-128, 128, (outputs, count, leaves)),
-        shifts=rng.integers(0, 4, outputs),
-        table_width=8,
-        fraction=source.fraction + 4,
-        integers=source.integers,
-        lo=source.lo,
-    )
-
-
-KERNELS: dict[str, Callable[..., Kernel]] = {
-    "table": table_kernel,
-    "symbolic": symbolic_kernel,
-    "multiply": multiply_kernel,
-    "signed_digit": signed_digit_kernel,
-    "ternary": ternary_kernel,
-    "netlist": netlist_kernel,
-    "pq": pq_kernel,
-    "pq_exact": functools.partial(pq_kernel, encoder="exact"),
-}
-SIGNED = ("multiply", "signed_digit", "ternary", "netlist", "pq", "pq_exact")
-"""Kernels that take negative codes; the others index tables by the code."""
+def choose(rng: np.random.Generator, kernels: tuple[str, ...], source: Stream, drawn: list[str]) -> Example:
+    """One of these examples, of those whose kernels take `source`; its name joins `drawn`."""
+    usable = [name for name in kernels if examples()[name].accepts(source)]
+    assert usable, f"none of {kernels} takes codes {source.lo}..{source.hi}"
+    drawn.append(str(rng.choice(usable)))
+    return examples()[drawn[-1]]
 
 
 def encode(rng: np.random.Generator, name: str, source: Node, symbols: int) -> Node:
@@ -190,7 +91,7 @@ def window(rng: np.random.Generator, height: int, width: int) -> Window:
 
 def random_graph(seed: int, kernels: tuple[str, ...] = ("table",), limits: Shape | None = None) -> LoweredGraph:
     """A small CNN: encoder, convolutions with activations and pools, flatten, dense layers."""
-    rng, limits = np.random.default_rng(seed), limits or Shape()
+    rng, limits, drawn = np.random.default_rng(seed), limits or Shape(), list[str]()
     side = (int(rng.integers(1, limits.side + 1)), int(rng.integers(1, limits.side + 1)))
     channels = int(rng.integers(1, limits.channels + 1))
     nodes = [node("image", Source(), [], Stream((*side, channels), 0, 255, 8))]
@@ -198,13 +99,11 @@ def random_graph(seed: int, kernels: tuple[str, ...] = ("table",), limits: Shape
     def symbols() -> int:
         return int(rng.integers(2, limits.symbols + 1))
 
-    def linear(name: str, kernel_name: str, win: Window | None) -> None:
+    def linear(name: str, example: Example, win: Window | None) -> None:
         source = nodes[-1].stream
-        if source.lo < 0 and kernel_name not in SIGNED:
-            kernel_name = next(k for k in kernels if k in SIGNED)
         outputs = int(rng.integers(1, limits.channels + 2))
         taps = source.size if win is None else win.size[0] * win.size[1] * source.channels
-        kernel: Kernel = KERNELS[kernel_name](rng, source, outputs, taps, symbols())
+        kernel = example.draw(rng, source, outputs, taps, symbols())
         biased = kernel.output.levels is None and rng.random() < 0.6
         bias = rng.integers(-200, 200, outputs) if biased else None
         nodes.append(node(name, Linear(kernel, bias, win), [nodes[-1]]))
@@ -212,8 +111,8 @@ def random_graph(seed: int, kernels: tuple[str, ...] = ("table",), limits: Shape
     nodes.append(encode(rng, "encoder", nodes[-1], symbols()))
     for i in range(int(rng.integers(0, limits.layers))):
         height, width, _ = nodes[-1].stream.shape
-        linear(f"conv{i}", str(rng.choice(kernels)), window(rng, height, width))
-        nodes.append(activation(rng, f"act{i}", nodes[-1], symbols(), bool(set(kernels) & set(SIGNED))))
+        linear(f"conv{i}", choose(rng, kernels, nodes[-1].stream, drawn), window(rng, height, width))
+        nodes.append(activation(rng, f"act{i}", nodes[-1], symbols(), takes_negative_codes(kernels)))
         height, width, _ = nodes[-1].stream.shape
         if rng.random() < 0.5 and min(height, width) >= 2:
             size = int(rng.integers(2, min(3, height, width) + 1))
@@ -221,15 +120,15 @@ def random_graph(seed: int, kernels: tuple[str, ...] = ("table",), limits: Shape
             nodes.append(node(f"pool{i}", MaxPool(pool), [nodes[-1]]))
     nodes.append(node("flatten", Reshape((nodes[-1].stream.size,)), [nodes[-1]]))
     for i in range(int(rng.integers(0, 2))):
-        linear(f"dense{i}", str(rng.choice(kernels)), None)
-        nodes.append(activation(rng, f"dense{i}_act", nodes[-1], symbols(), bool(set(kernels) & set(SIGNED))))
-    linear("logits", str(rng.choice([k for k in kernels if k != "symbolic"] or ["table"])), None)
-    return LoweredGraph("random_net", tuple(nodes), {"seed": seed})
+        linear(f"dense{i}", choose(rng, kernels, nodes[-1].stream, drawn), None)
+        nodes.append(activation(rng, f"dense{i}_act", nodes[-1], symbols(), takes_negative_codes(kernels)))
+    linear("logits", choose(rng, kernels, nodes[-1].stream, drawn), None)
+    return LoweredGraph("random_net", tuple(nodes), {"seed": seed, "examples": drawn})
 
 
 def branching_graph(seed: int, kernels: tuple[str, ...] = ("table",), limits: Shape | None = None) -> LoweredGraph:
     """A residual block: grouped convolutions, one edge read by up to four nodes, adds of symbols and of integers, reshapes."""
-    rng, limits = np.random.default_rng(seed), limits or Shape()
+    rng, limits, drawn = np.random.default_rng(seed), limits or Shape(), list[str]()
     groups, per_group = int(rng.integers(1, 4)), int(rng.integers(1, 3))
     channels = groups * per_group
     side = (int(rng.integers(2, limits.side + 1)), int(rng.integers(2, limits.side + 1)))
@@ -243,7 +142,7 @@ def branching_graph(seed: int, kernels: tuple[str, ...] = ("table",), limits: Sh
         size = (int(rng.integers(1, 4)), int(rng.integers(1, 4)))
         win = Window.same(size, (1, 1), *side, groups=groups if grouped else 1)
         taps = size[0] * size[1] * channels // win.groups
-        kernel = KERNELS[str(rng.choice(kernels))](rng, source.stream, channels, taps, symbols())
+        kernel = choose(rng, kernels, source.stream, drawn).draw(rng, source.stream, channels, taps, symbols())
         biased = kernel.output.levels is None and rng.random() < 0.5
         nodes.append(node(name, Linear(kernel, rng.integers(-200, 200, channels) if biased else None, win), [source]))
         return nodes[-1]
@@ -273,17 +172,15 @@ def branching_graph(seed: int, kernels: tuple[str, ...] = ("table",), limits: Sh
     for name in ("dense_a", "dense_b"):
         taps = nodes[-1].stream.size if name == "dense_a" else flat.stream.size
         source = nodes[-1] if name == "dense_a" else flat
-        kernel = KERNELS[str(rng.choice([k for k in kernels if k != "symbolic"] or ["table"]))](
-            rng, source.stream, 3, taps, symbols()
-        )
+        kernel = choose(rng, kernels, source.stream, drawn).draw(rng, source.stream, 3, taps, symbols())
         nodes.append(node(name, Linear(kernel), [source]))
     add("logits", nodes[-2], nodes[-1])
-    return LoweredGraph("branching_net", tuple(nodes), {"seed": seed})
+    return LoweredGraph("branching_net", tuple(nodes), {"seed": seed, "examples": drawn})
 
 
 def pooling_graph(seed: int, kernels: tuple[str, ...] = ("table",), limits: Shape | None = None) -> LoweredGraph:
     """A convolution, sums over windows that overlap, lie apart or leave pixels out, of symbols or integers, a dense layer."""
-    rng, limits = np.random.default_rng(seed), limits or Shape()
+    rng, limits, drawn = np.random.default_rng(seed), limits or Shape(), list[str]()
     side = (int(rng.integers(2, limits.side + 1)), int(rng.integers(2, limits.side + 1)))
     channels = int(rng.integers(1, limits.channels + 1))
     image = node("image", Source(), [], Stream((*side, channels), 0, 255, 8))
@@ -292,9 +189,8 @@ def pooling_graph(seed: int, kernels: tuple[str, ...] = ("table",), limits: Shap
     def linear(name: str, outputs: int, win: Window | None) -> None:
         source = nodes[-1]
         taps = source.stream.size if win is None else win.size[0] * win.size[1] * source.stream.channels
-        kernel = KERNELS[str(rng.choice([k for k in kernels if k != "symbolic"] or ["table"]))](
-            rng, source.stream, outputs, taps, int(rng.integers(2, limits.symbols + 1))
-        )
+        symbols = int(rng.integers(2, limits.symbols + 1))
+        kernel = choose(rng, kernels, source.stream, drawn).draw(rng, source.stream, outputs, taps, symbols)
         nodes.append(node(name, Linear(kernel, None, win), [source]))
 
     linear("conv", channels, Window.same((3, 3), (1, 1), *side))
@@ -307,7 +203,7 @@ def pooling_graph(seed: int, kernels: tuple[str, ...] = ("table",), limits: Shap
     nodes.append(node("flatten", Reshape((nodes[-1].stream.size,)), [nodes[-1]]))
     encode_node(nodes, rng, "mean_act", nodes[-1], int(rng.integers(2, limits.symbols + 1)))
     linear("logits", 3, None)
-    return LoweredGraph("pooling_net", tuple(nodes), {"seed": seed})
+    return LoweredGraph("pooling_net", tuple(nodes), {"seed": seed, "examples": drawn})
 
 
 SIDE, CHANNELS = 8, 4
@@ -322,7 +218,7 @@ def residual(name: str = "residual", stride: int = 1, blocks: int = 2, height: i
     def conv(name: str, source: Node, size: int, stride: int) -> Node:
         height, width, channels = source.stream.shape
         window = Window.same((size, size), (stride, stride), height, width)
-        kernel = table_kernel(rng, source.stream, CHANNELS, size * size * channels, 4)
+        kernel = examples()["table"].draw(rng, source.stream, CHANNELS, size * size * channels, 4)
         nodes.append(node(name, Linear(kernel, None, window), [source]))
         return encode_node(nodes, rng, f"{name}_act", nodes[-1], 8)
 

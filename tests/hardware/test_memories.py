@@ -18,6 +18,7 @@ from dietcnn_hls.rtl.builder import RtlOptions
 from dietcnn_hls.rtl.design import generate
 from dietcnn_hls.tools.yosys.synthesis import synthesise
 from tests import graphs
+from tests.methods.dietcnn.examples import table_kernel
 
 
 def every_memory() -> LoweredGraph:
@@ -28,7 +29,7 @@ def every_memory() -> LoweredGraph:
     def linear(name: str, outputs: int, window: Window | None) -> None:
         source = nodes[-1].stream
         taps = source.size if window is None else 9 * source.channels
-        nodes.append(node(name, Linear(graphs.table_kernel(rng, source, outputs, taps, 8), None, window), [nodes[-1]]))
+        nodes.append(node(name, Linear(table_kernel(rng, source, outputs, taps, 8), None, window), [nodes[-1]]))
 
     nodes.append(graphs.encode(rng, "encoder", nodes[-1], 8))
     linear("conv", 6, Window.same((3, 3), (1, 1), 8, 8))
@@ -73,7 +74,7 @@ def wide_layer() -> LoweredGraph:
     """One 3 x 3 convolution of 512 to 512 channels, 2.4 million weights of three bits."""
     rng = np.random.default_rng(0)
     image = node("image", Source(), [], Stream((3, 3, 512), 0, 7, 0, tuple(range(8))))
-    kernel = graphs.table_kernel(rng, image.stream, 512, 9 * 512, 8)
+    kernel = table_kernel(rng, image.stream, 512, 9 * 512, 8)
     conv = node("wide", Linear(kernel, None, Window((3, 3))), [image])
     return LoweredGraph("wide_net", (image, conv))
 

@@ -16,7 +16,8 @@ from dietcnn_hls.errors import ConfigError, DatasetError, DietError, LoweringErr
 from dietcnn_hls.hls.cpp import IntType
 from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Node, Reshape, Source, Stream, node
 from dietcnn_hls.lowered.storage import load_graph
-from tests.graphs import branching_graph, random_codes, random_graph, residual, table_kernel
+from tests.graphs import branching_graph, random_codes, random_graph, residual
+from tests.methods.dietcnn.examples import table_kernel
 
 
 def renamed(graph: LoweredGraph, names: dict[str, str]) -> LoweredGraph:

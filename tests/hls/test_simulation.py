@@ -14,14 +14,13 @@ from dietcnn_hls.errors import DatasetError, LoweringError, ToolError
 from dietcnn_hls.hls import cpp
 from tests.graphs import random_codes, random_graph
 from tests.hls.builds import Case, ap_flags, build_all
-
-KERNELS = ("table", "symbolic", "multiply")
+from tests.kernels import every
 
 
 @pytest.fixture(scope="module")
 def simulation(tmp_path_factory: pytest.TempPathFactory) -> hls.CSim:
     folder = tmp_path_factory.mktemp("project")
-    hls.generate(random_graph(2, KERNELS), folder)
+    hls.generate(random_graph(2, every()), folder)
     return hls.compile(folder)
 
 
@@ -61,7 +60,7 @@ def test_two_designs_of_one_name_live_side_by_side(tmp_path: Path) -> None:
 @pytest.mark.parametrize("flags", ["native", "ap"])
 def test_large_arrays_are_read_from_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: str) -> None:
     monkeypatch.setattr(cpp, "INLINE_LIMIT", 4)
-    graph = random_graph(2, KERNELS)
+    graph = random_graph(2, every())
     built = build_all(tmp_path, [Case(graph, "io_stream", {})], *([ap_flags()] if flags == "ap" else []))
     assert len(list((tmp_path / "net0" / "firmware" / "weights").glob("*.bin"))) > 3
     simulation = next(built)
@@ -83,7 +82,7 @@ def test_the_spread_and_the_gathered_product_rows_agree(tmp_path: Path) -> None:
 
 def test_a_lost_weight_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cpp, "INLINE_LIMIT", 4)
-    hls.generate(random_graph(2, KERNELS), tmp_path)
+    hls.generate(random_graph(2, every()), tmp_path)
     hls.compile(tmp_path)
     next((tmp_path / "firmware" / "weights").glob("*.bin")).unlink()
     with pytest.raises(ToolError, match=r"cannot read its weights from .*weights; generate the project again"):

@@ -15,12 +15,11 @@ from dietcnn_hls.backend.thresholds import affine, fold_thresholds
 from dietcnn_hls.errors import DatasetError, LoweringError
 from dietcnn_hls.lowered import Linear, LoweredGraph, MaxPool, Source, Stream, SumPool, Window
 from dietcnn_hls.lowered.storage import load_graph, save_graph
-from dietcnn_hls.methods.deepchip.kernel import TernaryKernel
-from dietcnn_hls.methods.dietcnn.kernel import SymbolicKernel, TableKernel
+from dietcnn_hls.methods.dietcnn.kernel import TableKernel
 from tests.graphs import random_codes, random_graph
+from tests.kernels import every, plain
 
 seeds = st.integers(0, 2**32 - 1)
-ALL = ("table", "symbolic", "multiply", "signed_digit", "ternary")
 
 
 def scalar_linear(op: Linear, stream: Stream, image: np.ndarray, row: int, column: int, output: int) -> int:
@@ -35,35 +34,13 @@ def scalar_linear(op: Linear, stream: Stream, image: np.ndarray, row: int, colum
                 y, x = row * sh + i - top, column * sw + j - left
                 inside = 0 <= y < image.shape[0] and 0 <= x < image.shape[1]
                 taps += [int(image[y, x, c]) if inside else stream.zero_code for c in range(image.shape[2])]
-    kernel = op.kernel
-    if isinstance(kernel, TableKernel):
-        total = sum(int(kernel.table[a, w]) for a, w in zip(taps, kernel.weights[output], strict=True))
-    elif isinstance(kernel, SymbolicKernel):
-        total = scalar_symbolic(kernel, taps, output)
-    else:
-        values = {code: int(v) for code, v in enumerate(kernel.integers, kernel.lo)}
-        weights = kernel.scaled_weights if isinstance(kernel, TernaryKernel) else kernel.weights
-        total = sum(values[a] * int(w) for a, w in zip(taps, weights[output], strict=True))
-    return total + (0 if op.bias is None else int(op.bias[output]))
-
-
-def scalar_symbolic(kernel: SymbolicKernel, taps: list[int], output: int) -> int:
-    symbols = [int(kernel.product[a, w]) for a, w in zip(taps, kernel.weights[output], strict=True)]
-    while len(symbols) > 1:
-        if kernel.order == "ripple":
-            symbols = [int(kernel.add[symbols[0], symbols[1]]), *symbols[2:]]
-        else:
-            symbols = [
-                int(kernel.add[symbols[i], symbols[i + 1]]) if i + 1 < len(symbols) else symbols[i]
-                for i in range(0, len(symbols), 2)
-            ]
-    return symbols[0]
+    return plain(op.kernel, taps, output) + (0 if op.bias is None else int(op.bias[output]))
 
 
 @settings(max_examples=40, deadline=None)
 @given(seeds)
 def test_linear_layers_equal_plain_loops(seed: int) -> None:
-    graph = random_graph(seed, ALL)
+    graph = random_graph(seed, every())
     values = reference.run(graph, random_codes(graph, 3, seed), keep=True)
     rng = np.random.default_rng(seed)
     for node in graph.linear_nodes:
@@ -76,7 +53,7 @@ def test_linear_layers_equal_plain_loops(seed: int) -> None:
 @settings(max_examples=40, deadline=None)
 @given(seeds)
 def test_codes_stay_in_the_declared_range(seed: int) -> None:
-    graph = random_graph(seed, ALL)
+    graph = random_graph(seed, every())
     for name, codes in reference.run(graph, random_codes(graph, 8, seed), keep=True).items():
         stream = graph[name].stream
         assert codes.min() >= stream.lo and codes.max() <= stream.hi, name
@@ -86,7 +63,7 @@ def test_codes_stay_in_the_declared_range(seed: int) -> None:
 @given(seed=seeds)
 def test_saved_graph_is_the_same_graph_and_the_same_bytes(seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("graph")
-    graph = random_graph(seed, ALL)
+    graph = random_graph(seed, every())
     save_graph(graph, folder / "a.npz")
     loaded = load_graph(folder / "a.npz")
     save_graph(loaded, folder / "b.npz")

@@ -23,6 +23,7 @@ from dietcnn_hls.rtl.linear import lane_order
 from dietcnn_hls.rtl.verilog import Packed
 from dietcnn_hls.tools.verilator import find_tools
 from tests import graphs
+from tests.methods.dietcnn.examples import symbolic_kernel, table_kernel
 
 
 def small_net(window: Window | None = None, side: int = 5, channels: int = 4, outputs: int = 6) -> LoweredGraph:
@@ -32,10 +33,10 @@ def small_net(window: Window | None = None, side: int = 5, channels: int = 4, ou
     nodes.append(graphs.encode(rng, "encoder", nodes[-1], 8))
     window = window or Window((3, 3), (1, 1))
     taps = window.size[0] * window.size[1] * channels // window.groups
-    nodes.append(node("conv", Linear(graphs.table_kernel(rng, nodes[-1].stream, outputs, taps, 4), None, window), [nodes[-1]]))
+    nodes.append(node("conv", Linear(table_kernel(rng, nodes[-1].stream, outputs, taps, 4), None, window), [nodes[-1]]))
     nodes.append(graphs.encode(rng, "act", nodes[-1], 8))
     nodes.append(node("flatten", Reshape((nodes[-1].stream.size,)), [nodes[-1]]))
-    nodes.append(node("logits", Linear(graphs.table_kernel(rng, nodes[-1].stream, 3, nodes[-1].stream.size, 4)), [nodes[-1]]))
+    nodes.append(node("logits", Linear(table_kernel(rng, nodes[-1].stream, 3, nodes[-1].stream.size, 4)), [nodes[-1]]))
     return LoweredGraph("small_net", tuple(nodes))
 
 
@@ -141,7 +142,7 @@ class TestErrors:
     def test_ripple_order_has_no_hardware(self) -> None:
         rng = np.random.default_rng(0)
         image = node("image", Source(), [], Stream((6,), 0, 7, 3))
-        kernel = dataclasses.replace(graphs.symbolic_kernel(rng, image.stream, 2, 6, 4), order="ripple")
+        kernel = symbolic_kernel(rng, image.stream, 2, 6, 4, order="ripple")
         graph = LoweredGraph("ripple", (image, node("fc", Linear(kernel), [image])))
         with pytest.raises(LoweringError, match="'ripple' order has no parallel hardware"):
             generate(graph, {"fc": Fold(1, 1)})

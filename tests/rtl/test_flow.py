@@ -19,6 +19,7 @@ from dietcnn_hls.reports.model import Report
 from dietcnn_hls.rtl import flow
 from dietcnn_hls.rtl.design import generate
 from tests import graphs
+from tests.methods.dietcnn.examples import table_kernel
 
 
 def network() -> LoweredGraph:
@@ -26,10 +27,10 @@ def network() -> LoweredGraph:
     rng = np.random.default_rng(11)
     nodes = [node("image", Source(), [], Stream((12, 12, 1), 0, 255, 8))]
     nodes.append(graphs.encode(rng, "encoder", nodes[-1], 8))
-    nodes.append(node("conv", Linear(graphs.table_kernel(rng, nodes[-1].stream, 2, 9, 4), None, Window((3, 3))), [nodes[-1]]))
+    nodes.append(node("conv", Linear(table_kernel(rng, nodes[-1].stream, 2, 9, 4), None, Window((3, 3))), [nodes[-1]]))
     nodes.append(graphs.encode(rng, "act", nodes[-1], 8))
     nodes.append(node("flatten", Reshape((200,)), [nodes[-1]]))
-    nodes.append(node("logits", Linear(graphs.table_kernel(rng, nodes[-1].stream, 3, 200, 4), None, None), [nodes[-1]]))
+    nodes.append(node("logits", Linear(table_kernel(rng, nodes[-1].stream, 3, 200, 4), None, None), [nodes[-1]]))
     return LoweredGraph("flow_net", tuple(nodes))
 
 
@@ -111,7 +112,7 @@ def test_modules_one_by_one_cost_what_they_cost_in_one_run(tmp_path: Path, monke
     monkeypatch.setenv("DIETCNN_CACHE", str(tmp_path / "cache"))
     rng = np.random.default_rng(1)
     image = node("image", Source(), [], Stream((6,), 0, 7, 0, tuple(range(8))))
-    graph = LoweredGraph("tiny", (image, node("fc", Linear(graphs.table_kernel(rng, image.stream, 2, 6, 4)), [image])))
+    graph = LoweredGraph("tiny", (image, node("fc", Linear(table_kernel(rng, image.stream, 2, 6, 4)), [image])))
     design = generate(graph, {"fc": Fold(1, 6)})
     design.write(tmp_path)
     alone, apart = (

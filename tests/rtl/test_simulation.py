@@ -35,8 +35,9 @@ from dietcnn_hls.rtl.simulation import (
 from dietcnn_hls.tools import verilator
 from dietcnn_hls.tools.yosys.synthesis import synthesise
 from tests import graphs
+from tests.kernels import examples, with_hardware
+from tests.methods.dietcnn.examples import symbolic_kernel, table_kernel
 
-KERNELS = ("table", "symbolic", "multiply", "netlist", "pq")
 SMALL = graphs.Shape(side=9, channels=5, symbols=8)
 STALLS = (None, Stalls(seed=1), Stalls(seed=2, input=0.05, output=0.7), Stalls(seed=3, input=0.7, output=0.05))
 ALL_IN_LUTS = MemoryRules(luts_per_bram=10**9)
@@ -49,9 +50,9 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("programs")
 
 
-def hardware(graph: LoweredGraph) -> bool:
-    """Whether all kernels have a parallel form (ripple order has none)."""
-    return all(getattr(n.op.kernel, "order", "tree") == "tree" for n in graph.linear_nodes if isinstance(n.op, Linear))
+def random_networks(first: int) -> dict[int, LoweredGraph]:
+    """Twelve networks by seed."""
+    return {seed: graphs.random_graph(seed, with_hardware(), SMALL) for seed in range(first, first + 12)}
 
 
 def random_design(graph: LoweredGraph, seed: int) -> RtlDesign:
@@ -84,17 +85,20 @@ def check(
 @pytest.mark.parametrize("first", range(0, 60, 12))
 def test_random_networks(first: int, cache: Path) -> None:
     """Shapes, strides, paddings, symbols, kernels, folds, memory placements, stalls."""
-    found = (graphs.random_graph(seed, KERNELS, SMALL) for seed in range(first, 10**6, 5))
-    usable = (graph for graph in found if hardware(graph))
-    designs = [random_design(next(usable), 100 * first + i) for i in range(12)]
+    designs = [random_design(graph, seed) for seed, graph in random_networks(first).items()]
     assert [verilator.lint(design) for design in designs[::4]] == ["", "", ""]
     check(designs, cache)
+
+
+def test_every_kernel_with_hardware_is_simulated() -> None:
+    drawn = [graph.metadata["examples"] for first in range(0, 60, 12) for graph in random_networks(first).values()]
+    assert set().union(*drawn) == set(with_hardware())  # type: ignore[arg-type]
 
 
 def test_random_branching_networks(cache: Path) -> None:
     """Forks, residual adds, groups."""
     shape = graphs.Shape(side=5, channels=4, symbols=8)
-    designs = [random_design(graphs.branching_graph(seed, ("table", "multiply", "netlist"), shape), seed) for seed in range(8)]
+    designs = [random_design(graphs.branching_graph(seed, with_hardware(), shape), seed) for seed in range(8)]
     assert verilator.lint(designs[0]) == ""
     check(designs, cache)
 
@@ -106,7 +110,7 @@ def one_conv(
     nodes = [node("image", Source(), [], Stream((*side, channels), 0, 255, 8))]
     nodes.append(graphs.encode(rng, "encoder", nodes[-1], 8))
     taps = window.size[0] * window.size[1] * channels // window.groups
-    made = graphs.KERNELS[kernel](rng, nodes[-1].stream, outputs, taps, 4)
+    made = examples()[kernel].draw(rng, nodes[-1].stream, outputs, taps, 4)
     nodes.append(node("conv", Linear(made, None, window), [nodes[-1]]))
     nodes.append(graphs.activation(rng, "act", nodes[-1], 8))
     return LoweredGraph(name, tuple(nodes))
@@ -142,7 +146,7 @@ def test_lenet_like_network(cache: Path) -> None:
     def linear(name: str, outputs: int, window: Window | None) -> None:
         source = nodes[-1].stream
         taps = source.size if window is None else 9 * source.channels
-        nodes.append(node(name, Linear(graphs.table_kernel(rng, source, outputs, taps, 4), None, window), [nodes[-1]]))
+        nodes.append(node(name, Linear(table_kernel(rng, source, outputs, taps, 4), None, window), [nodes[-1]]))
 
     nodes.append(graphs.encode(rng, "encoder", nodes[-1], 8))
     for i, outputs in enumerate((4, 6)):
@@ -182,7 +186,7 @@ def test_symbolic_trees(cache: Path) -> None:
     designs = []
     for taps, simd in [(4, 4), (5, 5), (3, 1), (6, 2), (7, 1), (8, 2), (9, 1), (20, 4), (36, 4), (11, 11)]:
         image = node("image", Source(), [], Stream((taps,), 0, 7, 3))
-        kernel = dataclasses.replace(graphs.symbolic_kernel(rng, image.stream, 2, taps, 4), order="tree")
+        kernel = symbolic_kernel(rng, image.stream, 2, taps, 4)
         graph = LoweredGraph(f"tree_{taps}_{simd}", (image, node("fc", Linear(kernel), [image])))
         designs.append(generate(graph, {"fc": Fold(1, simd)}))
     check(designs, cache, images=20, stalls=(None, Stalls()))

@@ -19,7 +19,7 @@ from dietcnn_hls.methods.encodingnet.kernel import NetlistKernel
 from dietcnn_hls.methods.encodingnet.training import EncodedProducts
 from dietcnn_hls.training import LookupConv2D, LookupDense, UniformActivation, accuracy, load_model, logits
 from dietcnn_hls.training.tf import tf
-from tests.methods.test_encodingnet_netlist import random_netlist
+from tests.methods.encodingnet.examples import random_netlist
 from tests.training import nets
 
 L = tf.keras.layers

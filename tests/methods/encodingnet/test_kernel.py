@@ -15,8 +15,8 @@ from dietcnn_hls.lowered import Stream
 from dietcnn_hls.methods.base import LinearSpec
 from dietcnn_hls.methods.encodingnet.kernel import NetlistKernel, signed_digits
 from dietcnn_hls.methods.encodingnet.lowering import lower, weight_integers
-from tests.methods.streams import stream
-from tests.methods.test_encodingnet_netlist import random_netlist
+from tests.methods.encodingnet.examples import random_netlist
+from tests.streams import stream
 
 seeds = st.integers(0, 2**32 - 1)
 

@@ -25,33 +25,9 @@ from dietcnn_hls.methods.encodingnet.greedy import (
 )
 from dietcnn_hls.methods.encodingnet.lowrank import LowRank
 from dietcnn_hls.methods.encodingnet.netlist import AREA_THIRDS, Gate, Netlist, exact_products, gate_array
+from tests.methods.encodingnet.examples import plain_product, random_netlist
 
 seeds = st.integers(0, 2**32 - 1)
-PYTHON_GATES = {
-    Gate.NOT: lambda a, b: 1 - a,
-    Gate.AND: lambda a, b: a * b,
-    Gate.NAND: lambda a, b: 1 - a * b,
-    Gate.OR: lambda a, b: max(a, b),
-    Gate.NOR: lambda a, b: 1 - max(a, b),
-    Gate.XOR: lambda a, b: (a + b) % 2,
-    Gate.XNOR: lambda a, b: (a + b + 1) % 2,
-}
-
-
-def random_netlist(seed: int, gates: int = 30, bits: int = 12) -> Netlist:
-    rng = np.random.default_rng(seed)
-    rows = [(int(rng.integers(7)), *(int(v) for v in rng.integers(0, 16 + g, 2))) for g in range(gates)]
-    outputs = rng.integers(0, 16 + gates, bits).astype(np.int32)
-    return Netlist(gate_array(rows), outputs, rng.integers(-9000, 9000, bits).astype(np.int32), int(rng.integers(-500, 500)))
-
-
-def product_by_hand(netlist: Netlist, x: int, w: int) -> int:
-    """The netlist evaluated in plain Python, from its lists."""
-    values = [(x >> i) & 1 for i in range(8)] + [(w >> i) & 1 for i in range(8)]
-    for kind, left, right in netlist.gates.tolist():
-        values.append(PYTHON_GATES[Gate(kind)](values[left], values[right]))
-    weighted = zip(netlist.outputs.tolist(), netlist.positions.tolist(), strict=True)
-    return netlist.constant + sum(values[net] * position for net, position in weighted)
 
 
 @settings(max_examples=20, deadline=None)
@@ -59,7 +35,7 @@ def product_by_hand(netlist: Netlist, x: int, w: int) -> int:
 def test_table_and_encode_equal_plain_evaluation(seed: int) -> None:
     netlist, rng = random_netlist(seed), np.random.default_rng(seed)
     for x, w in rng.integers(-128, 128, (40, 2)).tolist():
-        expected = product_by_hand(netlist, x, w)
+        expected = plain_product(netlist, x, w)
         assert netlist.table[x & 255, w & 255] == expected
         assert netlist.constant + int(netlist.encode(np.array(x), np.array(w)) @ netlist.positions) == expected
 

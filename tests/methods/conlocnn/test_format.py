@@ -14,20 +14,8 @@ from dietcnn_hls.methods.conlocnn import METHOD
 from dietcnn_hls.methods.conlocnn.format import DigitFormat
 from dietcnn_hls.methods.conlocnn.kernel import SignedDigitKernel
 from dietcnn_hls.methods.conlocnn.search import formats
-from tests.methods.streams import stream
-
-FORMATS = [f for bits in range(2, 9) for f in formats(bits)]
-
-
-def scalar_value(digits: DigitFormat, word: int) -> int:
-    """The meaning of a word, digit by digit as its fields are laid out."""
-    total = 0
-    for shifts, k in zip(digits.positions, digits.code_bits, strict=True):
-        code, sign = word % 2**k, word // 2**k % 2
-        word //= 2 ** (k + 1)
-        if code:
-            total += (-1 if sign else 1) * 2 ** shifts[code - 1]
-    return total
+from tests.methods.conlocnn.examples import plain_value, signed_digit_kernel
+from tests.streams import stream
 
 
 @pytest.mark.parametrize("bits", range(2, 9))
@@ -36,7 +24,7 @@ def test_every_format_decodes_and_encodes_every_word(bits: int) -> None:
         assert digits.bits == bits
         words = np.arange(1 << bits)[digits.meaningful]
         values = digits.decode(words)
-        assert values.tolist() == [scalar_value(digits, int(word)) for word in words]
+        assert values.tolist() == [plain_value(digits, int(word)) for word in words]
         assert np.array_equal(digits.decode(digits.encode(values)), values)
         assert np.array_equal(digits.encode(digits.decode(digits.encode(values))), digits.encode(values))
 
@@ -89,24 +77,17 @@ def test_one_tap_is_the_product_for_every_word_and_activation(bits: int) -> None
     for digits in formats(bits):
         words = np.arange(1 << bits, dtype=np.uint16)[digits.meaningful]
         kernel = SignedDigitKernel(words[:, None], digits.positions, 7, np.arange(256), 0)
-        expected = [[activation * scalar_value(digits, int(word)) for word in words] for activation in range(256)]
+        expected = [[activation * plain_value(digits, int(word)) for word in words] for activation in range(256)]
         assert kernel.accumulate(np.arange(256)[:, None]).tolist() == expected
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32 - 1))
-def test_kernel_equals_plain_loops_and_reaches_its_bounds(seed: int) -> None:
+def test_bounds_are_reached(seed: int) -> None:
     rng = np.random.default_rng(seed)
     source = stream(rng)
-    digits = FORMATS[int(rng.integers(len(FORMATS)))]
-    words = rng.choice(np.flatnonzero(digits.meaningful), (int(rng.integers(1, 6)), int(rng.integers(1, 9)))).astype(np.uint16)
-    kernel = SignedDigitKernel(words, digits.positions, 3, source.integers, source.lo)
-    weights = [[scalar_value(digits, int(word)) for word in row] for row in words]
-    windows = rng.integers(source.lo, source.hi + 1, (5, kernel.taps))
-    decoded = source.decode(windows).tolist()
-    expected = [[sum(a * w for a, w in zip(taps, row, strict=True)) for row in weights] for taps in decoded]
-    assert kernel.accumulate(windows).tolist() == expected
-    assert kernel.accumulate(windows, slice(1, 3)).tolist() == [row[1:3] for row in expected]
+    kernel = signed_digit_kernel(rng, source, int(rng.integers(1, 6)), int(rng.integers(1, 9)), 0)
+    weights = [[plain_value(kernel.format, word) for word in row] for row in kernel.words.tolist()]
     lows, highs = kernel.bounds()
     low, high = int(source.integers.min()), int(source.integers.max())
     assert lows.tolist() == [sum(min(low * w, high * w) for w in row) for row in weights]

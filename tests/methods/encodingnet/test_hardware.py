@@ -20,7 +20,7 @@ from dietcnn_hls.methods.encodingnet.rows import Rows, digits
 from dietcnn_hls.rtl.design import generate
 from dietcnn_hls.rtl.simulation import simulate_many
 from tests.hls.builds import Case, ap_flags, build_all
-from tests.methods.test_encodingnet_netlist import random_netlist
+from tests.methods.encodingnet.examples import random_netlist
 
 seeds = st.integers(0, 2**32 - 1)
 ENCODERS = [(objective, bits) for objective, sizes in library.available().items() for bits in sizes]
