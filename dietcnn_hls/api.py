@@ -17,7 +17,7 @@ import numpy as np
 
 from dietcnn_hls import hls, reference
 from dietcnn_hls.atomic import content_key
-from dietcnn_hls.build.config import ChecksConfig, IoType, Synthesis, method_choice, validate
+from dietcnn_hls.build.config import ChecksConfig, IoType, Synthesis
 from dietcnn_hls.build.state import Build, versions
 from dietcnn_hls.build.workspace import Workspace
 from dietcnn_hls.errors import ConfigError, DatasetError, LoweringError, suggest
@@ -29,9 +29,11 @@ from dietcnn_hls.hardware.parts import lookup
 from dietcnn_hls.integers import sanitize
 from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Node, Operations
 from dietcnn_hls.lowered.storage import load_graph, save_graph
+from dietcnn_hls.methods.choice import method_choice
 from dietcnn_hls.reports.measure import compared, top1
 from dietcnn_hls.reports.model import Accuracy, Latency, LayerReport, Memory, Report
 from dietcnn_hls.tools import doctor
+from dietcnn_hls.validation import validate
 
 if TYPE_CHECKING:
     from dietcnn_hls.rtl.design import RtlDesign

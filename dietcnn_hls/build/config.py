@@ -6,20 +6,18 @@ The file is data: names select built-in networks, datasets and methods; nothing 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
-from dietcnn_hls import methods
-from dietcnn_hls.errors import ConfigError, suggest
+from dietcnn_hls.errors import ConfigError
 from dietcnn_hls.hardware.folding import FoldingSpec
 from dietcnn_hls.hardware.parts import lookup
-from dietcnn_hls.methods.base import Method, MethodOptions
-from dietcnn_hls.methods.choice import MethodChoice
+from dietcnn_hls.methods.choice import MethodChoice, method_choice
+from dietcnn_hls.validation import validate
 
 Synthesis = Literal["auto", "vitis", "yosys", "none"]
 IoType = Literal["io_stream", "io_parallel"]
@@ -151,53 +149,6 @@ def parse(data: Mapping[str, Any], source: str = "config") -> ProjectConfig:
     config = validate(ProjectConfig, expanded, source)
     method_choice(config.method, f"{source}: method")
     return config
-
-
-def method_choice(data: str | Mapping[str, Any], source: str) -> MethodChoice:
-    """``{name, options ..., layers: {layer: the same}}``, or a method's name, to methods with validated options.
-
-    Raises:
-        ConfigError: no name, an unknown method, an option that it does not have or a value out of range.
-    """
-    given = {"name": data} if isinstance(data, str) else dict(data)
-    layers = given.pop("layers", None) or {}
-    if not isinstance(layers, Mapping):
-        raise ConfigError(f"{source}.layers: give a method for each layer, as `layers: {{conv1: fixed_point}}` (got {layers!r})")
-    method, options = _one_method(given, source)
-    chosen = {str(layer): _one_method(of, f"{source}.layers.{layer}") for layer, of in layers.items()}
-    return MethodChoice(method, options, chosen)
-
-
-def _one_method(data: Any, source: str) -> tuple[Method, MethodOptions]:
-    given = dict(data) if isinstance(data, Mapping) else {"name": data}
-    name = given.pop("name", None)
-    if not isinstance(name, str):
-        raise ConfigError(f"{source}: give the name of a method.{suggest('', methods.available())}")
-    method = methods.get(name)
-    return method, validate(method.options, given, source)
-
-
-def validate(model: type[BaseModel], data: Mapping[str, Any], source: str) -> Any:
-    """``model(**data)`` with one readable ConfigError: the key's path, what is wrong and the nearest known key."""
-    try:
-        return model(**data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        path = ".".join(str(part) for part in first["loc"]) or "(top level)"
-        if first["type"] == "extra_forbidden":
-            known = _fields_at(model, first["loc"][:-1])
-            raise ConfigError(f"{source}: unknown key '{path}'.{suggest(str(first['loc'][-1]), known)}") from None
-        message = re.sub(r"^Value error, ", "", first["msg"])
-        raise ConfigError(f"{source}: {path}: {message} (got {first.get('input')!r})") from None
-
-
-def _fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """Names of the keys allowed at a path of nested models."""
-    current: Any = model
-    for part in path:
-        field = getattr(current, "model_fields", {}).get(str(part))
-        current = field.annotation if field else None
-    return sorted(getattr(current, "model_fields", {}))
 
 
 def _override(data: dict[str, Any], text: str) -> None:

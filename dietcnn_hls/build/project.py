@@ -14,12 +14,13 @@ import numpy as np
 
 from dietcnn_hls.api import check_arguments, convert_and_build
 from dietcnn_hls.atomic import atomic_write_json, code_key, content_key
-from dietcnn_hls.build.config import ProjectConfig, validate
+from dietcnn_hls.build.config import ProjectConfig
 from dietcnn_hls.build.workspace import Workspace
 from dietcnn_hls.data import datasets
 from dietcnn_hls.data.networks import NETWORKS, label
 from dietcnn_hls.errors import ConfigError, suggest
 from dietcnn_hls.reports.model import Report
+from dietcnn_hls.validation import validate
 
 if TYPE_CHECKING:
     from dietcnn_hls.training.recipe import Recipe

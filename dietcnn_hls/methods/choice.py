@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from dietcnn_hls import methods
+from dietcnn_hls.errors import ConfigError, suggest
 from dietcnn_hls.methods.base import Method, MethodOptions
+from dietcnn_hls.validation import shown, validate
 
 
 @dataclass(frozen=True)
@@ -43,4 +46,32 @@ class MethodChoice:
         return MixedRebuilder(plan, model.input_shape[1:], x_calibration, model.name, default, owners).build()
 
 
-__all__ = ["MethodChoice"]
+def method_choice(data: str | Mapping[str, Any], source: str) -> MethodChoice:
+    """``{name, options ..., layers: {layer: the same}}``, or a method's name, to methods with validated options.
+
+    Raises:
+        ConfigError: no name, an unknown method, an option that it does not have or a value out of range.
+    """
+    if not isinstance(data, (str, Mapping)):
+        raise ConfigError(f"{source}: give a method's name, or `{{name: ..., options}}` (got {shown(data)})")
+    given = {"name": data} if isinstance(data, str) else dict(data)
+    layers = given.pop("layers", None) or {}
+    if not isinstance(layers, Mapping):
+        raise ConfigError(
+            f"{source}.layers: give a method for each layer, as `layers: {{conv1: fixed_point}}` (got {shown(layers)})"
+        )
+    method, options = _one_method(given, source)
+    chosen = {str(layer): _one_method(of, f"{source}.layers.{layer}") for layer, of in layers.items()}
+    return MethodChoice(method, options, chosen)
+
+
+def _one_method(data: Any, source: str) -> tuple[Method, MethodOptions]:
+    given = dict(data) if isinstance(data, Mapping) else {"name": data}
+    name = given.pop("name", None)
+    if not isinstance(name, str):
+        raise ConfigError(f"{source}: give the name of a method.{suggest('', methods.available())}")
+    method = methods.get(name)
+    return method, validate(method.options, given, source)
+
+
+__all__ = ["MethodChoice", "method_choice"]

@@ -9,7 +9,6 @@ import numpy as np
 
 from dietcnn_hls import methods
 from dietcnn_hls.backend.keras_handlers import register_handlers
-from dietcnn_hls.build.config import validate
 from dietcnn_hls.training.design import Trained, accuracy, load_model, logits, train_design
 from dietcnn_hls.training.integer_layers import PositiveGain, ShiftBatchNormalization, SumPooling2D, UniformActivation
 from dietcnn_hls.training.layers import (
@@ -23,6 +22,7 @@ from dietcnn_hls.training.loop import Epoch, History, train
 from dietcnn_hls.training.recipe import Recipe
 from dietcnn_hls.training.refit import RefitCodebooks, refit_codebooks
 from dietcnn_hls.training.tf import qkeras
+from dietcnn_hls.validation import validate
 
 
 def fit_codebooks(model: Any, x_calibration: np.ndarray, **options: Any) -> Any:

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from dietcnn_hls.api import convert
-from dietcnn_hls.build.config import method_choice
 from dietcnn_hls.data import datasets, networks
 from dietcnn_hls.lowered import Linear, LoweredGraph
+from dietcnn_hls.methods.choice import method_choice
 from dietcnn_hls.methods.deepchip import storage
 from dietcnn_hls.methods.deepchip.kernel import TernaryKernel
 from dietcnn_hls.training import Recipe, accuracy, train_design

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from dietcnn_hls.atomic import atomic_write_json
-from dietcnn_hls.build.config import method_choice
 from dietcnn_hls.data import datasets, networks
+from dietcnn_hls.methods.choice import method_choice
 from dietcnn_hls.methods.encodingnet import library
 from dietcnn_hls.methods.encodingnet.lowrank import LowRank
 from dietcnn_hls.training import Recipe, accuracy, train_design

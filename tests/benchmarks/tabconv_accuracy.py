@@ -22,9 +22,9 @@ import matplotlib.pyplot as plt
 
 from dietcnn_hls.api import convert
 from dietcnn_hls.atomic import atomic_write_json
-from dietcnn_hls.build.config import method_choice
 from dietcnn_hls.data import datasets, networks
 from dietcnn_hls.lowered import LoweredGraph
+from dietcnn_hls.methods.choice import method_choice
 from dietcnn_hls.methods.tabconv import TabConvOptions
 from dietcnn_hls.methods.tabconv.kernel import ProductQuantKernel
 from dietcnn_hls.methods.tabconv.masking import curve, ranking

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from dietcnn_hls import methods
-from dietcnn_hls.build.config import validate
 from dietcnn_hls.data import datasets
 from dietcnn_hls.data.networks import digits_lenet
 from dietcnn_hls.errors import ConfigError, DatasetError, LoweringError, OutputError, UnsupportedLayerError
@@ -19,6 +18,7 @@ from dietcnn_hls.training import loop as loop_module
 from dietcnn_hls.training.loop import Epoch, _Trainer
 from dietcnn_hls.training.recipe import augment
 from dietcnn_hls.training.tf import tf
+from dietcnn_hls.validation import validate
 
 from . import nets
 

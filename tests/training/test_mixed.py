@@ -12,9 +12,9 @@ import pytest
 
 from dietcnn_hls import hls, reference
 from dietcnn_hls.api import convert
-from dietcnn_hls.build.config import method_choice
 from dietcnn_hls.errors import ConfigError, UnsupportedLayerError
 from dietcnn_hls.lowered import Linear
+from dietcnn_hls.methods.choice import method_choice
 from dietcnn_hls.training import logits
 from dietcnn_hls.training.tf import tf
 
