@@ -22,6 +22,7 @@ from dietcnn_hls.errors import ConfigError, suggest
 DEPTH = 40
 """Levels to which plain data may nest; no key of ours stands below the tenth."""
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _short = reprlib.Repr()
 _short.maxlevel, _short.maxdict, _short.maxlist, _short.maxtuple = 3, 6, 6, 6
 _short.maxstring = _short.maxlong = _short.maxother = 80
@@ -93,9 +94,11 @@ def check_plain(data: object, source: str) -> None:
             raise ConfigError(f"{source}: {where}: {value} is no number that a key can have")
         if isinstance(value, int) and value.bit_length() > 63:
             raise ConfigError(f"{source}: {where}: a number of more than 64 bits (got {shown(value)})")
+        if isinstance(value, str) and _SURROGATE.search(value):
+            raise ConfigError(f"{source}: {where}: text that is no Unicode (got {shown(value)})")
         if isinstance(value, Mapping):
             for key in value:
-                if not isinstance(key, str):
+                if not isinstance(key, str) or _SURROGATE.search(key):
                     raise ConfigError(f"{source}: {where}: keys are text (got {shown(key)}); write it in quotes")
             todo += reversed([((*path, key), item) for key, item in value.items()])
         elif isinstance(value, (list, tuple)):

@@ -58,6 +58,7 @@ def nested(levels: int) -> Any:
         ({"a": float("-inf")}, "file: a: -inf is no number"),
         ({"a": 2**63}, "file: a: a number of more than 64 bits (got 9223372036854775808)"),
         ({"a": 10**9999}, "more than 64 bits (got a number of 10000 digits)"),
+        ({"a": "\ud800"}, "file: a: text that is no Unicode"),
         ({"a": {3: 1}}, "file: a: keys are text (got 3)"),
         ({"a": nested(100_000)}, "file: a.0.0.0...: nested more than 40 levels deep"),
     ],

@@ -10,14 +10,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, Field, field_validator, model_validator
 
-from dietcnn_hls.errors import ConfigError
+from dietcnn_hls.build import reading
 from dietcnn_hls.hardware.folding import FoldingSpec
 from dietcnn_hls.hardware.parts import lookup
 from dietcnn_hls.methods.choice import MethodChoice, method_choice
-from dietcnn_hls.validation import validate
+from dietcnn_hls.validation import check_plain, validate
 
 Synthesis = Literal["auto", "vitis", "yosys", "none"]
 IoType = Literal["io_stream", "io_parallel"]
@@ -127,47 +126,15 @@ def load(path: Path, overrides: Iterable[str] = ()) -> ProjectConfig:
     Raises:
         ConfigError: unreadable file, bad YAML, unknown key, wrong type or value, unknown method or part.
     """
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {error}") from error
-    if not isinstance(data, dict):
-        raise ConfigError(f"{path} must hold a mapping of keys; see projects/digits_lenet/config.yml")
-    for override in overrides:
-        _override(data, override)
-    return parse(data, str(path))
+    return parse(reading.read(path, overrides), str(path))
 
 
 def parse(data: Mapping[str, Any], source: str = "config") -> ProjectConfig:
     """Validate a mapping; `source` names it in errors."""
-    expanded = dict(data)
-    for key in ("network", "dataset", "method"):  # `method: dietcnn` is short for `method: {name: dietcnn}`
-        if isinstance(expanded.get(key), str):
-            expanded[key] = {"name": expanded[key]}
-    config = validate(ProjectConfig, expanded, source)
+    check_plain(data, source)
+    config: ProjectConfig = validate(ProjectConfig, reading.expanded(dict(data)), source)
     method_choice(config.method, f"{source}: method")
     return config
-
-
-def _override(data: dict[str, Any], text: str) -> None:
-    """Apply ``a.b.c=value``; the value is YAML."""
-    path, separator, value = text.partition("=")
-    keys = path.split(".")
-    if not separator or not all(keys):
-        raise ConfigError(f"--set takes key.path=value, got '{text}'")
-    for key in keys[:-1]:
-        inner = data.setdefault(key, {})
-        if isinstance(inner, str) and key in ("network", "dataset", "method"):
-            inner = data[key] = {"name": inner}
-        if not isinstance(inner, dict):
-            raise ConfigError(f"--set {text}: '{key}' is not a group of keys")
-        data = inner
-    try:
-        data[keys[-1]] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {text}: the value is not YAML: {error}") from error
 
 
 __all__ = ["ProjectConfig", "load", "method_choice", "parse", "validate"]

@@ -56,19 +56,19 @@ class _Loader(yaml.SafeLoader):
 _TAG = "tag:yaml.org,2002:"
 _PLAIN = ("null", "bool", "int", "float", "str", "seq", "map")
 # The core of YAML without what reads as something else than it looks: 010 as eight, 1:30 as ninety, 1e-3 as text, dates.
-_NUMBERS = {
-    "int": (r"[-+]?(0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)", "-+0123456789"),
-    "float": (r"[-+]?([0-9]+[eE][-+]?[0-9]+|([0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)([eE][-+]?[0-9]+)?|\.inf|\.Inf|\.INF)|\.nan|\.NaN|\.NAN",
-              "-+0123456789."),
-}  # fmt: skip
+_INT = r"[-+]?(0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)"
+_FLOAT = (
+    r"[-+]?([0-9]+[eE][-+]?[0-9]+|([0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)([eE][-+]?[0-9]+)?|\.inf|\.Inf|\.INF)"
+    r"|\.nan|\.NaN|\.NAN"
+)
 _Loader.yaml_constructors = {f"{_TAG}{kind}": yaml.SafeLoader.yaml_constructors[f"{_TAG}{kind}"] for kind in _PLAIN}
 _Loader.yaml_constructors[None] = _Loader.refuse_tag
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in pairs if tag in (f"{_TAG}null", f"{_TAG}bool")]
     for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-for _kind, (_pattern, _first) in _NUMBERS.items():
-    _Loader.add_implicit_resolver(f"{_TAG}{_kind}", re.compile(f"^({_pattern})$"), list(_first))
+for _kind, _pattern in (("int", _INT), ("float", _FLOAT)):
+    _Loader.add_implicit_resolver(f"{_TAG}{_kind}", re.compile(f"^({_pattern})$"), list("-+0123456789."))
 
 
 def _refused(place: Any, reason: str) -> yaml.constructor.ConstructorError:
