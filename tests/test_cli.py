@@ -24,9 +24,9 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("builds")
     graph = random_graph(11)
     x = random_codes(graph, 20, 1)
-    for name, folding in (("small", None), ("fast", 20)):
+    for name, folding in (("slim", None), ("fast", 20)):
         convert_and_build(graph, folder / name, x_test=x / 256.0, synthesis="none", folding=folding, name=name)
-    return [folder / "small", folder / "fast"]
+    return [folder / "slim", folder / "fast"]
 
 
 def test_doctor_and_methods_list_what_there_is() -> None:
@@ -40,7 +40,7 @@ def test_doctor_and_methods_list_what_there_is() -> None:
 
 def test_compare_prints_every_format(builds: list[Path], tmp_path: Path) -> None:
     paths = [str(path) for path in builds]
-    assert "| small " in run("compare", *paths).stdout
+    assert "| slim " in run("compare", *paths).stdout
     assert run("compare", *paths, "--format", "csv").stdout.startswith("design,")
     assert json.loads(run("compare", *paths, "--format", "json").stdout)
     assert "<html" in run("compare", *paths, "--format", "html").stdout
