@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from dietcnn_hls import finders
+
 if TYPE_CHECKING:
     from dietcnn_hls import methods
     from dietcnn_hls.api import convert, convert_and_build
@@ -40,3 +42,11 @@ def __getattr__(name: str) -> Any:
     module, attribute = _HOMES[name]
     loaded = import_module(module)
     return loaded if attribute is None else getattr(loaded, attribute)
+
+
+def _register_methods() -> None:
+    """Saved graphs name kernels, which the methods register; neither is loaded before a graph asks for one."""
+    import_module("dietcnn_hls.methods").available()
+
+
+finders.add(_register_methods)

@@ -27,7 +27,7 @@ from dietcnn_hls.hardware.energy import energy_model
 from dietcnn_hls.hardware.folding import FoldingSpec, solve
 from dietcnn_hls.hardware.parts import lookup
 from dietcnn_hls.integers import sanitize
-from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Node, Operations
+from dietcnn_hls.lowered import Fold, LoweredGraph, Node, Operations
 from dietcnn_hls.lowered.storage import load_graph, save_graph
 from dietcnn_hls.methods.choice import method_choice
 from dietcnn_hls.reports.measure import compared, top1
@@ -268,15 +268,15 @@ def _vitis(build: Build) -> None:
 def make_report(build: Build) -> Report:
     """The report of a build: what was measured, else estimates where estimates are honest."""
     graph = build.graph
-    counts = {node.name: estimate.operations(graph, node) for node in graph.nodes}
+    counts = {node.name: graph.counts(node) for node in graph.nodes}
     total = Operations.sum(counts.values())
     cycles, interval = estimate.latency(graph, build.folding, build.io_type)
     sections: dict[str, Any] = {
         "latency": Latency(cycles=cycles, interval=interval, source="estimate"),
         "resources": estimate.resources(graph, build.folding),
-        "energy_model": energy_model((counts[node.name], estimate.widths(graph, node)) for node in graph.nodes),
+        "energy_model": energy_model((counts[node.name], graph.widths(node)) for node in graph.nodes),
     } | build.hardware
-    used = sorted({node.op.kernel.method for node in graph.linear_nodes if isinstance(node.op, Linear)})
+    used = sorted({node.kernel.method for node in graph.linear_nodes})
     return Report(
         design=graph.name,
         network=str(build.labels.get("network", graph.name)),
@@ -290,8 +290,8 @@ def make_report(build: Build) -> Report:
         bit_exact=build.bit_exact,
         operations=total,
         memory=Memory(
-            table_bits=sum(estimate.table_bits(graph, n) for n in graph.nodes),
-            weight_bits=sum(estimate.weight_bits(n) for n in graph.nodes),
+            table_bits=sum(graph.table_bits(n) for n in graph.nodes),
+            weight_bits=sum(n.op.weight_bits for n in graph.nodes),
             fifo_bits=build.fifo_bits,
         ),
         layers=tuple(_layer(build, node, counts[node.name]) for node in graph.nodes),
@@ -317,16 +317,16 @@ def _folding_section(folding: Mapping[str, Fold], spec: FoldingSpec) -> dict[str
 def _layer(build: Build, node: Node, operations: Operations) -> LayerReport:
     fold = build.folding.get(node.name)
     reuse = {}
-    if fold is not None and isinstance(node.op, Linear):
-        reuse = {"reuse_factor": fold.reuse_factor(node.op.kernel.outputs, node.op.kernel.taps)}
+    if fold is not None:
+        reuse = {"reuse_factor": fold.reuse_factor(node.kernel.outputs, node.kernel.taps)}
     return LayerReport(
         name=node.name,
         kind=node.op.kind,
-        method=node.op.kernel.method if isinstance(node.op, Linear) else None,
+        method=None if node.op.kernel is None else node.op.kernel.method,
         output_shape=node.stream.shape,
         folding=None if fold is None else {"pe": fold.pe, "simd": fold.simd, **reuse},
         operations=operations,
-        memory=Memory(table_bits=estimate.table_bits(build.graph, node), weight_bits=estimate.weight_bits(node)),
+        memory=Memory(table_bits=build.graph.table_bits(node), weight_bits=node.op.weight_bits),
         **(
             {"latency": Latency(interval=estimate.layer_cycles(build.graph, node, build.folding), source="estimate")}
             | build.layers.get(node.name, {})

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from hls4ml.model.layers import Layer
 
-from dietcnn_hls.backend.layers import LAYER_OF
-from dietcnn_hls.lowered import Op, Stream
+from dietcnn_hls.backend.layers import LAYERS
+from dietcnn_hls.lowered import Operation, Stream
 
 if TYPE_CHECKING:
     # hls4ml registers backends while its graph module is still being imported
@@ -48,10 +48,10 @@ def insert_after(model: ModelGraph, node: Layer, new: Layer) -> None:
     model.graph = OrderedDict((name, nodes[name]) for name in order)
 
 
-def replace_by_op(model: ModelGraph, node: Layer, op: Op, stream: Stream, **attributes: object) -> Layer:
+def replace_by_op(model: ModelGraph, node: Layer, op: Operation, stream: Stream, **attributes: object) -> Layer:
     """Replace `node` by the lowered layer that carries `op`."""
     values = {"op": op, "stream": stream, "trace": False, **attributes}
-    new = model.make_node(LAYER_OF[type(op)], node.name, values, list(node.inputs), list(node.outputs))
+    new = model.make_node(LAYERS.of(op, node.name).__name__, node.name, values, list(node.inputs), list(node.outputs))
     model.replace_node(node, new)
     return new
 

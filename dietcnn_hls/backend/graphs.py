@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dietcnn_hls.backend.layers import INPUT, LAYER_OF, LoweredLayer
+from dietcnn_hls.backend.layers import INPUT, LAYERS, LoweredLayer, register_layers
 from dietcnn_hls.errors import ConfigError, LoweringError
 from dietcnn_hls.hardware.folding import FoldingSpec, solve
 from dietcnn_hls.hls.folding import check_folding, fold_for_reuse
-from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Node
+from dietcnn_hls.lowered import Fold, LoweredGraph, Node
 
 if TYPE_CHECKING:
     # hls4ml registers backends while its graph module is still being imported
@@ -79,6 +79,7 @@ def model_graph_from_lowered(
         str(output_dir), graph.name, "DietCNN", io_type=io_type, part=part, clock_period=clock_period, metadata=graph.metadata
     )
     config["HLSConfig"] = {"Model": {"Precision": "fixed<16,6>", "ReuseFactor": 1}}
+    register_layers()
     layers = [_layer(node) for node in graph.nodes]
     model = ModelGraph.from_layer_list(config, layers, [graph.input.name], [graph.output.name])
     set_folding(model, folding)
@@ -88,9 +89,10 @@ def model_graph_from_lowered(
 def _layer(node: Node) -> dict[str, Any]:
     if node.name == INPUT:
         raise ConfigError(f"hls4ml keeps the name '{INPUT}' for itself; rename that layer of the model")
-    layer: dict[str, Any] = {"name": node.name, "class_name": LAYER_OF[type(node.op)], "op": node.op, "stream": node.stream}
+    kind = LAYERS.of(node.op, node.name).__name__
+    layer: dict[str, Any] = {"name": node.name, "class_name": kind, "op": node.op, "stream": node.stream}
     layer["inputs"] = list(node.inputs) or [INPUT]
-    return layer | ({"reuse_factor": 1} if isinstance(node.op, Linear) else {})
+    return layer | ({} if node.op.kernel is None else {"reuse_factor": 1})
 
 
 __all__ = ["folding_of", "lowered_graph", "model_graph_from_lowered", "set_folding"]

@@ -11,7 +11,20 @@ from hls4ml.model.attributes import ConfigurableAttribute
 from hls4ml.model.layers import Layer, layer_map, register_layer
 from hls4ml.model.types import FixedPrecisionType, IntegerPrecisionType
 
-from dietcnn_hls.lowered import Add, Encode, Linear, MaxPool, Op, Requantize, Reshape, Source, Stream, SumPool, SymbolMap
+from dietcnn_hls.lowered import (
+    Add,
+    Encode,
+    Linear,
+    MaxPool,
+    Operation,
+    Registry,
+    Requantize,
+    Reshape,
+    Source,
+    Stream,
+    SumPool,
+    SymbolMap,
+)
 
 INPUT = "input"
 """What hls4ml says that an input layer reads; no layer may have this name."""
@@ -71,7 +84,7 @@ class LoweredLayer(Layer):
         self.add_output_variable(list(stream.shape), precision=_precision(stream))
 
     @property
-    def op(self) -> Op:
+    def op(self) -> Operation:
         return self.get_attr("op")  # type: ignore[no-any-return]
 
     @property
@@ -79,66 +92,66 @@ class LoweredLayer(Layer):
         return self.get_attr("stream")  # type: ignore[no-any-return]
 
 
+LAYERS: Registry[type[LoweredLayer]] = Registry("the hls4ml backend")
+"""The lowered layer that carries an operation of this type. `register_layers` makes all of them known to hls4ml."""
+
+
+@LAYERS.register(Source)
 class DietInput(LoweredLayer):
     pass
 
 
+@LAYERS.register(Linear)
 class DietLinear(LoweredLayer):
     """Has a fold besides: attribute ``fold``, or the layer's reuse factor."""
 
     _expected_attributes = [ConfigurableAttribute("reuse_factor", default=1)]
 
 
+@LAYERS.register(Encode)
 class DietEncode(LoweredLayer):
     pass
 
 
+@LAYERS.register(Requantize)
 class DietRequantize(LoweredLayer):
     pass
 
 
+@LAYERS.register(SymbolMap)
 class DietSymbolMap(LoweredLayer):
     pass
 
 
+@LAYERS.register(MaxPool)
 class DietMaxPool(LoweredLayer):
     pass
 
 
+@LAYERS.register(SumPool)
 class DietSumPool(LoweredLayer):
     pass
 
 
+@LAYERS.register(Reshape)
 class DietReshape(LoweredLayer):
     pass
 
 
+@LAYERS.register(Add)
 class DietAdd(LoweredLayer):
     pass
 
 
-LAYER_OF: dict[type, str] = {
-    Source: "DietInput",
-    Linear: "DietLinear",
-    Encode: "DietEncode",
-    Requantize: "DietRequantize",
-    SymbolMap: "DietSymbolMap",
-    MaxPool: "DietMaxPool",
-    SumPool: "DietSumPool",
-    Reshape: "DietReshape",
-    Add: "DietAdd",
-}
-"""Class name of the lowered layer that carries an operation of this type."""
-
 LOOKUP_LAYERS = (LookupConv2D, LookupDepthwiseConv2D, LookupDense)
 _KERAS = (*LOOKUP_LAYERS, CodebookActivation, UniformActivation, ExactBatchNormalization, SumPooling2D, InputGrid)
-_LOWERED = (DietInput, DietLinear, DietEncode, DietRequantize, DietSymbolMap, DietMaxPool, DietSumPool, DietReshape, DietAdd)
 
 
 def register_layers() -> None:
-    """Make all layers known to hls4ml."""
-    for layer in (*_KERAS, *_LOWERED):
-        if layer.__name__ not in layer_map:
+    """Make all layers known to hls4ml, those that have been registered since the last call included."""
+    layers: tuple[type[Layer], ...] = (*_KERAS, *LAYERS.entries())
+    for layer in layers:
+        if layer_map.get(layer.__name__) is not layer:
             register_layer(layer.__name__, layer)
 
 
@@ -149,4 +162,4 @@ def _precision(stream: Stream) -> IntegerPrecisionType | FixedPrecisionType:
     return FixedPrecisionType(width=stream.bits, integer=stream.bits - stream.fraction, signed=stream.signed)
 
 
-__all__ = ["LAYER_OF", "LOOKUP_LAYERS", "CodebookActivation", "ExactBatchNormalization", "LookupLinear", "LoweredLayer"]
+__all__ = ["LAYERS", "LOOKUP_LAYERS", "CodebookActivation", "ExactBatchNormalization", "LookupLinear", "LoweredLayer"]

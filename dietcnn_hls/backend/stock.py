@@ -106,7 +106,7 @@ def _config(model: Any, graph: LoweredGraph, folding: Mapping[str, Fold]) -> dic
     config: dict[str, Any] = hls4ml.utils.config_from_keras_model(model, granularity="name", backend="Vitis")
     config["Model"]["Strategy"] = "Resource"
     for node in graph.linear_nodes:
-        kernel = node.op.kernel  # type: ignore[union-attr]
+        kernel = node.kernel
         config["LayerName"][node.name]["ReuseFactor"] = folding[node.name].reuse_factor(kernel.outputs, kernel.taps)
     stream = graph.input.stream
     bits = int(stream.hi).bit_length()

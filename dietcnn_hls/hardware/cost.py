@@ -18,7 +18,7 @@ import numpy as np
 from dietcnn_hls.hardware.folding import Cost
 from dietcnn_hls.hardware.geometry import check_fold, geometry, rtl_kernel
 from dietcnn_hls.hardware.sums import sum_widths
-from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Node
+from dietcnn_hls.lowered import Fold, LoweredGraph, Node
 from dietcnn_hls.rtl.builder import RtlOptions
 from dietcnn_hls.rtl.linear import addend_bounds, lane_order
 
@@ -34,9 +34,8 @@ GENERIC = {"sum_bits": 1.0, "lane_bits": 1.0, "result_bits": 4.0, "layer": 60.0}
 
 def features(graph: LoweredGraph, node: Node, fold: Fold, chain: int = RtlOptions.chain) -> dict[str, float]:
     """What the cost of a linear layer is made of; keys as `FEATURES`. `chain` as in `RtlOptions`."""
-    assert isinstance(node.op, Linear)
     shape = geometry(graph, node)
-    kernel = rtl_kernel(node.op.kernel)
+    kernel = rtl_kernel(node.kernel)
     outputs, taps = lane_order(shape, check_fold(node.name, shape, fold), fold)
     order = _sample(outputs, shape.taps // fold.simd), _sample(taps, shape.taps // fold.simd)
     source = graph.input_streams(node)[0]
@@ -62,8 +61,7 @@ def lut_cost(graph: LoweredGraph, chain: int = RtlOptions.chain) -> Cost:
     @cache
     def by_name(name: str, fold: Fold) -> float:
         node = graph[name]
-        assert isinstance(node.op, Linear)
-        weights = coefficients().get(rtl_kernel(node.op.kernel).module, GENERIC)
+        weights = coefficients().get(rtl_kernel(node.kernel).module, GENERIC)
         return sum(weights[key] * value for key, value in features(graph, node, fold, chain).items())
 
     return lambda node, fold: by_name(node.name, fold)

@@ -15,10 +15,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from dietcnn_hls.errors import ConfigError
-from dietcnn_hls.lowered import Operations
+from dietcnn_hls.lowered import Operations, Widths
 from dietcnn_hls.reports.model import MODEL, EnergyModel
 
 # picojoules, Horowitz 2014; only their ratios leave this module
@@ -29,27 +28,6 @@ _READ_64_BITS = {8 * 1024 * 8: 10.0, 32 * 1024 * 8: 20.0, 1024 * 1024 * 8: 100.0
 _ADD_EXPONENT = math.log(_ADD[32] / _ADD[8]) / math.log(32 / 8)
 _MULTIPLY_EXPONENT = math.log(_MULTIPLY[32] / _MULTIPLY[8]) / math.log(32 / 8)
 _CAPACITY = 8 * 1024 * 8
-
-
-@dataclass(frozen=True, slots=True)
-class Widths:
-    """Bit widths of a layer's operations. Only those of operations that it performs are needed.
-
-    Attributes:
-        multiply: widths of the two factors.
-        add: width of the accumulator.
-        lookup: bits of one table entry.
-        table: bits of the whole table that a look-up reads from.
-        shift: width of a shifted value.
-        compare: width of compared values.
-    """
-
-    multiply: tuple[int, int] | None = None
-    add: int | None = None
-    lookup: int | None = None
-    table: int | None = None
-    shift: int | None = None
-    compare: int | None = None
 
 
 def addition(bits: int) -> float:

@@ -22,7 +22,7 @@ import numpy as np
 
 from dietcnn_hls.errors import ConfigError
 from dietcnn_hls.integers import divisors
-from dietcnn_hls.lowered import Encode, Fold, Kernel, Linear, LoweredGraph, Node, RtlKernel, Source, Window
+from dietcnn_hls.lowered import Fold, Kernel, LoweredGraph, Node, RtlKernel, Window
 
 
 @dataclass(frozen=True)
@@ -90,14 +90,13 @@ def rtl_kernel(kernel: Kernel, use_dsp: bool = False) -> RtlKernel:
 
 def geometry(graph: LoweredGraph, node: Node) -> Geometry:
     """The convolution that a linear node is."""
-    assert isinstance(node.op, Linear)
     source = graph.input_streams(node)[0]
-    kernel = rtl_kernel(node.op.kernel)
+    kernel = rtl_kernel(node.kernel)
     blocks = None if kernel.blocks is None else tuple(map(frozenset, kernel.blocks.tolist()))
     if node.op.window is None:
-        return Geometry(source.size, 1, 1, Window((1, 1)), node.op.kernel.outputs, kernel.ordered, blocks)
+        return Geometry(source.size, 1, 1, Window((1, 1)), node.kernel.outputs, kernel.ordered, blocks)
     height, width, channels = source.shape
-    return Geometry(channels, height, width, node.op.window, node.op.kernel.outputs, kernel.ordered, blocks)
+    return Geometry(channels, height, width, node.op.window, node.kernel.outputs, kernel.ordered, blocks)
 
 
 def window_shape(geometry: Geometry, fold: Fold) -> WindowShape | None:
@@ -179,7 +178,7 @@ def cycles(geometry: Geometry, fold: Fold, pixels: int = 1) -> int:
 def reads_input(graph: LoweredGraph, node: Node) -> bool:
     """Whether pixels come to this layer as the design's input gives them, encoded at most."""
     before = graph[node.inputs[0]]
-    return isinstance(before.op, Source) or (isinstance(before.op, Encode) and reads_input(graph, before))
+    return before is graph.input or (before.op.passes_pixels and reads_input(graph, before))
 
 
 def _power_of_two(n: int) -> bool:

@@ -18,7 +18,7 @@ from functools import reduce
 
 import numpy as np
 
-from dietcnn_hls.lowered import Linear, LoweredGraph, MaxPool, Node, SumPool, Window
+from dietcnn_hls.lowered import LoweredGraph, Node
 
 
 def waiting_codes(graph: LoweredGraph, add: Node) -> tuple[int, int]:
@@ -66,13 +66,9 @@ def _needs(graph: LoweredGraph, fork: Node, name: str) -> np.ndarray:
 
 def _need(graph: LoweredGraph, node: Node, source: np.ndarray) -> np.ndarray:
     """What each code of `node` needs, from what the codes of its input need."""
-    op = node.op
-    if isinstance(op, Linear) and op.window is None:
-        return np.full(node.stream.size, source[-1])
-    if not isinstance(op, Linear | MaxPool | SumPool):
-        return source
-    window = op.window
-    assert window is not None
+    window = node.op.window
+    if window is None:
+        return source if node.op.pointwise else np.full(node.stream.size, source[-1])
     height, width, channels = graph.input_streams(node)[0].shape
     rows, columns = (
         np.clip(np.arange(count) * stride + size - 1 - before, 0, limit - 1)
@@ -104,8 +100,8 @@ def _between(graph: LoweredGraph, fork: Node, name: str) -> list[Node]:
 
 def _windows_between(graph: LoweredGraph, fork: Node, name: str) -> int:
     """Operations on ways from `fork` to `name` that see windows of several rows."""
-    windows = (getattr(node.op, "window", None) for node in _between(graph, fork, name))
-    return sum(isinstance(window, Window) and window.size[0] > 1 for window in windows)
+    windows = (node.op.window for node in _between(graph, fork, name))
+    return sum(window is not None and window.size[0] > 1 for window in windows)
 
 
 __all__ = ["common_fork", "least_codes", "waiting_codes"]

@@ -10,13 +10,12 @@ from collections.abc import Mapping
 
 from dietcnn_hls.errors import ConfigError, suggest
 from dietcnn_hls.integers import divisors
-from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Node
+from dietcnn_hls.lowered import Fold, LoweredGraph, Node
 
 
 def possible_folds(node: Node) -> list[Fold]:
     """All folds of a linear layer, by lanes, then by SIMD descending."""
-    assert isinstance(node.op, Linear)
-    kernel = node.op.kernel
+    kernel = node.kernel
     folds = [Fold(pe, simd) for pe in divisors(kernel.outputs) for simd in divisors(kernel.taps)]
     return sorted(folds, key=lambda fold: (fold.lanes, -fold.simd))
 
@@ -33,11 +32,10 @@ def check_folding(graph: LoweredGraph, folding: Mapping[str, Fold]) -> dict[str,
     for name, fold in folding.items():
         if name not in nodes:
             raise ConfigError(f"folding: no linear layer '{name}'.{suggest(name, nodes)}")
-        op = nodes[name].op
-        assert isinstance(op, Linear)
-        if fold.pe < 1 or fold.simd < 1 or op.kernel.outputs % fold.pe or op.kernel.taps % fold.simd:
+        kernel = nodes[name].kernel
+        if fold.pe < 1 or fold.simd < 1 or kernel.outputs % fold.pe or kernel.taps % fold.simd:
             raise ConfigError(
-                f"folding: layer '{name}' has {op.kernel.outputs} outputs and {op.kernel.taps} taps; "
+                f"folding: layer '{name}' has {kernel.outputs} outputs and {kernel.taps} taps; "
                 f"PE {fold.pe} and SIMD {fold.simd} must divide them"
             )
     return {name: folding.get(name, Fold(1, 1)) for name in nodes}

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Layer calls to C++: the CONFIG struct, the constant arrays and the call of each kind of layer.
+"""Layer calls to C++: the CONFIG struct, the constant arrays and the call of each operation.
 
-One function a kind. What a linear layer's kernel needs comes from ``kernel.hls()`` and is passed on unread.
+One function an operation, in the registry `SPELLINGS`. What a linear layer's kernel needs comes from ``kernel.hls()`` and is
+passed on unread.
 """
 
 from __future__ import annotations
@@ -9,13 +10,29 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.hls.cpp import Constant, IntType
 from dietcnn_hls.hls.network import Call, Network
-from dietcnn_hls.lowered import Add, Encode, Fold, HlsArray, Linear, MaxPool, Requantize, Stream, SumPool, SymbolMap, Window
+from dietcnn_hls.lowered import (
+    Add,
+    Encode,
+    Fold,
+    HlsArray,
+    Linear,
+    MaxPool,
+    Registry,
+    Requantize,
+    Reshape,
+    Stream,
+    SumPool,
+    SymbolMap,
+    Window,
+)
 
 _STORAGE = {"lutrom": "type=rom_1p impl=lutram", "bram": "type=rom_1p impl=bram"}
 _ROUNDING = {"half_up": "nnet::half_up", "half_even": "nnet::half_even", "floor": "nnet::round_floor"}
@@ -29,7 +46,7 @@ class LayerCode:
         call: what is called.
         title: comment line.
         function: qualified name of the function template.
-        headers: files below ``templates/hls`` that it needs.
+        headers: files that it needs: names below ``templates/hls``, or paths of files elsewhere.
         members: lines of the CONFIG struct.
         constants: constant arrays.
     """
@@ -37,7 +54,7 @@ class LayerCode:
     call: Call
     title: str
     function: str
-    headers: list[str]
+    headers: list[str | Path]
     members: list[str] = field(default_factory=list)
     constants: list[Constant] = field(default_factory=list)
 
@@ -73,9 +90,17 @@ class LayerCode:
         self.members.append(f"static {signature} {{ return {body}; }}")
 
 
+Spelling = Callable[[Network, Call, Any], LayerCode]
+"""(network, call, the call's operation) -> its C++."""
+
+SPELLINGS: Registry[Spelling] = Registry("the HLS project")
+
+
 def layer_code(network: Network, call: Call) -> LayerCode:
-    """The C++ of one call of `network`."""
-    return _KINDS[call.kind](network, call)
+    """The C++ of one call of `network`; UnsupportedLayerError where an operation has none."""
+    if call.plumbing is not None:
+        return _PLUMBING[call.plumbing](network, call)
+    return SPELLINGS.of(call.node.op, call.node.name)(network, call, call.node.op)
 
 
 def _source(network: Network, call: Call) -> Stream:
@@ -87,9 +112,8 @@ def _shape(stream: Stream) -> str:
     return "x".join(map(str, stream.shape))
 
 
-def _linear(network: Network, call: Call) -> LayerCode:
-    op = call.node.op
-    assert isinstance(op, Linear)
+@SPELLINGS.register(Linear)
+def _linear(network: Network, call: Call, op: Linear) -> LayerCode:
     source, fold = _source(network, call), network.folding[call.node.name]
     kernel = op.kernel.hls()
     groups = op.window.groups if op.window else 1
@@ -152,9 +176,9 @@ def _geometry(code: LayerCode, window: Window, source: Stream, result: Stream, p
     code.integers(out_height=result.shape[0], out_width=result.shape[1], n_filt=result.channels)
 
 
-def _max_pool(network: Network, call: Call) -> LayerCode:
-    op, source = call.node.op, _source(network, call)
-    assert isinstance(op, MaxPool)
+@SPELLINGS.register(MaxPool)
+def _max_pool(network: Network, call: Call, op: MaxPool) -> LayerCode:
+    source = _source(network, call)
     title = f"{call.name}: maximum over {op.window.size[0]}x{op.window.size[1]}, {_shape(source)} -> {_shape(call.node.stream)}"
     code = LayerCode(call, title, "nnet::max_pool2d", ["nnet_pool2d.h"])
     _geometry(code, op.window, source, call.node.stream, source.lo)
@@ -162,9 +186,9 @@ def _max_pool(network: Network, call: Call) -> LayerCode:
     return code
 
 
-def _sum_pool(network: Network, call: Call) -> LayerCode:
-    op, source = call.node.op, _source(network, call)
-    assert isinstance(op, SumPool)
+@SPELLINGS.register(SumPool)
+def _sum_pool(network: Network, call: Call, op: SumPool) -> LayerCode:
+    source = _source(network, call)
     title = f"{call.name}: sum over {op.window.size[0]}x{op.window.size[1]}, {_shape(source)} -> {_shape(call.node.stream)}"
     code = LayerCode(call, title, "nnet::sum_pool2d", ["nnet_pool2d.h"])
     _geometry(code, op.window, source, call.node.stream, 0)
@@ -186,9 +210,8 @@ def _elementwise(network: Network, call: Call, function: str, params: int, title
     return code
 
 
-def _encode(network: Network, call: Call) -> LayerCode:
-    op = call.node.op
-    assert isinstance(op, Encode)
+@SPELLINGS.register(Encode)
+def _encode(network: Network, call: Call, op: Encode) -> LayerCode:
     channels = network.graph[call.node.name].stream.channels if len(op.thresholds) > 1 else 1
     code = _elementwise(network, call, "encode", channels, f"thresholds to {len(op.levels)} symbols")
     flips = bool(op.flip.any())
@@ -205,9 +228,9 @@ def _encode(network: Network, call: Call) -> LayerCode:
     return code
 
 
-def _requantize(network: Network, call: Call) -> LayerCode:
-    op, source = call.node.op, _source(network, call)
-    assert isinstance(op, Requantize)
+@SPELLINGS.register(Requantize)
+def _requantize(network: Network, call: Call, op: Requantize) -> LayerCode:
+    source = _source(network, call)
     code = _elementwise(network, call, "requantize", 1, f"shift by {op.shift}, {op.rounding}, clip to {op.lo}..{op.hi}")
     left = max(-op.shift, 0)
     reach = 1 << max(op.shift, 0)
@@ -218,9 +241,8 @@ def _requantize(network: Network, call: Call) -> LayerCode:
     return code
 
 
-def _symbol_map(network: Network, call: Call) -> LayerCode:
-    op = call.node.op
-    assert isinstance(op, SymbolMap)
+@SPELLINGS.register(SymbolMap)
+def _symbol_map(network: Network, call: Call, op: SymbolMap) -> LayerCode:
     code = _elementwise(network, call, "symbol_map", len(op.table), f"table of {op.table.shape[1]} symbols")
     pragmas = [f"ARRAY_RESHAPE variable={{name}} cyclic factor={math.gcd(len(op.table), call.parallel)} dim=1"]
     pragmas.append(f"BIND_STORAGE variable={{name}} {_STORAGE['lutrom']}")
@@ -228,23 +250,27 @@ def _symbol_map(network: Network, call: Call) -> LayerCode:
     return code
 
 
-def _add(network: Network, call: Call) -> LayerCode:
-    op, stream = call.node.op, call.node.stream
-    assert isinstance(op, Add)
+@SPELLINGS.register(Add)
+def _add(network: Network, call: Call, op: Add) -> LayerCode:
+    stream = call.node.stream
     code = LayerCode(call, f"{call.name}: sum of two streams, {_shape(stream)}", "nnet::add", ["nnet_add.h"])
     code.integers(n_elem=stream.size, lanes=call.inputs[0].lanes if network.streaming else stream.channels)
     code.types(output_t=call.outputs[0].code_type)
     for side, edge, shift in zip(("left", "right"), call.inputs, op.shifts, strict=True):
         code.types(**{f"{side}_t": edge.code_type})
-        values = edge.stream.integers << shift
         if edge.stream.levels is None:
-            aligned = IntType.holding(int(values.min()), int(values.max()))
+            aligned = IntType.holding(*(end << shift for end in edge.stream.range))
             code.types(**{f"{side}_aligned_t": aligned.cpp})
             code.function_member(f"{side}_aligned_t {side}({side}_t code)", f"{side}_aligned_t(code) << {shift}")
             continue
-        code.array(f"{side}_integers", values, f"{side} operand's integers, [symbol]")
+        code.array(f"{side}_integers", edge.stream.integers << shift, f"{side} operand's integers, [symbol]")
         code.function_member(f"{side}_integers_t {side}({side}_t code)", f"{side}_integers[int(code)]")
     return code
+
+
+@SPELLINGS.register(Reshape)
+def _reshape(network: Network, call: Call, op: Reshape) -> LayerCode:
+    return _repack(network, call)
 
 
 def _repack(network: Network, call: Call) -> LayerCode:
@@ -264,17 +290,7 @@ def _fork(network: Network, call: Call) -> LayerCode:
     return code
 
 
-_KINDS: Mapping[str, Callable[[Network, Call], LayerCode]] = {
-    "linear": _linear,
-    "max_pool": _max_pool,
-    "sum_pool": _sum_pool,
-    "encode": _encode,
-    "requantize": _requantize,
-    "symbol_map": _symbol_map,
-    "add": _add,
-    "repack": _repack,
-    "fork": _fork,
-}
+_PLUMBING: Mapping[str, Callable[[Network, Call], LayerCode]] = {"repack": _repack, "fork": _fork}
 
 
-__all__ = ["LayerCode", "layer_code"]
+__all__ = ["SPELLINGS", "LayerCode", "Spelling", "layer_code"]

@@ -10,7 +10,7 @@ from dietcnn_hls.errors import ConfigError, LoweringError, suggest
 from dietcnn_hls.hardware.waiting import waiting_codes
 from dietcnn_hls.hls.cpp import IntType, layer_identifiers
 from dietcnn_hls.hls.folding import check_folding
-from dietcnn_hls.lowered import Add, Fold, Linear, LoweredGraph, Node, Reshape, Source, Stream
+from dietcnn_hls.lowered import Fold, LoweredGraph, Node, Stream
 
 IO_TYPES = ("io_parallel", "io_stream")
 
@@ -50,10 +50,19 @@ class Edge:
 
 @dataclass(frozen=True)
 class Call:
-    """One layer call: a node, or a 'fork' or 'repack' that the packing of edges makes necessary."""
+    """One layer call: a node's operation, or a 'fork' or 'repack' that the packing of edges makes necessary.
+
+    Attributes:
+        name: C identifier.
+        plumbing: 'fork' or 'repack'; None where the node's operation is called.
+        node: the node, or the one whose edge is forked or repacked.
+        inputs: edges read.
+        outputs: edges written.
+        parallel: codes worked on in one cycle.
+    """
 
     name: str
-    kind: str
+    plumbing: str | None
     node: Node
     inputs: tuple[Edge, ...]
     outputs: tuple[Edge, ...]
@@ -104,7 +113,7 @@ class _Builder:
         self.depths: dict[str, int] = {}  # beats of edges that wait in front of an add, by variable
 
     def build(self) -> list[Call]:
-        if isinstance(self.graph.output.op, Source):
+        if self.graph.output is self.graph.input:
             raise LoweringError(f"network '{self.graph.name}' has no layers")
         for node in self.graph.nodes:
             self._add(node)
@@ -125,7 +134,7 @@ class _Builder:
 
     def _vanishes(self, node: Node) -> bool:
         """A reshape is only another name, unless it writes the output or must repack a stream."""
-        if not isinstance(node.op, Reshape) or node is self.graph.output:
+        if not node.op.keeps_codes or node is self.graph.output:
             return False
         return not self.streaming or self._reshaped_lanes(node) == self._lanes(self.graph[node.inputs[0]])
 
@@ -135,9 +144,9 @@ class _Builder:
 
     def _lanes(self, node: Node) -> int:
         """Codes a beat of a node's result."""
-        if isinstance(node.op, Reshape):
+        if node.op.keeps_codes:
             return self._reshaped_lanes(node)
-        if len(node.stream.shape) == 3 or isinstance(node.op, Source | Linear):
+        if len(node.stream.shape) == 3 or not node.op.pointwise:
             return node.stream.channels
         return self._lanes(self.graph[node.inputs[0]])
 
@@ -149,18 +158,17 @@ class _Builder:
             return
         name = self.names[node.name]
         inputs = tuple(self._take(source) for source in node.inputs)
-        if isinstance(node.op, Add):
+        if node.op.arity == 2:
             waiting = zip(inputs, waiting_codes(self.graph, node), strict=True)
             self.depths |= {edge.variable: -(-codes // edge.lanes) for edge, codes in waiting}
         if len(inputs) == 2 and inputs[0].lanes != inputs[1].lanes and self.streaming:
             inputs = (self._repack(f"{name}_repack", node, inputs[0], inputs[1].lanes), inputs[1])
         self.parallel[node.name] = self._parallel(node)
         self.code_types[f"{name}_t"] = node.stream
-        port = isinstance(node.op, Source) or node is self.graph.output
+        port = node is self.graph.input or node is self.graph.output
         edge = Edge(name if port else f"{name}_out", f"{name}_t", node.stream, self._lanes(node), port=port)
-        if not isinstance(node.op, Source):
-            kind = "repack" if isinstance(node.op, Reshape) else node.op.kind
-            self.calls.append(Call(name, kind, node, inputs, (edge,), self.parallel[node.name]))
+        if node is not self.graph.input:
+            self.calls.append(Call(name, None, node, inputs, (edge,), self.parallel[node.name]))
         self.edges[node.name] = self._fork(name, node, edge)
 
     def _take(self, source: str) -> Edge:
@@ -168,9 +176,9 @@ class _Builder:
 
     def _parallel(self, node: Node) -> int:
         """Codes worked on in one cycle: what the linear layer above delivers, all channels behind the input."""
-        if isinstance(node.op, Source):
+        if node is self.graph.input:
             return node.stream.channels
-        if isinstance(node.op, Linear):
+        if node.name in self.folding:
             return self.folding[node.name].pe
         return self.parallel[node.inputs[0]]
 

@@ -34,6 +34,7 @@ CXX_FLAGS = (
 may wrap around where final ones fit, as they do in hardware."""
 
 _TEMPLATES = Path(str(importlib.resources.files("dietcnn_hls.templates")))
+_COMMON_HEADERS = ("nnet_types.h", "nnet_ports.h", "nnet_load.h")
 _COMPLETE = 1024
 """Largest array that io_parallel splits into registers; larger ones become memories, a pixel wide."""
 
@@ -110,7 +111,7 @@ def _context(name: str, network: Network, layers: list[LayerCode]) -> dict[str, 
         "guard": name.upper(),
         "network": network,
         "layers": layers,
-        "headers": sorted({header for layer in layers for header in layer.headers}),
+        "headers": sorted({Path(header).name for layer in layers for header in layer.headers}),
         "constants": constants,
         "loaded": [constant for constant in constants if constant.loaded],
         "placements": [pragma for constant in constants for pragma in constant.placement],
@@ -190,7 +191,7 @@ def _write(folder: Path, name: str, context: dict[str, object], layers: list[Lay
     ):
         path.write_text(_render(template, context), encoding="utf-8")
     for header in _needed_headers(header for layer in layers for header in layer.headers):
-        shutil.copyfile(_TEMPLATES / "hls" / header, firmware / "nnet_utils" / header)
+        shutil.copyfile(header, firmware / "nnet_utils" / header.name)
     for layer in layers:
         for constant in layer.constants:
             _write_constant(firmware / "weights", constant, context)
@@ -204,17 +205,36 @@ def _write_constant(folder: Path, constant: Constant, context: dict[str, object]
         (folder / f"{constant.name}.inc").write_text(constant.initialiser() + "\n", encoding="utf-8")
 
 
-def _needed_headers(wanted: Iterable[str]) -> list[str]:
-    """Headers with everything that they include, in alphabetical order."""
-    found: set[str] = set()
-    todo = {"nnet_types.h", "nnet_ports.h", "nnet_load.h", *wanted}
+def _needed_headers(wanted: Iterable[str | Path]) -> list[Path]:
+    """Headers with everything that they include, in alphabetical order.
+
+    A name is a file of our own; a path is one elsewhere, which finds what it includes beside itself before it finds ours.
+
+    Raises:
+        ConfigError: two headers of one name.
+    """
+    own = _TEMPLATES / "hls"
+    found: dict[str, Path] = {}
+    todo = [header.absolute() if isinstance(header, Path) else own / header for header in (*_COMMON_HEADERS, *wanted)]
     while todo:
         header = todo.pop()
-        found.add(header)
-        lines = (_TEMPLATES / "hls" / header).read_text(encoding="utf-8").splitlines()
-        included = {line.split('"')[1] for line in lines if line.startswith('#include "nnet_')}
-        todo |= included - found
-    return sorted(found)
+        known = found.setdefault(header.name, header)
+        if known is not header:
+            if known != header:
+                raise ConfigError(f"the headers {known} and {header} have one name; rename one")
+            continue
+        for name in _included(header):  # a file that is in neither place is the tool's
+            todo += [path for path in (header.parent / name, own / name) if path.exists()][:1]
+    return [found[name] for name in sorted(found)]
+
+
+def _included(header: Path) -> list[str]:
+    """Names of the files that a header includes with quotes."""
+    try:
+        lines = header.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise ConfigError(f"the header {header} cannot be read ({error.strerror})") from error
+    return [line.split('"')[1] for line in lines if line.startswith('#include "')]
 
 
 def _render(template: str, context: dict[str, object]) -> str:

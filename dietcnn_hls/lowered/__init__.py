@@ -11,16 +11,25 @@ real value is ``integer * 2**-fraction``. Images are channels-last, (H, W, C); d
 
 from __future__ import annotations
 
-from dietcnn_hls.lowered.counts import Operations
+from dietcnn_hls.lowered.counts import Operations, Widths
 from dietcnn_hls.lowered.decoding import DecodingKernel
 from dietcnn_hls.lowered.graph import Fold, LoweredGraph, Node, node
-from dietcnn_hls.lowered.kernel import HlsArray, HlsKernel, Kernel, KernelOutput, LaneKernel, RtlKernel
+from dietcnn_hls.lowered.kernel import (
+    HlsArray,
+    HlsKernel,
+    Kernel,
+    KernelOutput,
+    LaneKernel,
+    RtlKernel,
+    forget_kernel,
+    register_kernel,
+)
+from dietcnn_hls.lowered.operation import OPERATIONS, ChannelTable, Operation, forget_operation, register_operation
 from dietcnn_hls.lowered.ops import (
     Add,
     Encode,
     Linear,
     MaxPool,
-    Op,
     Requantize,
     Reshape,
     Source,
@@ -28,10 +37,13 @@ from dietcnn_hls.lowered.ops import (
     SymbolMap,
     infer_stream,
 )
+from dietcnn_hls.lowered.registry import Registry
 from dietcnn_hls.lowered.stream import Grid, Stream, Window
 
 __all__ = [
+    "OPERATIONS",
     "Add",
+    "ChannelTable",
     "DecodingKernel",
     "Encode",
     "Fold",
@@ -45,8 +57,9 @@ __all__ = [
     "LoweredGraph",
     "MaxPool",
     "Node",
-    "Op",
+    "Operation",
     "Operations",
+    "Registry",
     "Requantize",
     "Reshape",
     "RtlKernel",
@@ -54,7 +67,12 @@ __all__ = [
     "Stream",
     "SumPool",
     "SymbolMap",
+    "Widths",
     "Window",
+    "forget_kernel",
+    "forget_operation",
     "infer_stream",
     "node",
+    "register_kernel",
+    "register_operation",
 ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counts of arithmetic operations by kind, the unit in which lowered layers and designs state their work."""
+"""Counts of arithmetic operations by kind, the unit in which lowered layers and designs state their work, and their widths."""
 
 from __future__ import annotations
 
@@ -77,3 +77,27 @@ class Operations:
     def as_dict(self) -> dict[str, int]:
         """Counts by kind, in report order; zero kinds are kept, because a counted zero is a measurement."""
         return {name: getattr(self, name) for name in self.kinds()}
+
+
+@dataclass(frozen=True, slots=True)
+class Widths:
+    """Bit widths of a layer's operations. Only those of operations that it performs are needed.
+
+    Attributes:
+        multiply: widths of the two factors.
+        add: width of the accumulator.
+        lookup: bits of one table entry.
+        table: bits of the whole table that a look-up reads from.
+        shift: width of a shifted value.
+        compare: width of compared values.
+    """
+
+    multiply: tuple[int, int] | None = None
+    add: int | None = None
+    lookup: int | None = None
+    table: int | None = None
+    shift: int | None = None
+    compare: int | None = None
+
+
+__all__ = ["Operations", "Widths"]

@@ -5,9 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from dietcnn_hls.errors import LoweringError
-from dietcnn_hls.lowered.ops import Linear, Op, Source, infer_stream
+from dietcnn_hls.errors import LoweringError, suggest
+from dietcnn_hls.lowered.counts import Operations, Widths
+from dietcnn_hls.lowered.kernel import Kernel
+from dietcnn_hls.lowered.operation import Operation
+from dietcnn_hls.lowered.ops import infer_stream
 from dietcnn_hls.lowered.stream import Stream
 
 
@@ -32,9 +36,16 @@ class Node:
     """One operation: its name (the model's layer), inputs (names of nodes) and the stream it produces."""
 
     name: str
-    op: Op
+    op: Operation
     inputs: tuple[str, ...]
     stream: Stream
+
+    @property
+    def kernel(self) -> Kernel:
+        """The kernel of a linear layer; LoweringError where the operation has none."""
+        if self.op.kernel is None:
+            raise LoweringError(f"'{self.name}' ({self.op.kind}) is no linear layer")
+        return self.op.kernel
 
 
 @dataclass(frozen=True)
@@ -52,21 +63,37 @@ class LoweredGraph:
     metadata: dict[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        seen: set[str] = set()
+        known: dict[str, Stream] = {}
         for node in self.nodes:
-            if node.name in seen:
+            if node.name in known:
                 raise LoweringError(f"two operations are named '{node.name}'")
             for name in node.inputs:
-                if name not in seen:
+                if name not in known:
                     raise LoweringError(f"'{node.name}' reads '{name}', which does not come before it")
-            if infer_stream(node.op, [self[n].stream for n in node.inputs], node.stream) != node.stream:
+            if infer_stream(node.op, [known[name] for name in node.inputs], node.stream) != node.stream:
                 raise LoweringError(f"'{node.name}' ({node.op.kind}) cannot produce {node.stream}")
-            seen.add(node.name)
-        if not self.nodes or not isinstance(self.nodes[0].op, Source):
+            known[node.name] = node.stream
+        if not self.nodes or self.nodes[0].op.arity:
             raise LoweringError("a lowered graph begins with its input")
 
     def __getitem__(self, name: str) -> Node:
-        return next(node for node in self.nodes if node.name == name)
+        """The node of this name; LoweringError with a suggestion where there is none."""
+        try:
+            return self._by_name[name]
+        except KeyError:
+            raise LoweringError(f"'{self.name}' has no layer '{name}'.{suggest(name, self._by_name)}") from None
+
+    @cached_property
+    def _by_name(self) -> dict[str, Node]:
+        return {node.name: node for node in self.nodes}
+
+    @cached_property
+    def _consumers(self) -> dict[str, tuple[Node, ...]]:
+        found: dict[str, list[Node]] = {node.name: [] for node in self.nodes}
+        for node in self.nodes:
+            for name in dict.fromkeys(node.inputs):
+                found[name].append(node)
+        return {name: tuple(nodes) for name, nodes in found.items()}
 
     @property
     def input(self) -> Node:
@@ -76,17 +103,35 @@ class LoweredGraph:
     def output(self) -> Node:
         return self.nodes[-1]
 
-    @property
+    @cached_property
     def linear_nodes(self) -> tuple[Node, ...]:
-        return tuple(node for node in self.nodes if isinstance(node.op, Linear))
+        """The layers that have a `kernel`, in order."""
+        return tuple(node for node in self.nodes if node.op.kernel is not None)
 
     def consumers(self, name: str) -> tuple[Node, ...]:
-        return tuple(node for node in self.nodes if name in node.inputs)
+        """The nodes that read this one, each once, in order."""
+        return self._consumers[self[name].name]
 
     def input_streams(self, node: Node) -> list[Stream]:
+        """What a node reads."""
         return [self[name].stream for name in node.inputs]
 
+    def counts(self, node: Node) -> Operations:
+        """Run-time operations of one node for one inference."""
+        return node.op.counts(self.input_streams(node), node.stream)
 
-def node(name: str, op: Op, inputs: Sequence[Node], stream: Stream | None = None) -> Node:
+    def table_bits(self, node: Node) -> int:
+        """Bits of constant tables and thresholds of one node."""
+        return node.op.table_bits(self.input_streams(node), node.stream)
+
+    def widths(self, node: Node) -> Widths:
+        """Bit widths of a node's operations, for the operation-energy model."""
+        return node.op.widths(self.input_streams(node), node.stream)
+
+
+def node(name: str, op: Operation, inputs: Sequence[Node], stream: Stream | None = None) -> Node:
     """Build a Node, inferring its stream from the nodes it reads."""
     return Node(name, op, tuple(n.name for n in inputs), infer_stream(op, [n.stream for n in inputs], stream))
+
+
+__all__ = ["Fold", "LoweredGraph", "Node", "node"]

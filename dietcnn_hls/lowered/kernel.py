@@ -10,11 +10,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from pathlib import Path
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
-from dietcnn_hls.errors import LoweringError
+from dietcnn_hls import finders
+from dietcnn_hls.errors import LoweringError, suggest
 from dietcnn_hls.integers import bits_for
 from dietcnn_hls.lowered.counts import Operations
 
@@ -34,14 +36,15 @@ class HlsKernel:
     """A kernel's C++ side.
 
     Attributes:
-        header: file below ``templates/hls`` that implements it.
+        header: the file that implements it: a name below ``templates/hls``, or the path of a file elsewhere. It may include
+            headers that lie beside it, and those of ``templates/hls``.
         struct: the C++ class template, ``template <class CONFIG_T> struct <struct>``; ``templates/hls/README.md`` states
             what it must offer and what CONFIG_T offers.
         constants: ``static const`` members for the layer's CONFIG_T (ints, bools) in order.
         arrays: constant arrays of the layer (weights, tables); array ``x`` is CONFIG_T's member ``x`` of element type ``x_t``.
     """
 
-    header: str
+    header: str | Path
     struct: str
     constants: Mapping[str, int | bool]
     arrays: Mapping[str, HlsArray]
@@ -74,12 +77,13 @@ class RtlKernel:
     presents PE accumulators (see ``templates/rtl/README.md`` for the port contract).
 
     Attributes:
-        module: module name, file ``templates/rtl/<module>.sv``.
+        module: module name, file ``<module>.sv`` below ``templates/rtl`` or among `sources`.
         parameters: extra parameters beside the common ones (PE, SIMD, widths).
         tables: named small tables passed as packed-vector parameters: name -> (values, bits).
         weights: (outputs, taps) unsigned lane codes.
         weight_bits: bits of one lane code.
-        sources: further files below ``templates/rtl`` that the module needs, beside those that it instantiates by name.
+        sources: files outside ``templates/rtl`` that hold the module or modules that it instantiates, each named after the
+            module.
         lane_bounds: (lowest, highest) contribution of every lane to the module's sums, each (outputs, taps), or (outputs,
             taps, addends) where a lane adds several: the engine derives the widths of all running sums. None where the
             module does not sum integers; its results are then codes in the kernel's output range.
@@ -98,7 +102,7 @@ class RtlKernel:
     tables: Mapping[str, tuple[np.ndarray, int]]
     weights: np.ndarray
     weight_bits: int
-    sources: tuple[str, ...] = ()
+    sources: tuple[Path, ...] = ()
     lane_bounds: tuple[np.ndarray, np.ndarray] | None = None
     by_addend: bool = False
     offsets: np.ndarray | None = None
@@ -200,3 +204,48 @@ class LaneKernel(Kernel):
     @property
     def taps(self) -> int:
         return self.weights.shape[1]
+
+
+AnyKernel = TypeVar("AnyKernel", bound=type[Kernel])
+
+_KERNELS: dict[str, type[Kernel]] = {}
+
+
+def register_kernel(kernel: AnyKernel) -> AnyKernel:
+    """Make a kernel class known to saved graphs, which name it.
+
+    Raises:
+        LoweringError: another class of that name is registered; `forget_kernel` that first.
+    """
+    if _KERNELS.setdefault(kernel.__name__, kernel) is not kernel:
+        raise LoweringError(f"a kernel '{kernel.__name__}' is registered already; forget it first")
+    return kernel
+
+
+def forget_kernel(kernel: type[Kernel]) -> None:
+    """Undo `register_kernel`; nothing happens where it is not registered."""
+    if _KERNELS.get(kernel.__name__) is kernel:
+        del _KERNELS[kernel.__name__]
+
+
+def kernel_type(name: str) -> type[Kernel]:
+    """The kernel class of this name; LoweringError with a suggestion where there is none."""
+    if name not in _KERNELS:
+        finders.find()
+    try:
+        return _KERNELS[name]
+    except KeyError:
+        raise LoweringError(f"no installed method has a kernel '{name}'.{suggest(name, _KERNELS)}") from None
+
+
+__all__ = [
+    "HlsArray",
+    "HlsKernel",
+    "Kernel",
+    "KernelOutput",
+    "LaneKernel",
+    "RtlKernel",
+    "forget_kernel",
+    "kernel_type",
+    "register_kernel",
+]

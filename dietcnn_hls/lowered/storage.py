@@ -5,23 +5,23 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
-from dietcnn_hls import methods
+from dietcnn_hls.atomic import atomic_write_npz
 from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.lowered.graph import LoweredGraph, Node
-from dietcnn_hls.lowered.ops import Op
+from dietcnn_hls.lowered.kernel import kernel_type
+from dietcnn_hls.lowered.operation import OPERATIONS
 from dietcnn_hls.lowered.stream import Stream, Window
 
 SCHEMA = 1
 
 
 def save_graph(graph: LoweredGraph, path: Path) -> None:
-    """Write `graph` beside `path`, then rename."""
+    """Write `graph`, whole or not at all; OutputError when the file system refuses."""
     arrays: dict[str, np.ndarray] = {}
     description = {
         "schema": SCHEMA,
@@ -30,10 +30,7 @@ def save_graph(graph: LoweredGraph, path: Path) -> None:
         "nodes": [_pack(node, arrays) for node in graph.nodes],
     }
     text = np.frombuffer(json.dumps(description, sort_keys=True).encode(), dtype=np.uint8)
-    temporary = path.with_name(f".{path.name}.partial")
-    with open(temporary, "wb") as file:
-        np.savez_compressed(file, graph=text, **arrays)
-    os.replace(temporary, path)
+    atomic_write_npz(path, {"graph": text, **arrays})
 
 
 def load_graph(path: Path) -> LoweredGraph:
@@ -50,9 +47,12 @@ def load_graph(path: Path) -> LoweredGraph:
         raise LoweringError(f"{path.name} is not a saved lowered graph: {error}") from error
 
 
-def _types() -> dict[str, type]:
-    own = {cls.__name__: cls for cls in (Node, Stream, Window, *get_args(Op))}
-    return own | methods.kernel_types()
+_PARTS: dict[str, type] = {cls.__name__: cls for cls in (Node, Stream, Window)}
+
+
+def _type(name: str) -> type:
+    """The class that a file names: a part of graphs, an operation or a kernel."""
+    return _PARTS.get(name) or OPERATIONS.get(name) or kernel_type(name)
 
 
 def _pack(value: Any, arrays: dict[str, np.ndarray]) -> Any:
@@ -79,7 +79,7 @@ def _unpack(value: Any, arrays: dict[str, np.ndarray]) -> Any:
     if isinstance(value, dict):
         if set(value) == {"array"}:
             return arrays[value["array"]]
-        cls = _types()[value["type"]]
+        cls = _type(value["type"])
         return cls(**{key: _unpack(item, arrays) for key, item in value.items() if key != "type"})
     return value
 

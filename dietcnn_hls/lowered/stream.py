@@ -176,8 +176,18 @@ class Stream:
         return self.shape[-1]
 
     @property
+    def range(self) -> tuple[int, int]:
+        """Smallest and largest grid integer."""
+        return (self.lo, self.hi) if self.levels is None else (self.levels[0], self.levels[-1])
+
+    @property
+    def decoding_bits(self) -> int:
+        """Bits of the table that decodes symbols; 0 where codes are the integers."""
+        return 0 if self.levels is None else len(self.levels) * bits_for(*self.range)
+
+    @property
     def integers(self) -> np.ndarray:
-        """The grid integers of all codes lo..hi in order, int64."""
+        """The grid integers of all codes lo..hi in order, int64: a table, so not for accumulators (see `range`)."""
         return np.asarray(self.levels if self.levels is not None else np.arange(self.lo, self.hi + 1), dtype=np.int64)
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
@@ -214,6 +224,11 @@ class Window:
     stride: tuple[int, int] = (1, 1)
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
     groups: int = 1
+
+    @property
+    def area(self) -> int:
+        """Pixels that it sees."""
+        return self.size[0] * self.size[1]
 
     def output_hw(self, height: int, width: int) -> tuple[int, int]:
         top, bottom, left, right = self.padding

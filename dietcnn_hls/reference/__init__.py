@@ -1,29 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The arbiter: evaluates a lowered graph with numpy integers. Slow, plain and right."""
+"""The arbiter: evaluates a lowered graph with numpy integers. Slow, plain and right. One page an operation family."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-from dietcnn_hls.errors import DatasetError, LoweringError
-from dietcnn_hls.integers import im2col
-from dietcnn_hls.lowered import (
-    Add,
-    Encode,
-    Grid,
-    Linear,
-    LoweredGraph,
-    MaxPool,
-    Node,
-    Requantize,
-    Reshape,
-    Source,
-    Stream,
-    SumPool,
-    SymbolMap,
-)
+from dietcnn_hls.errors import DatasetError
+from dietcnn_hls.lowered import Grid, LoweredGraph, Node, Stream
+from dietcnn_hls.reference import elementwise, linear, pooling, structure  # each registers its family
+from dietcnn_hls.reference.elementwise import round_shift
+from dietcnn_hls.reference.registry import EVALUATORS
 
 WINDOW_CODES = 2**23
 """Codes of windows that the reference holds at once; each takes eight bytes, and a kernel a few copies."""
@@ -71,7 +57,7 @@ def predict(graph: LoweredGraph, codes: np.ndarray, batch: int | None = None) ->
 
 def batch_size(graph: LoweredGraph) -> int:
     """Images that `predict` takes at a time."""
-    sizes = (n.stream.size // n.stream.channels * n.op.kernel.taps for n in graph.nodes if isinstance(n.op, Linear))
+    sizes = (node.stream.size // node.stream.channels * node.kernel.taps for node in graph.linear_nodes)
     return max(1, min(64, WINDOW_CODES // max(sizes, default=1)))
 
 
@@ -86,7 +72,7 @@ def run(graph: LoweredGraph, codes: np.ndarray, keep: bool = False) -> dict[str,
     values: dict[str, np.ndarray] = {}
     last_use = {name: node.name for node in graph.nodes for name in node.inputs}
     for node in graph.nodes:
-        if isinstance(node.op, Source):
+        if node is graph.input:
             values[node.name] = codes
         else:
             values[node.name] = evaluate(node, graph.input_streams(node), [values[n] for n in node.inputs])
@@ -98,87 +84,20 @@ def run(graph: LoweredGraph, codes: np.ndarray, keep: bool = False) -> dict[str,
 
 def evaluate(node: Node, streams: list[Stream], inputs: list[np.ndarray]) -> np.ndarray:
     """One operation on a batch of codes, (N, *shape) each -> (N, *node.stream.shape)."""
-    return _EVALUATORS[type(node.op)](node.op, streams, inputs).reshape(-1, *node.stream.shape)
+    return EVALUATORS.of(node.op, node.name)(node.op, streams, inputs).reshape(-1, *node.stream.shape)
 
 
-def _linear(op: Linear, streams: list[Stream], inputs: list[np.ndarray]) -> np.ndarray:
-    if op.window is None:
-        result = op.kernel.accumulate(inputs[0].reshape(len(inputs[0]), -1))
-    else:
-        result = _convolve(op, streams[0], inputs[0])
-    return result if op.bias is None else result + op.bias
-
-
-def _convolve(op: Linear, stream: Stream, codes: np.ndarray) -> np.ndarray:
-    window = op.window
-    assert window is not None
-    fill = stream.zero_code if any(window.padding) else 0
-    columns = im2col(codes, window.size, window.stride, window.padding, fill)
-    groups = np.split(columns, window.groups, axis=-1)
-    rows = op.kernel.outputs // window.groups
-    parts = [op.kernel.accumulate(g.reshape(-1, op.kernel.taps), slice(i * rows, (i + 1) * rows)) for i, g in enumerate(groups)]
-    return np.concatenate(parts, axis=-1)
-
-
-def _encode(op: Encode, streams: list[Stream], inputs: list[np.ndarray]) -> np.ndarray:
-    count = np.zeros(inputs[0].shape, dtype=np.int64)
-    for column in range(op.thresholds.shape[1]):
-        count += inputs[0] >= op.thresholds[:, column]
-    return np.where(op.flip, len(op.levels) - 1 - count, count)
-
-
-def _requantize(op: Requantize, streams: list[Stream], inputs: list[np.ndarray]) -> np.ndarray:
-    return np.clip(round_shift(inputs[0], op.shift, op.rounding), op.lo, op.hi)
-
-
-def round_shift(x: np.ndarray, shift: int, rounding: str) -> np.ndarray:
-    """``round(x * 2**-shift)`` on int64, rounding 'half_up' | 'half_even' | 'floor'."""
-    if shift <= 0:
-        return x << -shift
-    if rounding == "floor":
-        return x >> shift
-    half = 1 << (shift - 1)
-    if rounding == "half_up":
-        return (x + half) >> shift
-    if rounding == "half_even":
-        return (x + half - 1 + ((x >> shift) & 1)) >> shift
-    raise LoweringError(f"unknown rounding '{rounding}'")
-
-
-def _symbol_map(op: SymbolMap, streams: list[Stream], inputs: list[np.ndarray]) -> np.ndarray:
-    channels = np.arange(inputs[0].shape[-1]) if len(op.table) > 1 else 0
-    return op.table[channels, inputs[0]].astype(np.int64)
-
-
-def _max_pool(op: MaxPool, streams: list[Stream], inputs: list[np.ndarray]) -> np.ndarray:
-    w = op.window
-    return im2col(inputs[0], w.size, w.stride, w.padding, streams[0].lo).max(axis=(3, 4))
-
-
-def _sum_pool(op: SumPool, streams: list[Stream], inputs: list[np.ndarray]) -> np.ndarray:
-    w = op.window
-    return im2col(streams[0].decode(inputs[0]), w.size, w.stride, w.padding, 0).sum(axis=(3, 4))
-
-
-def _reshape(op: Reshape, streams: list[Stream], inputs: list[np.ndarray]) -> np.ndarray:
-    return inputs[0]
-
-
-def _add(op: Add, streams: list[Stream], inputs: list[np.ndarray]) -> np.ndarray:
-    left, right = (s.decode(x) << shift for s, x, shift in zip(streams, inputs, op.shifts, strict=True))
-    return left + right
-
-
-_EVALUATORS: dict[type, Callable[..., np.ndarray]] = {
-    Linear: _linear,
-    Encode: _encode,
-    Requantize: _requantize,
-    SymbolMap: _symbol_map,
-    MaxPool: _max_pool,
-    SumPool: _sum_pool,
-    Reshape: _reshape,
-    Add: _add,
-}
-
-
-__all__ = ["batch_size", "evaluate", "output_values", "predict", "quantize_input", "round_shift", "run"]
+__all__ = [
+    "EVALUATORS",
+    "batch_size",
+    "elementwise",
+    "evaluate",
+    "linear",
+    "output_values",
+    "pooling",
+    "predict",
+    "quantize_input",
+    "round_shift",
+    "run",
+    "structure",
+]

@@ -10,9 +10,9 @@ import numpy as np
 
 from dietcnn_hls.hardware.memories import power_of_two
 from dietcnn_hls.hardware.waiting import waiting_codes
-from dietcnn_hls.lowered import Add, LoweredGraph, Node, Stream
-from dietcnn_hls.rtl.builder import Beats, Builder, handshake
-from dietcnn_hls.rtl.operators import add_offsets
+from dietcnn_hls.lowered import Add, Stream
+from dietcnn_hls.rtl.builder import BUILDERS, Beats, Builder, Site, handshake
+from dietcnn_hls.rtl.operators import add_offsets, fit_channels
 from dietcnn_hls.rtl.verilog import Parameter, packed
 
 _TABLE_BITS = 8
@@ -36,13 +36,16 @@ def build_fork(builder: Builder, layer: str, source: Beats, readers: int) -> lis
     return [replace(source, wire=wire) for wire in wires]
 
 
-def build_add(builder: Builder, graph: LoweredGraph, node: Node, sources: list[Beats]) -> Beats:
+@BUILDERS.register(Add)
+def build_add(site: Site, op: Add, sources: list[Beats]) -> Beats:
     """The sum of two edges, each behind a buffer where its words may have to wait for the other's (`waiting`)."""
-    assert isinstance(node.op, Add)
-    streams = graph.input_streams(node)
+    builder, node, streams = site.builder, site.node, site.streams
+    sources = [fit_channels(builder, node.name, streams[0].channels, beats) for beats in sources]
     given = builder.options.waiting.get(node.name)
     operands = []
-    for side, name, stream, source, codes in zip("ab", node.inputs, streams, sources, waiting_codes(graph, node), strict=True):
+    for side, name, stream, source, codes in zip(
+        "ab", node.inputs, streams, sources, waiting_codes(site.graph, node), strict=True
+    ):
         source = add_offsets(builder, name, stream, source)
         if codes:
             depth = power_of_two(-(-codes // source.codes)) if given is None else given
@@ -54,12 +57,12 @@ def build_add(builder: Builder, graph: LoweredGraph, node: Node, sources: list[B
     wire = builder.stream(node.name, "sums", codes * result.bits)
     parameters: dict[str, Parameter] = {"CODES": codes, "A_BITS": a.bits, "B_BITS": b.bits, "OUT_BITS": result.bits}
     values = [integers_by_pattern(stream, beats.bits) for stream, beats in zip(streams, (a, b), strict=True)]
-    left, right = (v << shift if v is not None else None for v, shift in zip(values, node.op.shifts, strict=True))
+    left, right = (v << shift if v is not None else None for v, shift in zip(values, op.shifts, strict=True))
     if left is not None and right is not None and a.bits + b.bits <= _TABLE_BITS:
         parameters |= {"USE_TABLE": True, "SUM_TABLE": packed(np.add.outer(left, right), result.bits)}
     else:
-        parameters |= _operand("A", streams[0], left, node.op.shifts[0], result.bits)
-        parameters |= _operand("B", streams[1], right, node.op.shifts[1], result.bits)
+        parameters |= _operand("A", streams[0], left, op.shifts[0], result.bits)
+        parameters |= _operand("B", streams[1], right, op.shifts[1], result.bits)
     ports = handshake("a", a.wire) | handshake("b", b.wire) | handshake("out", wire)
     builder.place(node.name, "add", "stream_add", parameters, ports)
     return replace(result, wire=wire)

@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the generator keeps while it turns operations into module instances: streams, instances, memory files."""
+"""What the generator keeps while it turns operations into module instances: streams, instances, memory files.
+
+How each operation becomes instances stands in the registry `BUILDERS`.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from dietcnn_hls.errors import ConfigError
 from dietcnn_hls.hardware.memories import MemoryRules, MemoryUse
 from dietcnn_hls.integers import bits_for
+from dietcnn_hls.lowered import Fold, LoweredGraph, Node, Registry, Stream
 from dietcnn_hls.rtl.verilog import Instance, Parameter, memory_file
 
 
@@ -82,6 +88,7 @@ class Builder:
         assigns: (wire, expression) of continuous assignments.
         files: memory files, name -> text.
         memories: all memories of more than one word, as they were placed.
+        sources: modules that do not lie among the package's templates, name -> file.
     """
 
     def __init__(self, name: str, options: RtlOptions, identifiers: Mapping[str, str]) -> None:
@@ -94,6 +101,18 @@ class Builder:
         self.assigns: list[tuple[str, str]] = []
         self.files: dict[str, str] = {}
         self.memories: list[MemoryUse] = []
+        self.sources: dict[str, Path] = {}
+
+    def include(self, *sources: Path) -> None:
+        """Take modules from files outside the package, each named after its module; they may instantiate the package's.
+
+        Raises:
+            ConfigError: two files for one module.
+        """
+        for source in sources:
+            known = self.sources.setdefault(source.stem, source)
+            if known != source:
+                raise ConfigError(f"the module '{source.stem}' lies in {known} and in {source}; rename one")
 
     def stream(self, layer: str, role: str, bits: int) -> str:
         """Declare a stream; returns its prefix."""
@@ -157,9 +176,45 @@ class Builder:
         return source
 
 
+@dataclass(frozen=True)
+class Site:
+    """Where an operation is built.
+
+    Attributes:
+        builder: takes the parts.
+        graph: the network.
+        node: whose operation it is.
+        folding: parallelism of linear layers, by name.
+    """
+
+    builder: Builder
+    graph: LoweredGraph
+    node: Node
+    folding: Mapping[str, Fold]
+
+    @property
+    def layer(self) -> str:
+        """The node's name, to which its parts belong."""
+        return self.node.name
+
+    @property
+    def streams(self) -> list[Stream]:
+        """What the node reads, in the graph."""
+        return self.graph.input_streams(self.node)
+
+
+OperationBuilder = Callable[[Site, Any, list[Beats]], Beats]
+"""(site, its operation, the streams that it reads in the design) -> the stream that it produces there.
+
+What it reads may have offsets still to be added (`Beats.offsets`): it takes them over or begins with `operators.add_offsets`.
+"""
+
+BUILDERS: Registry[OperationBuilder] = Registry("the streaming engine")
+
+
 def handshake(port: str, wire: str) -> dict[str, str]:
     """Connections of the stream port `port` to the stream `wire`."""
     return {f"{port}_{part}": f"{wire}_{part}" for part in ("valid", "ready", "data")}
 
 
-__all__ = ["Beats", "Builder", "RtlOptions", "handshake"]
+__all__ = ["BUILDERS", "Beats", "Builder", "OperationBuilder", "RtlOptions", "Site", "handshake"]

@@ -13,42 +13,20 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 from dietcnn_hls.atomic import atomic_write_text
-from dietcnn_hls.errors import ConfigError, UnsupportedLayerError, suggest
+from dietcnn_hls.errors import ConfigError, suggest
 from dietcnn_hls.hardware.geometry import cycles, geometry, reads_input
 from dietcnn_hls.hardware.memories import MemoryUse
-from dietcnn_hls.lowered import (
-    Add,
-    Encode,
-    Fold,
-    Linear,
-    LoweredGraph,
-    MaxPool,
-    Node,
-    Requantize,
-    Reshape,
-    Source,
-    SumPool,
-    SymbolMap,
-)
+from dietcnn_hls.lowered import Fold, LoweredGraph, Node
 from dietcnn_hls.names import check_design_name
-from dietcnn_hls.rtl.branches import build_add, build_fork
-from dietcnn_hls.rtl.builder import Beats, Builder, RtlOptions
-from dietcnn_hls.rtl.encoders import build_encode
-from dietcnn_hls.rtl.linear import build_linear
-from dietcnn_hls.rtl.operators import (
-    add_offsets,
-    build_max_pool,
-    build_requantize,
-    build_sum_pool,
-    build_symbol_map,
-    fit_channels,
-    narrow,
-)
+from dietcnn_hls.rtl import encoders, linear  # noqa: F401  # each registers what it builds, as branches and operators do
+from dietcnn_hls.rtl.branches import build_fork
+from dietcnn_hls.rtl.builder import BUILDERS, Beats, Builder, RtlOptions, Site
+from dietcnn_hls.rtl.operators import add_offsets, narrow
 from dietcnn_hls.rtl.verilog import Instance, layer_identifiers
 
 TEMPLATES = Path(str(importlib.resources.files("dietcnn_hls.templates"))) / "rtl"
@@ -91,7 +69,8 @@ class RtlDesign:
         output: the output port.
         memories: all memories of more than one word, and where they are.
         files: generated files, name -> text: ``<name>.sv`` and the memory files. Tools must run in their folder.
-        library: names of the modules from ``templates/rtl`` that it needs.
+        library: names of the modules that it needs from ``templates/rtl`` or elsewhere.
+        elsewhere: modules of the library that do not lie in ``templates/rtl``, name -> file.
         mapped: True for a mapped netlist in a design's place (`simulation.gate_level`); it has no streams and no library.
     """
 
@@ -106,6 +85,7 @@ class RtlDesign:
     memories: tuple[MemoryUse, ...]
     files: Mapping[str, str]
     library: tuple[str, ...]
+    elsewhere: Mapping[str, Path] = field(default_factory=dict)
     mapped: bool = False
 
     @property
@@ -118,8 +98,8 @@ class RtlDesign:
 
     @property
     def sources(self) -> tuple[Path, ...]:
-        """The library's files, in the installed package."""
-        return tuple(TEMPLATES / f"{name}.sv" for name in self.library)
+        """The library's files, in the installed package or where their operation or kernel keeps them."""
+        return tuple(_file(name, self.elsewhere) for name in self.library)
 
     def library_in(self, folder: Path) -> list[Path]:
         """The library's files as `write` puts them into `folder`."""
@@ -179,8 +159,9 @@ def generate(graph: LoweredGraph, folding: Mapping[str, Fold], options: RtlOptio
     files = {f"{name}.sv": _top(builder, graph, folding, ports, (source.wire, result.wire))} | builder.files
     streams = {wire: layer for wire, (_, layer) in builder.streams.items()}
     memories = tuple(builder.memories)
-    modules = library({i.module for i in builder.instances})
-    return RtlDesign(name, graph, dict(folding), options, tuple(builder.instances), streams, *ports, memories, files, modules)
+    modules = library({i.module for i in builder.instances}, builder.sources)
+    instances = tuple(builder.instances)
+    return RtlDesign(name, graph, dict(folding), options, instances, streams, *ports, memories, files, modules, builder.sources)
 
 
 def _check_folding(graph: LoweredGraph, folding: Mapping[str, Fold]) -> None:
@@ -203,38 +184,11 @@ def _walk(builder: Builder, graph: LoweredGraph, folding: Mapping[str, Fold]) ->
     for node in graph.nodes:
         if not readers[node.name]:
             continue
-        if not isinstance(node.op, Source):
-            result = _build(builder, graph, node, folding, [edges[name].pop(0) for name in node.inputs])
+        if node is not graph.input:
+            site = Site(builder, graph, node, folding)
+            result = BUILDERS.of(node.op, node.name)(site, node.op, [edges[name].pop(0) for name in node.inputs])
         edges[node.name] = build_fork(builder, node.name, result, readers[node.name])
     return source, edges[graph.output.name][0]
-
-
-def _build(builder: Builder, graph: LoweredGraph, node: Node, folding: Mapping[str, Fold], sources: list[Beats]) -> Beats:
-    """Add one operation; returns the stream that it produces."""
-    stream, source = graph.input_streams(node)[0], sources[0]
-    if isinstance(node.op, Encode):
-        return build_encode(builder, node, stream, source)
-    if not isinstance(node.op, Linear | Reshape):
-        sources = [fit_channels(builder, node.name, stream.channels, beats) for beats in sources]
-        source = sources[0]
-    match node.op:
-        case Requantize():
-            return build_requantize(builder, node, stream, source)
-        case SymbolMap():
-            return build_symbol_map(builder, node, stream, source)
-        case Add():
-            return build_add(builder, graph, node, sources)
-    source = add_offsets(builder, node.inputs[0], stream, source)
-    match node.op:
-        case Linear():
-            return build_linear(builder, node, geometry(graph, node), folding[node.name], stream, source)
-        case MaxPool():
-            return build_max_pool(builder, node, stream, source)
-        case SumPool():
-            return build_sum_pool(builder, node, stream, source)
-        case Reshape():
-            return fit_channels(builder, node.name, node.stream.channels, source)
-    raise UnsupportedLayerError(f"layer '{node.name}': the streaming engine has no module for '{node.op.kind}'")
 
 
 def _input(builder: Builder, node: Node) -> Beats:
@@ -302,22 +256,46 @@ def _top(
     return "\n".join([*lines, "endmodule", ""])
 
 
-def library(modules: set[str]) -> tuple[str, ...]:
-    """Names of these modules and of all that they instantiate, sorted."""
+def library(modules: set[str], elsewhere: Mapping[str, Path] | None = None) -> tuple[str, ...]:
+    """Names of these modules and of all that they instantiate, sorted.
+
+    Args:
+        modules: names.
+        elsewhere: modules that do not lie in ``templates/rtl``, name -> file.
+
+    Raises:
+        ConfigError: a file that cannot be read, or one that takes the name of a module in ``templates/rtl``.
+    """
+    elsewhere = elsewhere or {}
+    known = {path.stem for path in TEMPLATES.glob("*.sv")}
+    for name in elsewhere:
+        if name in known:
+            raise ConfigError(f"the module '{name}' of {elsewhere[name]} has the name of one of ours; rename it")
     found: set[str] = set()
     todo = set(modules)
     while todo:
         name = todo.pop()
         found.add(name)
-        todo |= _instantiated(name) - found
+        todo |= (_instantiated(_file(name, elsewhere)) & (known | elsewhere.keys())) - found
     return tuple(sorted(found))
 
 
+def _file(module: str, elsewhere: Mapping[str, Path]) -> Path:
+    return elsewhere.get(module, TEMPLATES / f"{module}.sv")
+
+
+def _instantiated(file: Path) -> frozenset[str]:
+    """Words of a file that stand where an instance names its module."""
+    try:
+        return _instances(file, file.stat().st_mtime_ns)
+    except OSError as error:
+        raise ConfigError(f"the module {file} cannot be read ({error.strerror})") from error
+
+
 @cache
-def _instantiated(name: str) -> frozenset[str]:
-    text = re.sub(r"//.*", "", (TEMPLATES / f"{name}.sv").read_text())
-    names = {path.stem for path in TEMPLATES.glob("*.sv")} - {name}
-    return frozenset(names & set(re.findall(r"^\s*(\w+)\s*(?:#\s*\(|\w+\s*\()", text, re.MULTILINE)))
+def _instances(file: Path, changed: int) -> frozenset[str]:
+    text = re.sub(r"//.*", "", file.read_text(encoding="utf-8"))
+    return frozenset(re.findall(r"^\s*(\w+)\s*(?:#\s*\(|\w+\s*\()", text, re.MULTILINE)) - {file.stem}
 
 
 __all__ = ["Port", "RtlDesign", "RtlOptions", "generate", "library"]

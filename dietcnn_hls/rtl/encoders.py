@@ -6,23 +6,24 @@ from __future__ import annotations
 import numpy as np
 
 from dietcnn_hls.integers import bits_for, divisors
-from dietcnn_hls.lowered import Encode, Node, Stream
-from dietcnn_hls.rtl.builder import Beats, Builder
+from dietcnn_hls.lowered import Encode
+from dietcnn_hls.rtl.builder import BUILDERS, Beats, Builder, Site
 from dietcnn_hls.rtl.verilog import Parameter, packed
 
 _SERIAL_CONTROL = 35  # LUTs of a serial encoder beside its comparator
 
 
-def build_encode(builder: Builder, node: Node, stream: Stream, source: Beats) -> Beats:
+@BUILDERS.register(Encode)
+def build_encode(site: Site, op: Encode, sources: list[Beats]) -> Beats:
     """Add an encoder; thresholds take over what is still to be added to their channel's values."""
-    assert isinstance(node.op, Encode)
-    thresholds, flip = _rows(node.op, stream.channels, source)
-    symbols = len(node.op.levels)
+    builder, (stream,), (source,) = site.builder, site.streams, sources
+    thresholds, flip = _rows(op, stream.channels, source)
+    symbols = len(op.levels)
     steps = bits_for(0, symbols - 1)
     tree = _search_tree(thresholds, steps, source)
     pixels = max(1, source.codes // stream.channels)
     lanes, serial = (source.codes, False) if pixels > 1 else _choose(source, steps, len(tree))
-    source = builder.convert(node.name, source, lanes)
+    source = builder.convert(site.layer, source, lanes)
     bits = source.bits + (int(tree.max()) >> source.bits)
     common: dict[str, Parameter] = {
         "IN_BITS": source.bits,
@@ -34,13 +35,13 @@ def build_encode(builder: Builder, node: Node, stream: Stream, source: Beats) ->
     }
     result = Beats("", lanes, 0, symbols - 1, max(source.period, steps if serial else 1))
     if serial:
-        return _serial(builder, node.name, common, bits, tree, flip, source, result)
+        return _serial(builder, site.layer, common, bits, tree, flip, source, result)
     words = max(1, len(tree) // lanes)
     copies = words * lanes // len(tree)  # of a row that all channels share, or of all rows for several pixels
     rows, flips = np.tile(tree, (copies, 1)), np.tile(flip, copies)
     common |= {"LANES": lanes, "WORDS": words}
     common |= {"THRESHOLDS": packed(_by_lane(rows, lanes, steps), bits), "FLIP": packed(flips, 1)}
-    return builder.stage(node.name, "codes", "encode_tree", common, source, result)
+    return builder.stage(site.layer, "codes", "encode_tree", common, source, result)
 
 
 def _rows(op: Encode, channels: int, source: Beats) -> tuple[np.ndarray, np.ndarray]:

@@ -7,41 +7,37 @@ from dataclasses import replace
 
 import numpy as np
 
-from dietcnn_hls.hardware.geometry import Geometry, WindowShape, check_fold, rtl_kernel
+from dietcnn_hls.hardware.geometry import Geometry, WindowShape, check_fold, geometry, rtl_kernel
 from dietcnn_hls.hardware.sums import sum_widths
 from dietcnn_hls.integers import bits_for, divisors
-from dietcnn_hls.lowered import Fold, Linear, Node, RtlKernel, Stream
-from dietcnn_hls.rtl.builder import Beats, Builder, handshake
+from dietcnn_hls.lowered import Fold, Linear, RtlKernel, Stream
+from dietcnn_hls.rtl.builder import BUILDERS, Beats, Builder, Site, handshake
+from dietcnn_hls.rtl.operators import add_offsets
 from dietcnn_hls.rtl.verilog import Packed, Parameter, packed, words
 
 
-def build_linear(builder: Builder, node: Node, geometry: Geometry, fold: Fold, stream: Stream, source: Beats) -> Beats:
-    """Add a linear layer; its bias and the kernel's offsets are left to what follows.
-
-    Args:
-        builder: takes the parts.
-        node: the layer.
-        geometry: its convolution.
-        fold: its parallelism.
-        stream: what it reads, in the graph.
-        source: what it reads, in the design.
-    """
-    assert isinstance(node.op, Linear)
-    shape = check_fold(node.name, geometry, fold)
-    kernel = rtl_kernel(node.op.kernel, builder.options.use_dsp)
-    order = lane_order(geometry, shape, fold)
-    prefix = builder.identifiers[node.name]
-    _window(builder, node.name, geometry, shape, fold, stream, source)
-    _weights(builder, node.name, kernel, order)
-    parameters, result = _kernel(builder, node.op, kernel, order, geometry.taps // fold.simd)
+@BUILDERS.register(Linear)
+def build_linear(site: Site, op: Linear, sources: list[Beats]) -> Beats:
+    """Add a linear layer; its bias and the kernel's offsets are left to what follows."""
+    builder, layer, (stream,) = site.builder, site.layer, site.streams
+    source = add_offsets(builder, site.node.inputs[0], stream, sources[0])
+    whole, fold = geometry(site.graph, site.node), site.folding[layer]
+    shape = check_fold(layer, whole, fold)
+    kernel = rtl_kernel(op.kernel, builder.options.use_dsp)
+    builder.include(*kernel.sources)
+    order = lane_order(whole, shape, fold)
+    prefix = builder.identifiers[layer]
+    _window(builder, layer, whole, shape, fold, stream, source)
+    _weights(builder, layer, kernel, order)
+    parameters, result = _kernel(builder, op, kernel, order, whole.taps // fold.simd)
     parameters = {"CODE_BITS": source.bits, "CODE_LO": stream.lo, "CODES": stream.hi - stream.lo + 1} | parameters
-    wire = builder.stream(node.name, "sums", fold.pe * result.bits)
+    wire = builder.stream(layer, "sums", fold.pe * result.bits)
     window = {f"in_{part}": f"{prefix}_window_{part}" for part in ("valid", "ready", "last")}
     data = {"in_codes": f"{prefix}_window_data", "in_weights": f"{prefix}_weights"}
     out = {"out_valid": f"{wire}_valid", "out_ready": f"{wire}_ready", "out_results": f"{wire}_data"}
-    builder.place(node.name, "kernel", kernel.module, parameters, window | data | out)
-    result = Beats(wire, fold.pe, result.lo, result.hi, geometry.taps // fold.simd, result.offsets)
-    return result if kernel.shifts is None else _shift(builder, node, kernel, kernel.shifts, result)
+    builder.place(layer, "kernel", kernel.module, parameters, window | data | out)
+    result = Beats(wire, fold.pe, result.lo, result.hi, whole.taps // fold.simd, result.offsets)
+    return result if kernel.shifts is None else _shift(builder, layer, op, kernel, kernel.shifts, result)
 
 
 def lane_order(geometry: Geometry, shape: WindowShape, fold: Fold) -> tuple[np.ndarray, np.ndarray]:
@@ -186,15 +182,13 @@ def _own_offsets(kernel: RtlKernel, op: Linear) -> np.ndarray:
     return offsets if kernel.shifts is None else offsets << kernel.shifts.astype(np.int64)
 
 
-def _shift(builder: Builder, node: Node, kernel: RtlKernel, shifts: np.ndarray, result: Beats) -> Beats:
+def _shift(builder: Builder, layer: str, op: Linear, kernel: RtlKernel, shifts: np.ndarray, result: Beats) -> Beats:
     """Add the shift of each channel, on as few codes a beat as keep pace."""
-    op = node.op
-    assert isinstance(op, Linear)
     ratio = max(n for n in divisors(result.codes) if n <= result.period)
     source = replace(result, codes=result.codes // ratio, period=max(1, result.period // ratio))
     if ratio > 1:
         split: dict[str, Parameter] = {"WORD_BITS": source.codes * source.bits, "RATIO": ratio}
-        source = builder.stage(node.name, "unshifted", "stream_down", split, result, source)
+        source = builder.stage(layer, "unshifted", "stream_down", split, result, source)
     offsets, (lows, highs) = _own_offsets(kernel, op), op.kernel.bounds()
     base = int(shifts.min())
     more = np.full(source.codes, 0) if (shifts == base).all() else shifts.astype(np.int64) - base
@@ -211,7 +205,7 @@ def _shift(builder: Builder, node: Node, kernel: RtlKernel, shifts: np.ndarray, 
         "SHIFT_BITS": bits,
         "SHIFTS": packed(more, bits),
     }
-    return builder.stage(node.name, "shifted", "channel_shift", parameters, source, shifted)
+    return builder.stage(layer, "shifted", "channel_shift", parameters, source, shifted)
 
 
 __all__ = ["addend_bounds", "build_linear", "lane_order"]

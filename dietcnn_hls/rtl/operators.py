@@ -8,16 +8,16 @@ import math
 import numpy as np
 
 from dietcnn_hls.integers import bits_for, divisors
-from dietcnn_hls.lowered import MaxPool, Node, Requantize, Stream, SumPool, SymbolMap
-from dietcnn_hls.rtl.builder import Beats, Builder
+from dietcnn_hls.lowered import MaxPool, Requantize, Reshape, Stream, SumPool, SymbolMap, Window
+from dietcnn_hls.rtl.builder import BUILDERS, Beats, Builder, Site
 from dietcnn_hls.rtl.verilog import Parameter, packed, words
 
 
-def build_requantize(builder: Builder, node: Node, stream: Stream, source: Beats) -> Beats:
+@BUILDERS.register(Requantize)
+def build_requantize(site: Site, op: Requantize, sources: list[Beats]) -> Beats:
     """Add a re-quantiser; it adds what is still to be added, and half a step where ties go up."""
-    op = node.op
-    assert isinstance(op, Requantize)
-    source = narrow(builder, node.name, source)
+    builder, (stream,) = site.builder, site.streams
+    source = narrow(builder, site.layer, fit_channels(builder, site.layer, stream.channels, sources[0]))
     right, left = max(op.shift, 0), max(-op.shift, 0)
     half = 1 << (right - 1) if right and op.rounding != "floor" else 0
     ends = [(v + half >> right) << left for v in (stream.lo, stream.hi)]
@@ -37,18 +37,18 @@ def build_requantize(builder: Builder, node: Node, stream: Stream, source: Beats
         "CLIP_LOW": ends[0] < op.lo,
         "CLIP_HIGH": ends[1] > op.hi,
         "OUT_BITS": bits_out,
-        **_constants(builder, node.name, constants, source.codes, bits),
+        **_constants(builder, site.layer, constants, source.codes, bits),
     }
     return builder.stage(
-        node.name, "codes", "requantize", parameters, source, Beats("", source.codes, op.lo, op.hi, source.period)
+        site.layer, "codes", "requantize", parameters, source, Beats("", source.codes, op.lo, op.hi, source.period)
     )
 
 
-def build_symbol_map(builder: Builder, node: Node, stream: Stream, source: Beats) -> Beats:
+@BUILDERS.register(SymbolMap)
+def build_symbol_map(site: Site, op: SymbolMap, sources: list[Beats]) -> Beats:
     """Add a table from symbol to symbol."""
-    op = node.op
-    assert isinstance(op, SymbolMap)
-    source = narrow(builder, node.name, source)
+    builder, (stream,) = site.builder, site.streams
+    source = narrow(builder, site.layer, fit_channels(builder, site.layer, stream.channels, sources[0]))
     lanes, symbols = source.codes, len(op.levels)
     table = np.pad(op.table.astype(np.int64), ((0, 0), (0, 2**source.bits - op.table.shape[1])))
     rows = np.repeat(table, lanes, axis=0) if len(table) == 1 else table
@@ -61,13 +61,14 @@ def build_symbol_map(builder: Builder, node: Node, stream: Stream, source: Beats
         "OUT_BITS": bits,
         "TABLE": packed(by_lane, bits),
     }
-    return builder.stage(node.name, "codes", "symbol_map", parameters, source, Beats("", lanes, 0, symbols - 1, source.period))
+    return builder.stage(site.layer, "codes", "symbol_map", parameters, source, Beats("", lanes, 0, symbols - 1, source.period))
 
 
-def build_max_pool(builder: Builder, node: Node, stream: Stream, source: Beats) -> Beats:
+@BUILDERS.register(MaxPool)
+def build_max_pool(site: Site, op: MaxPool, sources: list[Beats]) -> Beats:
     """Add a max-pool on codes."""
-    op = node.op
-    assert isinstance(op, MaxPool)
+    builder, (stream,) = site.builder, site.streams
+    source = add_offsets(builder, site.node.inputs[0], stream, fit_channels(builder, site.layer, stream.channels, sources[0]))
     height, width, channels = stream.shape
     top, bottom, left, right = op.window.padding
     out_width = op.window.output_hw(height, width)[1]
@@ -88,22 +89,22 @@ def build_max_pool(builder: Builder, node: Node, stream: Stream, source: Beats) 
         "PAD_LEFT": left,
         "PAD_RIGHT": right,
         "FILL": stream.lo & ((1 << source.bits) - 1),
-        "BLOCK": _lines_in_block(builder, node, source, line, (source.bits, source.bits)),
+        "BLOCK": _lines_in_block(site, op.window, source, line, (source.bits, source.bits)),
     }
     result = Beats("", source.codes, source.lo, source.hi, source.period)
-    return builder.stage(node.name, "pooled", "max_pool", parameters, source, result)
+    return builder.stage(site.layer, "pooled", "max_pool", parameters, source, result)
 
 
-def build_sum_pool(builder: Builder, node: Node, stream: Stream, source: Beats) -> Beats:
+@BUILDERS.register(SumPool)
+def build_sum_pool(site: Site, op: SumPool, sources: list[Beats]) -> Beats:
     """Add a sum over windows of decoded integers."""
-    op = node.op
-    assert isinstance(op, SumPool)
+    builder, (stream,) = site.builder, site.streams
+    source = add_offsets(builder, site.node.inputs[0], stream, fit_channels(builder, site.layer, stream.channels, sources[0]))
     height, width, channels = stream.shape
-    (kh, kw), signed = op.window.size, bool(stream.integers[0] < 0)
+    (kh, kw), (lo, hi) = op.window.size, stream.range
     line = op.window.output_hw(height, width)[1] * channels // source.codes
-    lo, hi = (int(v) for v in stream.integers[[0, -1]])
     bits = [bits_for(min(0, n * lo), max(0, n * hi)) for n in (1, kw, kw * kh)]
-    result = Beats("", source.codes, node.stream.lo, node.stream.hi, source.period)
+    result = Beats("", source.codes, site.node.stream.lo, site.node.stream.hi, source.period)
     parameters: dict[str, Parameter] = {
         "CODE_BITS": source.bits,
         "INTEGER_BITS": bits[0],
@@ -111,38 +112,44 @@ def build_sum_pool(builder: Builder, node: Node, stream: Stream, source: Beats) 
         "OUT_BITS": result.bits,
         "CODES": source.codes,
         "CHANNELS": channels,
-        "SIGNED": signed,
+        "SIGNED": lo < 0,
         "HEIGHT": height,
         "WIDTH": width,
         "KERNEL_H": kh,
         "KERNEL_W": kw,
         "STRIDE_H": op.window.stride[0],
         "STRIDE_W": op.window.stride[1],
-        "BLOCK": _lines_in_block(builder, node, source, line, (bits[0], bits[1])),
+        "BLOCK": _lines_in_block(site, op.window, source, line, (bits[0], bits[1])),
     }
     if stream.levels is not None:
         table = np.zeros(2**source.bits, np.int64)
         table[: len(stream.levels)] = stream.levels
         parameters |= {"DECODE": True, "INTEGERS": packed(table, bits[0])}
-    return builder.stage(node.name, "pooled", "sum_pool", parameters, source, result)
+    return builder.stage(site.layer, "pooled", "sum_pool", parameters, source, result)
 
 
-def _lines_in_block(builder: Builder, node: Node, source: Beats, line: int, bits: tuple[int, int]) -> bool:
+def _lines_in_block(site: Site, window: Window, source: Beats, line: int, bits: tuple[int, int]) -> bool:
     """Where a pool's two line buffers go, that of pixels within a row with that of rows of `line` words.
 
     Args:
-        builder: takes note of them.
-        node: the pool.
+        site: the pool's; its builder takes note of them.
+        window: what the pool sees.
         source: what it reads.
         line: words of a row.
         bits: width of a code in the first and in the second.
     """
-    op = node.op
-    assert isinstance(op, MaxPool | SumPool)
-    kh, kw = op.window.size
-    block = builder.ram_in_block(node.name, "lines", line, (kh - 1) * source.codes * bits[1])
-    builder.placed(node.name, "pixels", node.stream.channels // source.codes, (kw - 1) * source.codes * bits[0], block)
+    kh, kw = window.size
+    block = site.builder.ram_in_block(site.layer, "lines", line, (kh - 1) * source.codes * bits[1])
+    site.builder.placed(site.layer, "pixels", site.node.stream.channels // source.codes, (kw - 1) * source.codes * bits[0], block)
     return block
+
+
+@BUILDERS.register(Reshape)
+def build_reshape(site: Site, op: Reshape, sources: list[Beats]) -> Beats:
+    """Codes a beat that divide the new channels; nothing else changes."""
+    (stream,) = site.streams
+    source = add_offsets(site.builder, site.node.inputs[0], stream, sources[0])
+    return fit_channels(site.builder, site.layer, site.node.stream.channels, source)
 
 
 def add_offsets(builder: Builder, layer: str, stream: Stream, source: Beats) -> Beats:
@@ -186,4 +193,13 @@ def _constants(builder: Builder, layer: str, values: np.ndarray, lanes: int, bit
     return parameters | {"BIAS": packed(values, bits)}
 
 
-__all__ = ["add_offsets", "build_max_pool", "build_requantize", "build_sum_pool", "build_symbol_map", "fit_channels", "narrow"]
+__all__ = [
+    "add_offsets",
+    "build_max_pool",
+    "build_requantize",
+    "build_reshape",
+    "build_sum_pool",
+    "build_symbol_map",
+    "fit_channels",
+    "narrow",
+]

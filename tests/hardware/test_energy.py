@@ -6,8 +6,8 @@ from __future__ import annotations
 import pytest
 
 from dietcnn_hls.errors import ConfigError
-from dietcnn_hls.hardware.energy import Widths, addition, energy, energy_model, lookup, multiplication
-from dietcnn_hls.lowered import Operations
+from dietcnn_hls.hardware.energy import addition, energy, energy_model, lookup, multiplication
+from dietcnn_hls.lowered import Operations, Widths
 
 KIB = 8 * 1024
 

@@ -24,11 +24,11 @@ def test_lookup_layers_count_a_lookup_and_an_addition_a_tap(seed: int) -> None:
     graph = random_graph(seed, ("table",))
     for linear in graph.linear_nodes:
         assert isinstance(linear.op, Linear)
-        counts = estimate.operations(graph, linear)
+        counts = graph.counts(linear)
         work = linear.stream.size * linear.op.kernel.taps
         bias = 0 if linear.op.bias is None else linear.stream.size
         assert counts == Operations(lookups=work, additions=work - linear.stream.size + bias)
-    assert Operations.sum(estimate.operations(graph, n) for n in graph.nodes).multiplications == 0
+    assert Operations.sum(graph.counts(n) for n in graph.nodes).multiplications == 0
 
 
 @settings(max_examples=30, deadline=None)

@@ -87,12 +87,12 @@ def test_folded_thresholds_equal_the_float_layers(seed: int) -> None:
     encode = fold_thresholds(stream, thresholds, tuple(range(symbols)), 0, scale, shift, bias)
     acc = np.repeat(np.arange(stream.lo, stream.hi + 1)[:, None], channels, axis=1)
     expected = (affine(acc + bias, stream.fraction, scale, shift)[..., None] >= thresholds).sum(axis=-1)
-    assert np.array_equal(reference._encode(encode, [stream], [acc]), expected)
+    assert np.array_equal(reference.elementwise.encode(encode, [stream], [acc]), expected)
 
 
 def test_same_padding_of_a_max_pool_never_wins() -> None:
     stream = Stream((1, 2, 1), -8, 7, 0)
-    pooled = reference._max_pool(MaxPool(Window.same((3, 3), (1, 1), 1, 2)), [stream], [np.array([[[[-5], [-3]]]])])
+    pooled = reference.pooling.max_pool(MaxPool(Window.same((3, 3), (1, 1), 1, 2)), [stream], [np.array([[[[-5], [-3]]]])])
     assert pooled.tolist() == [[[[-3], [-3]]]]
 
 

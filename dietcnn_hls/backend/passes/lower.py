@@ -18,7 +18,20 @@ from dietcnn_hls.backend.passes.prepare import is_activation, is_linear, is_pool
 from dietcnn_hls.backend.support import as_grid, unsupported
 from dietcnn_hls.data.datasets import IMAGE
 from dietcnn_hls.errors import ConfigError, DietError, ExactnessWarning, LoweringError
-from dietcnn_hls.lowered import Add, Grid, Kernel, Linear, MaxPool, Op, Reshape, Source, Stream, SumPool, Window, infer_stream
+from dietcnn_hls.lowered import (
+    Add,
+    Grid,
+    Kernel,
+    Linear,
+    MaxPool,
+    Operation,
+    Reshape,
+    Source,
+    Stream,
+    SumPool,
+    Window,
+    infer_stream,
+)
 
 if TYPE_CHECKING:
     # hls4ml registers backends while its graph module is still being imported
@@ -39,7 +52,7 @@ class Lowering(OptimizerPass):
             return False
         return all(isinstance(node.get_input_node(name), ir.LoweredLayer) for name in node.inputs if name != ir.INPUT)
 
-    def lower(self, model: ModelGraph, node: Layer, op: Op, declared: Stream | None = None, **attributes: object) -> Layer:
+    def lower(self, model: ModelGraph, node: Layer, op: Operation, declared: Stream | None = None, **attributes: object) -> Layer:
         """Replace `node` by `op`; errors of shapes and ranges get the layer's name."""
         streams = [node.get_input_node(name).stream for name in node.inputs if name != ir.INPUT]
         try:
@@ -98,7 +111,9 @@ class LowerLinear(Lowering):
             op = symbol_bias(node.name, new.stream, bias)
             values = {"op": op, "stream": infer_stream(op, [new.stream])}
             name = f"{node.name}_bias"
-            insert_after(model, new, model.make_node(ir.LAYER_OF[type(op)], name, values, list(new.outputs), [name]))
+            insert_after(
+                model, new, model.make_node(ir.LAYERS.of(op, node.name).__name__, name, values, list(new.outputs), [name])
+            )
         return True
 
 

@@ -6,10 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from dietcnn_hls.integers import bits_for
-from dietcnn_hls.lowered import Encode, Linear, LoweredGraph, Node
+from dietcnn_hls.lowered import LoweredGraph, Node
 from dietcnn_hls.methods.deepchip.huffman import entropy_bits
 from dietcnn_hls.methods.deepchip.kernel import TernaryKernel
 
@@ -65,11 +62,11 @@ def total(parts: Sequence[LayerStorage]) -> LayerStorage:
 
 
 def _layer(graph: LoweredGraph, node: Node) -> LayerStorage:
-    op = node.op
-    assert isinstance(op, Linear)
-    kernel = op.kernel
+    kernel = node.kernel
     weights = kernel.outputs * kernel.taps
-    other = _bias_bits(op.bias) + kernel.table_bits + sum(_threshold_bits(graph, n) for n in graph.consumers(node.name))
+    biases = node.op.weight_bits - kernel.weight_bits
+    behind = (n for n in graph.consumers(node.name) if n.op.kernel is None)
+    other = biases + kernel.table_bits + sum(graph.table_bits(n) for n in behind)
     ternary = kernel if isinstance(kernel, TernaryKernel) else None
     return LayerStorage(
         name=node.name,
@@ -80,14 +77,3 @@ def _layer(graph: LoweredGraph, node: Node) -> LayerStorage:
         other_bits=other + 2 * SCALE_BITS if ternary else other,
         zeros=ternary.zeros if ternary else None,
     )
-
-
-def _bias_bits(bias: np.ndarray | None) -> int:
-    return 0 if bias is None else bias.size * bits_for(int(bias.min()), int(bias.max()))
-
-
-def _threshold_bits(graph: LoweredGraph, node: Node) -> int:
-    if not isinstance(node.op, Encode):
-        return 0
-    stream = graph.input_streams(node)[0]
-    return node.op.thresholds.size * bits_for(stream.lo, stream.hi)

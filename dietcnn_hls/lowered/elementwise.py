@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Operations on each code by itself: thresholds, shifts, tables from symbol to symbol."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from dietcnn_hls.integers import bits_for
+from dietcnn_hls.lowered.counts import Operations, Widths
+from dietcnn_hls.lowered.operation import ChannelTable, Operation, register_operation
+from dietcnn_hls.lowered.stream import Stream
+
+
+@register_operation
+@dataclass(frozen=True, eq=False)
+class Encode(Operation):
+    """Per-channel thresholds: ``code = #{j : x >= thresholds[c, j]}``, or ``K-1 - #`` in channels where ``flip``.
+
+    Batch-norm, bias and ReLU are already inside the thresholds. x is the input *code* (sorted codebooks keep order).
+
+    Attributes:
+        thresholds: (C or 1, K-1) integers, non-decreasing along the last axis.
+        flip: (C or 1,) bool, one for each row of thresholds.
+        levels: the K output centroids, grid integers.
+        fraction: output grid.
+    """
+
+    thresholds: np.ndarray
+    flip: np.ndarray
+    levels: tuple[int, ...]
+    fraction: int
+    kind: ClassVar[str] = "encode"
+    pointwise: ClassVar[bool] = True
+    passes_pixels: ClassVar[bool] = True
+
+    def result(self, *inputs: Stream) -> Stream:
+        return Stream(inputs[0].shape, 0, len(self.levels) - 1, self.fraction, tuple(self.levels))
+
+    def counts(self, inputs: Sequence[Stream], result: Stream) -> Operations:
+        return Operations(comparisons=result.size * self.thresholds.shape[1])
+
+    def table_bits(self, inputs: Sequence[Stream], result: Stream) -> int:
+        return self.thresholds.size * _threshold_bits(inputs[0])
+
+    def channel_table(self, inputs: Sequence[Stream]) -> ChannelTable | None:
+        channels, count = self.thresholds.shape
+        return ChannelTable("thresholds", channels, count * _threshold_bits(inputs[0])) if channels > 1 else None
+
+
+def _threshold_bits(source: Stream) -> int:
+    return bits_for(source.lo, source.hi + 1)  # hi + 1 is the threshold that is never reached
+
+
+@register_operation
+@dataclass(frozen=True, eq=False)
+class Requantize(Operation):
+    """Uniform re-quantisation by a shift: ``code = clip(round(x * 2**-shift), lo, hi)``; no thresholds needed.
+
+    Attributes:
+        shift: right shift (negative: left).
+        rounding: 'half_up' | 'half_even' | 'floor'.
+        lo: smallest output code.
+        hi: largest output code.
+        fraction: output grid (input fraction - shift).
+    """
+
+    shift: int
+    rounding: str
+    lo: int
+    hi: int
+    fraction: int
+    kind: ClassVar[str] = "requantize"
+    pointwise: ClassVar[bool] = True
+
+    def result(self, *inputs: Stream) -> Stream:
+        return Stream(inputs[0].shape, self.lo, self.hi, inputs[0].fraction - self.shift)
+
+    def counts(self, inputs: Sequence[Stream], result: Stream) -> Operations:
+        return Operations(additions=0 if self.rounding == "floor" else result.size, comparisons=2 * result.size)
+
+
+@register_operation
+@dataclass(frozen=True, eq=False)
+class SymbolMap(Operation):
+    """Table from symbol to symbol, ``code = table[c, x]``: the bias, batch-norm and ReLU of `symbolic` accumulation.
+
+    Attributes:
+        table: (C or 1, K_in) output codes.
+        levels: output centroids, grid integers.
+        fraction: output grid.
+    """
+
+    table: np.ndarray
+    levels: tuple[int, ...]
+    fraction: int
+    kind: ClassVar[str] = "symbol_map"
+    pointwise: ClassVar[bool] = True
+
+    def result(self, *inputs: Stream) -> Stream:
+        return Stream(inputs[0].shape, 0, len(self.levels) - 1, self.fraction, tuple(self.levels))
+
+    def counts(self, inputs: Sequence[Stream], result: Stream) -> Operations:
+        return Operations(lookups=result.size)
+
+    def table_bits(self, inputs: Sequence[Stream], result: Stream) -> int:
+        return self.table.size * result.bits
+
+    def widths(self, inputs: Sequence[Stream], result: Stream) -> Widths:
+        return Widths(lookup=result.bits, table=self.table.shape[1] * result.bits)
+
+
+__all__ = ["Encode", "Requantize", "SymbolMap"]
