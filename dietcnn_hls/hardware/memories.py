@@ -26,8 +26,8 @@ class MemoryRules:
         return depth > 1 and luts >= self.luts_per_bram * bram18(depth, bits, impl="bram")
 
     def ram_in_block(self, depth: int, bits: int) -> bool:
-        """Whether a simple dual-port RAM goes to block RAM."""
-        return depth > 1 and ram_luts(depth, bits) >= self.luts_per_bram * bram18(depth, bits, impl="bram")
+        """Whether a simple dual-port RAM goes to block RAM; a pool over one row keeps none, which is a RAM of no bits."""
+        return depth > 1 and bits > 0 and ram_luts(depth, bits) >= self.luts_per_bram * bram18(depth, bits, impl="bram")
 
     def ring_depth(self, least: int, wanted: int, bits: int) -> int:
         """Words of a ring, a power of two: at least `least`, and `wanted` if that is cheap."""

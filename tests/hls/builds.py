@@ -4,11 +4,10 @@
 from __future__ import annotations
 
 import importlib.util
+import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
 
 from dietcnn_hls import hls
 from dietcnn_hls.hls.folding import possible_folds
@@ -38,10 +37,8 @@ class Case:
 
 
 def random_folding(graph: LoweredGraph, seed: int) -> dict[str, Fold]:
-    """A legal fold of each linear layer."""
-    rng = np.random.default_rng(seed)
-    folds = {node.name: possible_folds(node) for node in graph.linear_nodes}
-    return {name: choices[int(rng.integers(len(choices)))] for name, choices in folds.items()}
+    """A legal fold of each linear layer, which follows from the seed and the layer's name alone."""
+    return {node.name: random.Random(f"{seed} {node.name}").choice(possible_folds(node)) for node in graph.linear_nodes}
 
 
 def build_all(folder: Path, cases: Sequence[Case], flags: tuple[str, ...] = QUICK_FLAGS) -> Iterator[hls.CSim]:

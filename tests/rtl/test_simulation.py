@@ -7,7 +7,6 @@ Several networks share one program, because Verilator and the C++ compiler take 
 from __future__ import annotations
 
 import dataclasses
-import random
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,8 +15,6 @@ import pytest
 
 from dietcnn_hls.errors import DatasetError, ToolError
 from dietcnn_hls.hardware.geometry import legal_folds
-from dietcnn_hls.hardware.memories import MemoryRules
-from dietcnn_hls.integers import divisors
 from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, MaxPool, Reshape, Source, Stream, SumPool, Window, node
 from dietcnn_hls.reference import predict
 from dietcnn_hls.rtl.builder import RtlOptions
@@ -37,11 +34,9 @@ from dietcnn_hls.tools.yosys.synthesis import synthesise
 from tests import graphs
 from tests.kernels import examples, with_hardware
 from tests.methods.dietcnn.examples import symbolic_kernel, table_kernel
+from tests.rtl.random_designs import STALLS, random_design
 
 SMALL = graphs.Shape(side=9, channels=5, symbols=8)
-STALLS = (None, Stalls(seed=1), Stalls(seed=2, input=0.05, output=0.7), Stalls(seed=3, input=0.7, output=0.05))
-ALL_IN_LUTS = MemoryRules(luts_per_bram=10**9)
-ALL_IN_BLOCKS = MemoryRules(luts_per_bram=0)
 
 
 @pytest.fixture(scope="module")
@@ -53,18 +48,6 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def random_networks(first: int) -> dict[int, LoweredGraph]:
     """Twelve networks by seed."""
     return {seed: graphs.random_graph(seed, with_hardware(), SMALL) for seed in range(first, first + 12)}
-
-
-def random_design(graph: LoweredGraph, seed: int) -> RtlDesign:
-    """A design under the name of its seed, at random folds and options."""
-    draw = random.Random(seed)
-    graph = dataclasses.replace(graph, name=f"{graph.name}_{seed}")
-    folding = {n.name: draw.choice(legal_folds(graph, n)) for n in graph.linear_nodes}
-    rules = draw.choice([MemoryRules(), ALL_IN_LUTS, ALL_IN_BLOCKS])
-    _, width, channels = graph.input.stream.shape
-    inputs = [None, 1, *(n * channels for n in divisors(width))]
-    options = RtlOptions(draw.choice([2, 3, 8]), use_dsp=draw.random() < 0.5, input_codes=draw.choice(inputs), memories=rules)
-    return generate(graph, folding, options)
 
 
 def check(
@@ -177,6 +160,16 @@ def test_sum_pool_and_unread_rows(cache: Path) -> None:
         pool = node("pool", SumPool(Window((2, 3), (2, 2))), [first[-1]])
         act = graphs.encode(rng, "act", pool, 5)
         designs.append(generate(LoweredGraph(f"sums{i}", (*first, pool, act)), {}))
+    check(designs, cache)
+
+
+def test_pools_over_one_row(cache: Path) -> None:
+    """Windows of one row or one column keep no rows, or no pixels: the pools of one-dimensional data."""
+    designs = []
+    for i, window in enumerate((Window((1, 2), (1, 2)), Window((2, 1), (1, 1)), Window((1, 1), (2, 2)))):
+        for kind in (MaxPool, SumPool):
+            image = node("image", Source(), [], Stream((4, 6, 2), 0, 255, 8))
+            designs.append(generate(LoweredGraph(f"row_{kind.kind}{i}", (image, node("pool", kind(window), [image]))), {}))
     check(designs, cache)
 
 
