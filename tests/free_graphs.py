@@ -20,7 +20,7 @@ from dietcnn_hls.lowered import (
     LoweredGraph,
     MaxPool,
     Node,
-    Op,
+    Operation,
     Requantize,
     Reshape,
     Source,
@@ -53,7 +53,7 @@ class _Growth:
         """An integer between `low` and `high`, both included."""
         return int(self.rng.integers(low, high + 1))
 
-    def grow(self, kind: str, op: Op, *sources: Node) -> None:
+    def grow(self, kind: str, op: Operation, *sources: Node) -> None:
         self.nodes.append(node(f"{kind}{len(self.nodes)}", op, sources))
 
     def symbols(self) -> int:
