@@ -83,6 +83,7 @@ def test_the_same_folder_goes_on_where_it_stood(tmp_path: Path) -> None:
 
 def dies_of_case_1(pipe: Connection, *_: Any) -> None:
     """A worker that case 1 kills and that hangs in case 2."""
+    pipe.send("ready")
     while (task := pipe.recv()) is not None:
         if 1 in task[1]:
             os._exit(9)
@@ -93,7 +94,7 @@ def dies_of_case_1(pipe: Connection, *_: Any) -> None:
 
 def test_a_case_that_kills_or_hangs_its_process_is_told_from_its_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(kinds.KINDS, "free", kinds.Kind(kinds.KINDS["free"].make, 4))  # type: ignore[index]
-    monkeypatch.setattr(pool, "CASE_LIMIT_S", 2.0)
+    monkeypatch.setattr(pool, "CASE_LIMIT_S", 4.0)
     journal = Journal(tmp_path, 1)
     pool.soak(journal, 1, ["free"], 0, 1, dies_of_case_1)
     assert {index: outcome.status for (_, index), outcome in journal.outcomes.items()} == {

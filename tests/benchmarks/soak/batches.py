@@ -79,8 +79,9 @@ def _keep(kept: Path, case: Case | None, kind: str, seed: int, outcome: Outcome,
 
 
 def serve(pipe: Connection, folder: Path, soak: int, programs: Path) -> None:
-    """A worker process: takes (kind, indices) until None comes, answers with outcomes."""
+    """A worker process: says that it stands, takes (kind, indices) until None comes, answers with outcomes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when a soak ends
+    pipe.send("ready")
     while (task := pipe.recv()) is not None:
         kind, indices = task
         pipe.send(run_batch(folder, soak, kind, indices, programs=programs))

@@ -120,6 +120,7 @@ def _start(target: Callable[..., None], journal: Journal, seed: int, programs: P
     process = context.Process(target=target, args=(theirs, journal.folder, seed, programs), daemon=True)
     process.start()
     theirs.close()
+    ours.recv()  # that it stands: a case's time must not count what Python takes to start
     return _Worker(process, ours)
 
 
