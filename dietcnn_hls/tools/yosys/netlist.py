@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A mapped netlist as Yosys writes it in JSON, and what it costs in cells.
+"""A mapped netlist as Yosys writes it in JSON, its nets' names, and what it costs in cells.
 
 What counts as a LUT: LUT1..LUT6 and INV (an inverter is a LUT1), and the LUTs that serve as memory, as Vivado's "Slice LUTs" do.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -52,6 +54,22 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Netlist:
+    """A mapped module: its cells, what its nets are called in the source, and the nets at its ports.
+
+    Attributes:
+        names: by net, the hierarchical name that lies nearest to the top; nets that mapping made have none.
+        inputs, outputs: port name (``data[3]`` in a bus) by net.
+    """
+
+    top: str
+    cells: list[Cell]
+    names: Mapping[int, str]
+    inputs: Mapping[int, str]
+    outputs: Mapping[int, str]
+
+
+@dataclass(frozen=True)
 class Counts:
     """Cells by what they occupy; `SynthesisResult` documents the fields of the same names."""
 
@@ -67,18 +85,18 @@ class Counts:
     cells: dict[str, int]
 
 
-def read_netlist(path: Path, top: str) -> list[Cell]:
-    """All cells of a flattened module from the JSON that Yosys wrote.
+def read_netlist(path: Path, top: str) -> Netlist:
+    """A flattened module from the JSON that Yosys wrote, as it is or compressed (``.gz``).
 
     Raises:
         ToolError: the file is no such netlist.
     """
     with _readable(path, top):
-        return _cells(_modules(path)[top])
+        return _netlist(top, _modules(path)[top])
 
 
-def read_instances(path: Path, top: str) -> dict[str, list[Cell]]:
-    """The cells of each instance in a module, by the instance's name; under the module's own name those that lie in it bare.
+def read_instances(path: Path, top: str) -> dict[str, Netlist]:
+    """The netlist of each instance in a module, by the instance's name; under the module's own name what lies in it bare.
 
     Raises:
         ToolError: the file is no such netlist.
@@ -87,25 +105,56 @@ def read_instances(path: Path, top: str) -> dict[str, list[Cell]]:
         modules = _modules(path)
         own = {name for name, module in modules.items() if "blackbox" not in module["attributes"]}
         kept = {name: cell["type"] for name, cell in modules[top]["cells"].items() if cell["type"] in own}
-        parts = {name: _cells(modules[kind]) for name, kind in kept.items()}
-        bare = [_cell(name, cell) for name, cell in modules[top]["cells"].items() if name not in kept]
-        return parts | ({top: bare} if bare else {})
+        parts = {name: _netlist(name, modules[kind]) for name, kind in kept.items()}
+        bare = _netlist(top, modules[top], without=kept)
+        return parts | ({top: bare} if bare.cells else {})
 
 
 @contextmanager
 def _readable(path: Path, top: str) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zlib.error) as error:
         raise ToolError(f"{path.name} is no netlist of '{top}' as Yosys writes it ({error!r}).") from error
 
 
 def _modules(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8"))["modules"]  # type: ignore[no-any-return]
+    text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    return json.loads(text)["modules"]  # type: ignore[no-any-return]
 
 
-def _cells(module: Mapping[str, Any]) -> list[Cell]:
-    return [_cell(name, cell) for name, cell in module["cells"].items()]
+def _netlist(top: str, module: Mapping[str, Any], without: Iterable[str] = ()) -> Netlist:
+    left_out = set(without)
+    ports: dict[str, dict[int, str]] = {"input": {}, "output": {}}
+    for name, port in module.get("ports", {}).items():
+        if port["direction"] in ports:
+            ports[port["direction"]].update(_named(name, port))
+    return Netlist(
+        top,
+        [_cell(name, cell) for name, cell in module["cells"].items() if name not in left_out],
+        _names(module.get("netnames", {})),
+        ports["input"],
+        ports["output"],
+    )
+
+
+def _named(name: str, net: Mapping[str, Any]) -> dict[int, str]:
+    bits, first = net["bits"], net.get("offset", 0)
+    one = len(bits) == 1
+    return {bit: name if one else f"{name}[{index}]" for index, bit in enumerate(bits, first) if isinstance(bit, int)}
+
+
+def _names(nets: Mapping[str, Any]) -> dict[int, str]:
+    """The name nearest to the top of each net, the shortest of those, the first of those by the alphabet."""
+    found: dict[int, tuple[int, int, str]] = {}
+    for name, net in nets.items():
+        if net.get("hide_name"):
+            continue
+        for bit, text in _named(name, net).items():
+            rank = (text.count("."), len(text), text)
+            if bit not in found or rank < found[bit]:
+                found[bit] = rank
+    return {bit: text for bit, (_, _, text) in found.items()}
 
 
 def _cell(name: str, cell: dict[str, dict[str, list[Bit]]]) -> Cell:

@@ -1,25 +1,149 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The longest run of logic between registers in a mapped netlist, counted in levels.
+"""The graph of a mapped netlist between its registers, and the longest paths through it by any cost that adds up along a path.
 
-One level: a LUT, a read of LUT memory, a DSP without registers on the way, or a whole carry chain, however many CARRY4s it
-passes: entering one through S, DI, CYINIT or a CI that logic drives costs the level, going on from CO to the next CI costs
-nothing. A MUXF7/8/9 costs nothing: it sits in the slice of the LUTs that it selects. Ports of the design count as registers,
-as they would be in a larger one. Vivado counts each CARRY4 and MUXF of a path as a level of its own; `Path.cells` gives the
-cells, whose sum is its figure.
+`longest_path` counts levels of logic. One level: a LUT, a read of LUT memory, a DSP without registers on the way, or a whole
+carry chain, however many CARRY4s it passes: entering one through S, DI, CYINIT or a CI that logic drives costs the level, going
+on from CO to the next CI costs nothing. A MUXF7/8/9 costs nothing: it sits in the slice of the LUTs that it selects. Ports of
+the design count as registers, as they would be in a larger one. Vivado counts each CARRY4 and MUXF of a path as a level of its
+own; `Path.cells` gives the cells, whose sum is its figure. `sta` sums picoseconds over the same graph.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dietcnn_hls.errors import ToolError
-from dietcnn_hls.tools.yosys.netlist import DSP, LUT, LUT_MEMORY, Bit, Cell
+from dietcnn_hls.tools.yosys.netlist import Bit, Cell
+from dietcnn_hls.tools.yosys.primitives import CHAINS, Arc, Behaviour, Check, Output, behaviour
 
-_CHAIN = ("CARRY4", "CARRY8")
-# input register(s) of each data pin of a DSP48; A, B and D also pass the multiplier's
-_DSP_REGISTERS = {"A": ("AREG", "MREG"), "B": ("BREG", "MREG"), "D": ("DREG", "ADREG", "MREG"), "C": ("CREG",)}
+
+class Driver(NamedTuple):
+    """A net's source: the cell, and what its output waits for."""
+
+    cell: Cell
+    output: Output
+
+
+class Load(NamedTuple):
+    """One pin that a net reaches."""
+
+    cell: Cell
+    pin: str
+
+
+class Weight(NamedTuple):
+    """What one step of a path costs, and by which number of cells equal paths are told apart."""
+
+    cost: int
+    cells: int = 1
+
+
+class Arrival(NamedTuple):
+    """The dearest way to a net: its cost and cells, and the arc by which it comes (None: it starts at this net)."""
+
+    cost: int
+    cells: int
+    arc: Arc | None
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A netlist between its registers.
+
+    Attributes:
+        drivers: by net, in an order in which every net stands behind those it waits for.
+        loads: the pins that each net reaches, sorted by cell and pin.
+        behaviours: what each cell does, by the cell's name.
+    """
+
+    drivers: Mapping[int, Driver]
+    loads: Mapping[int, Sequence[Load]]
+    behaviours: Mapping[str, tuple[Cell, Behaviour]]
+
+    def checks(self) -> list[tuple[Cell, Check]]:
+        """Where paths end: every input that a clock edge samples."""
+        return [(cell, check) for cell, found in self.behaviours.values() for check in found.checks]
+
+
+def build_graph(cells: Sequence[Cell]) -> Graph:
+    """The graph of a netlist; the same whatever the order of the cells.
+
+    Raises:
+        ToolError: a combinational loop, named by one of its cells.
+    """
+    behaviours = {cell.name: (cell, behaviour(cell)) for cell in sorted(cells, key=lambda cell: cell.name)}
+    drivers = {output.bit: Driver(cell, output) for cell, found in behaviours.values() for output in found.outputs}
+    loads: dict[int, list[Load]] = {}
+    for cell, _ in behaviours.values():
+        for port, bits in sorted(cell.inputs.items()):
+            for index, bit in enumerate(bits):
+                if isinstance(bit, int):
+                    loads.setdefault(bit, []).append(Load(cell, port if len(bits) == 1 else f"{port}[{index}]"))
+    order: dict[int, Driver] = {}
+    for bit in drivers:
+        _visit(bit, drivers, order)
+    return Graph(order, loads, behaviours)
+
+
+def _visit(start: int, drivers: Mapping[int, Driver], order: dict[int, Driver]) -> None:
+    """Depth-first with a stack of our own: a path is longer than Python's."""
+    stack = [start]
+    open_bits: set[int] = set()
+    while stack:
+        bit = stack[-1]
+        if bit in order:
+            stack.pop()
+            continue
+        waiting = [arc.source for arc in drivers[bit].output.arcs if arc.source in drivers and arc.source not in order]
+        if not waiting:
+            stack.pop()
+            open_bits.discard(bit)
+            order[bit] = drivers[bit]
+            continue
+        open_bits.add(bit)
+        looped = next((source for source in waiting if source in open_bits), None)
+        if looped is not None:
+            cell = drivers[looped].cell
+            raise ToolError(
+                f"combinational loop through {cell.kind} '{cell.name}': the design has logic that waits for itself. Put a"
+                " register into the path (most often a ready that depends on its own valid)."
+            )
+        stack.extend(waiting)
+
+
+def arrivals(graph: Graph, launch: Callable[[int], Weight], step: Callable[[Arc, int], Weight]) -> dict[int, Arrival]:
+    """The dearest path to every net.
+
+    Args:
+        launch: cost of starting at a net that a cell drives.
+        step: cost of an arc to a net (the way to the arc's pin included).
+    """
+    found: dict[int, Arrival] = {}
+    for bit, driver in graph.drivers.items():
+        best = Arrival(*launch(bit), None)
+        for arc in driver.output.arcs:
+            before = found.get(arc.source)
+            cost, cells = step(arc, bit)
+            if before is not None:
+                cost, cells = cost + before.cost, cells + before.cells
+            if (cost, cells) > (best.cost, best.cells):
+                best = Arrival(cost, cells, arc)
+        found[bit] = best
+    return found
+
+
+def trace(found: Mapping[int, Arrival], bit: int) -> list[tuple[int, Arc | None]]:
+    """The path that ends at a net, from its start: each net with the arc by which it is reached."""
+    path: list[tuple[int, Arc | None]] = []
+    here: int | None = bit
+    while here is not None and here in found:
+        arc = found[here].arc
+        path.append((here, arc))
+        here = arc.source if arc else None
+    return path[::-1]
 
 
 @dataclass(frozen=True)
@@ -30,126 +154,25 @@ class Path:
     cells: dict[str, int]
 
 
-@dataclass(frozen=True)
-class _Arc:
-    """One combinational output bit: the cell that drives it, and which input bits it waits for at which cost."""
-
-    cell: Cell
-    sources: tuple[tuple[int, int], ...]
-
-
-def longest_path(cells: Sequence[Cell]) -> Path:
-    """Longest path between registers.
-
-    Raises:
-        ToolError: a combinational loop, named by one of its cells.
-    """
-    arcs: dict[Bit, _Arc] = {}
-    chained = {bit for cell in cells if cell.kind in _CHAIN for bit in cell.outputs.get("CO", ())}
-    for cell in cells:
-        for out, sources in _arcs(cell, chained):
-            arcs[out] = _Arc(cell, tuple((bit, cost) for bit, cost in sources if isinstance(bit, int)))
-    # (levels, cells) of each bit, and the input through which its longest path comes
-    depth: dict[Bit, tuple[int, int]] = {}
-    through: dict[Bit, int | None] = {}
-    for bit in arcs:
-        _visit(bit, arcs, depth, through)
-    end = max(depth, key=lambda bit: depth[bit], default=None)
+def longest_path(graph: Graph) -> Path:
+    """Longest path between registers in levels."""
+    found = arrivals(graph, lambda bit: Weight(0, 0), lambda arc, bit: Weight(level(graph, arc, bit)))
+    end = max(found, key=lambda bit: found[bit][:2], default=None)
     if end is None:
         return Path(0, {})
-    on_path: Counter[str] = Counter()
-    here: Bit | None = end
-    while here is not None and here in arcs:
-        on_path[arcs[here].cell.kind] += 1
-        here = through[here]
-    return Path(depth[end][0], dict(sorted(on_path.items())))
+    on_path = Counter(graph.drivers[bit].cell.kind for bit, arc in trace(found, end) if arc)
+    return Path(found[end].cost, dict(sorted(on_path.items())))
 
 
-def _visit(start: Bit, arcs: dict[Bit, _Arc], depth: dict[Bit, tuple[int, int]], through: dict[Bit, int | None]) -> None:
-    """Depth-first with a stack of our own: a path is longer than Python's."""
-    stack = [start]
-    open_bits: set[Bit] = set()
-    while stack:
-        bit = stack[-1]
-        if bit in depth:
-            stack.pop()
-            continue
-        waiting = [source for source, _ in arcs[bit].sources if source in arcs and source not in depth]
-        if not waiting:
-            stack.pop()
-            open_bits.discard(bit)
-            _settle(bit, arcs[bit], depth, through)
-            continue
-        open_bits.add(bit)
-        looped = next((source for source in waiting if source in open_bits), None)
-        if looped is not None:
-            cell = arcs[looped].cell
-            raise ToolError(
-                f"combinational loop through {cell.kind} '{cell.name}': the design has logic that waits for itself. Put a"
-                " register into the path (most often a ready that depends on its own valid)."
-            )
-        stack.extend(waiting)
+def level(graph: Graph, arc: Arc, bit: int) -> int:
+    """Levels of logic that an arc to a net costs."""
+    kind = graph.drivers[bit].cell.kind
+    if kind.startswith("MUXF"):
+        return 0
+    return 0 if kind in CHAINS and chained(graph, arc.source, arc.pin) else 1
 
 
-def _settle(bit: Bit, arc: _Arc, depth: dict[Bit, tuple[int, int]], through: dict[Bit, int | None]) -> None:
-    best, source = (0, 0), None
-    # a LUT of constants waits for nothing and is no level
-    for came_from, cost in arc.sources:
-        levels, cells = depth.get(came_from, (0, 0))
-        if (levels + cost, cells + 1) > best:
-            best, source = (levels + cost, cells + 1), came_from
-    depth[bit], through[bit] = best, source
-
-
-def _arcs(cell: Cell, chained: set[Bit]) -> Iterator[tuple[Bit, list[tuple[Bit, int]]]]:
-    """Each combinational output bit of a cell with the input bits that it depends on and the levels between them."""
-    if LUT.fullmatch(cell.kind) or cell.kind == "INV":
-        yield cell.outputs["O"][0], [(bit, 1) for bits in cell.inputs.values() for bit in bits]
-    elif cell.kind.startswith("MUXF"):
-        yield cell.outputs["O"][0], [(bit, 0) for bits in cell.inputs.values() for bit in bits]
-    elif cell.kind in _CHAIN:
-        yield from _chain_arcs(cell, chained)
-    elif cell.kind in LUT_MEMORY:
-        yield from _memory_arcs(cell)
-    elif DSP.fullmatch(cell.kind):
-        yield from _dsp_arcs(cell)
-
-
-def _chain_arcs(cell: Cell, chained: set[Bit]) -> Iterator[tuple[Bit, list[tuple[Bit, int]]]]:
-    """Bit by bit: O of a bit may feed logic that returns to a higher bit of the same cell, which is no loop."""
-    carry_in = [(bit, 0 if bit in chained else 1) for port in ("CI", "CI_TOP") for bit in cell.inputs.get(port, ())]
-    carry_in += [(bit, 1) for bit in cell.inputs.get("CYINIT", ())]
-    select, data = cell.inputs["S"], cell.inputs["DI"]
-    for i in range(len(select)):
-        before = carry_in + [(bit, 1) for bit in (*select[:i], *data[:i])]
-        if i < len(cell.outputs.get("O", ())):
-            yield cell.outputs["O"][i], [*before, (select[i], 1)]
-        if i < len(cell.outputs.get("CO", ())):
-            yield cell.outputs["CO"][i], [*before, (select[i], 1), (data[i], 1)]
-
-
-def _memory_arcs(cell: Cell) -> Iterator[tuple[Bit, list[tuple[Bit, int]]]]:
-    """Reading is combinational: DPRA to DPO, else A to SPO, O and Q, or ADDRx to DOx; Q31 is a register's."""
-    for port, bits in cell.outputs.items():
-        if port == "DPO":
-            address = ["DPRA"]
-        elif port.startswith("DO"):
-            address = [f"ADDR{port[2:]}"]
-        else:
-            address = [] if port in ("Q15", "Q31") else ["A"]
-        names = [name for name in cell.inputs if any(name.rstrip("0123456789") == stem for stem in address)]
-        for bit in bits:
-            yield bit, [(source, 1) for name in names for source in cell.inputs[name]]
-
-
-def _dsp_arcs(cell: Cell) -> Iterator[tuple[Bit, list[tuple[Bit, int]]]]:
-    """From the data pins without a register to P and PCOUT; with PREG set there are none."""
-    if cell.number("PREG", 1):
-        return
-    sources: list[tuple[Bit, int]] = [(bit, 1) for bit in cell.inputs.get("PCIN", ())]
-    for pin, registers in _DSP_REGISTERS.items():
-        if not any(cell.number(name, 1) for name in registers):
-            sources += [(bit, 1) for bit in cell.inputs.get(pin, ())]
-    for port in ("P", "PCOUT"):
-        for bit in cell.outputs.get(port, ()):
-            yield bit, sources
+def chained(graph: Graph, source: Bit, pin: str) -> bool:
+    """Whether the net at a chain's pin comes from another chain's carry output."""
+    before = graph.drivers.get(source) if isinstance(source, int) else None
+    return pin.startswith("CI") and before is not None and before.cell.kind in CHAINS and before.output.pin.startswith("CO")

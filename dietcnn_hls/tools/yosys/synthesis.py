@@ -39,6 +39,7 @@ Multipliers
 from __future__ import annotations
 
 import contextlib
+import gzip
 import os
 import shutil
 import tempfile
@@ -56,15 +57,18 @@ from dietcnn_hls.hardware.parts import family
 from dietcnn_hls.reports.model import Resources, yosys_source
 from dietcnn_hls.tools.yosys.engine import LOG_NAME, Engine, EngineChoice, find_engine, run_yosys
 from dietcnn_hls.tools.yosys.netlist import Cell, count_cells, read_instances, read_netlist
-from dietcnn_hls.tools.yosys.paths import longest_path
+from dietcnn_hls.tools.yosys.paths import build_graph, longest_path
 from dietcnn_hls.tools.yosys.script import NETLIST_JSON, NETLIST_VERILOG, Flow, synthesis_script
 from dietcnn_hls.tools.yosys.workfolder import plan, prepare
 
 DEFAULT_PART = "xc7z020clg400-1"
 PER_MODULE = "per-module"
 RESULT_NAME = "result.json"
-# Part of every cache key: raised when counting or the meaning of a field changes.
-_REVISION = 1
+_MAPPED = f"{NETLIST_JSON}.gz"
+# where a result's files lie in its cache entry, by its fields
+_PLACES = {"netlist": NETLIST_VERILOG, "mapped": _MAPPED}
+# Part of every cache key: raised when counting, the meaning of a field or the files of an entry change.
+_REVISION = 2
 
 
 class SynthesisResult(BaseModel):
@@ -88,6 +92,7 @@ class SynthesisResult(BaseModel):
         cells: all cells by type.
         cpu_s: CPU seconds that Yosys took when it ran (not when the result came from the cache).
         netlist: mapped Verilog netlist in the cache, for `gate_level_sources`; None for sums.
+        mapped: the same with its cells' names and nets, for a timing analysis; None for sums.
         parts: with ``hierarchy=True``, the same of each instance in the top module, of which this result is then the sum.
     """
 
@@ -114,6 +119,7 @@ class SynthesisResult(BaseModel):
     cells: dict[str, int]
     cpu_s: float
     netlist: Path | None = None
+    mapped: Path | None = None
     parts: dict[str, SynthesisResult] = {}
 
     @property
@@ -274,6 +280,7 @@ def sum_results(results: Sequence[SynthesisResult], top: str) -> SynthesisResult
             "logic_levels": worst.logic_levels,
             "path_cells": worst.path_cells,
             "netlist": None,
+            "mapped": None,
         }
     )
 
@@ -322,12 +329,14 @@ def _cached(planned: _Plan, cache: Path, timeout_s: float) -> SynthesisResult:
             entry.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".work-", dir=entry.parent) as folder:
                 found = _measure(planned, Path(folder), timeout_s)
-                os.replace(Path(folder) / NETLIST_VERILOG, entry / NETLIST_VERILOG)
+                _compress(Path(folder) / NETLIST_JSON, Path(folder) / _MAPPED)
+                for name in _PLACES.values():
+                    os.replace(Path(folder) / name, entry / name)
             # written last and whole: an entry with a result is complete
-            atomic_write_text(entry / RESULT_NAME, found.model_dump_json(indent=2, exclude={"netlist"}) + "\n")
+            atomic_write_text(entry / RESULT_NAME, found.model_dump_json(indent=2, exclude=set(_PLACES)) + "\n")
         except OSError as error:
             raise OutputError(f"the synthesis cache {cache} cannot be written ({error.strerror}); name another one.") from error
-    return found.model_copy(update={"part": planned.job.part, "netlist": entry / NETLIST_VERILOG})
+    return found.model_copy(update={"part": planned.job.part, **{field: entry / name for field, name in _PLACES.items()}})
 
 
 def _load(entry: Path) -> SynthesisResult | None:
@@ -336,7 +345,12 @@ def _load(entry: Path) -> SynthesisResult | None:
         result = SynthesisResult.model_validate_json((entry / RESULT_NAME).read_text(encoding="utf-8"))
     except (OSError, ValidationError, UnicodeDecodeError):
         return None
-    return result if (entry / NETLIST_VERILOG).is_file() else None
+    return result if all((entry / name).is_file() for name in _PLACES.values()) else None
+
+
+def _compress(source: Path, target: Path) -> None:
+    with source.open("rb") as plain, gzip.open(target, "wb", compresslevel=4) as packed:
+        shutil.copyfileobj(plain, packed)
 
 
 def _measure(planned: _Plan, folder: Path, timeout_s: float) -> SynthesisResult:
@@ -360,14 +374,14 @@ def _counted(planned: _Plan, netlist: Path, cpu_s: float) -> SynthesisResult:
     """The netlist's cells as a result; kept apart, those of every instance and their sum."""
     top = planned.job.top
     if not planned.job.hierarchy:
-        return _result(planned, top, read_netlist(netlist, top), cpu_s)
-    parts = {name: _result(planned, name, cells, 0.0) for name, cells in read_instances(netlist, top).items()}
+        return _result(planned, top, read_netlist(netlist, top).cells, cpu_s)
+    parts = {name: _result(planned, name, found.cells, 0.0) for name, found in read_instances(netlist, top).items()}
     return sum_results(list(parts.values()), top).model_copy(update={"cpu_s": cpu_s, "parts": parts})
 
 
 def _result(planned: _Plan, top: str, cells: Sequence[Cell], cpu_s: float) -> SynthesisResult:
     job, engine = planned.job, planned.engine
-    path = longest_path(cells)
+    path = longest_path(build_graph(cells))
     return SynthesisResult(
         top=top,
         part=job.part,
