@@ -114,6 +114,26 @@ def lookup(part: str) -> Part:
     )
 
 
+# Zynq-7000 up to 7Z020 has the fabric of Artix-7, from 7Z030 on that of Kintex-7 (DS190), as Spartan-7 and Virtex-7 have
+_ARTIX_FABRIC = re.compile(r"xc7([as]\w+|z0(07s|10|12s|14s|15|20))")
+_GRADE = re.compile(r"-([123])(l[ei]?|le?v)?[ceimq]?(-\w+)*")
+
+
+def fabric(part: str) -> str:
+    """The silicon whose delays a part has: ``artix7`` or ``kintex7`` in the 7-series, else the family's name."""
+    found = lookup(part)
+    if found.family != XC7:
+        return found.family
+    return "artix7" if _ARTIX_FABRIC.fullmatch(found.device) else "kintex7"
+
+
+def speed_grade(part: str) -> str | None:
+    """Speed grade of a full part name, ``-1``, ``-2``, ``-3``, with an ``L`` for the low-power ones; None where it has none."""
+    device = lookup(part).device
+    found = _GRADE.search(part.strip().lower()[len(device) :])
+    return f"-{found[1]}{'L' if found[2] else ''}" if found else None
+
+
 def family(part: str) -> str:
     """Family of a part as Yosys's ``synth_xilinx -family`` names it: ``xc7``, ``xcu`` or ``xcup``."""
     return lookup(part).family
