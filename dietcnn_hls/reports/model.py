@@ -42,6 +42,7 @@ RTL_ACTIVITY = "rtl_activity"
 MODEL = "model"
 
 _YOSYS = re.compile(r"yosys \d[\w.+-]*/[a-z][\w+-]*(/per-module)?")
+_STA = re.compile(r"sta yosys \d[\w.+-]*/[\w.+-]+")
 _PAIR = r"^[a-z][a-z0-9_]*_vs_[a-z][a-z0-9_]*$"
 
 Count = Annotated[int, Field(ge=0, strict=True)]
@@ -59,6 +60,17 @@ def yosys_source(version: str, flow: str) -> str:
     return source
 
 
+def sta_source(version: str, table: str) -> str:
+    """The ``source`` of a timing analysis of Yosys' netlist, ``sta yosys <version>/<delay table>``."""
+    return f"sta yosys {version}/{table}"
+
+
+def _timing_source(source: str) -> str:
+    if source == VIVADO or _STA.fullmatch(source):
+        return source
+    raise ValueError(f"unknown source '{source}'.{suggest(source, [VIVADO, 'sta yosys <version>/<delay table>'])}")
+
+
 def _one_of(*names: str, yosys: bool = False) -> AfterValidator:
     def check(source: str) -> str:
         if source in names or (yosys and _YOSYS.fullmatch(source)):
@@ -70,6 +82,7 @@ def _one_of(*names: str, yosys: bool = False) -> AfterValidator:
 
 
 LatencySource = Annotated[str, _one_of(RTL_SIMULATION, VITIS_CSYNTH, VIVADO, ESTIMATE)]
+TimingSource = Annotated[str, AfterValidator(_timing_source)]
 ResourceSource = Annotated[str, _one_of(VITIS_CSYNTH, VIVADO, ESTIMATE, yosys=True)]
 
 
@@ -159,6 +172,48 @@ class Latency(Section):
     source: LatencySource
 
 
+class Timing(Section):
+    """The clock that a design reaches, and what its cycles then take.
+
+    Attributes:
+        period_ns, fmax_mhz: shortest clock period at which the slowest path works, and its frequency.
+        slack_ns: asked period less `period_ns`; negative where the clock is missed.
+        logic_ns, net_ns: shares of cells (clock-to-output, setup and clock uncertainty included) and nets in `period_ns`.
+        levels: of logic on that path, which runs from `from_` (``from`` in the file) to `to`.
+        clock_ns: the period that the following figures stand on: the asked one, or `period_ns` where that is longer.
+        latency_ns, interval_ns, inferences_per_s: of one inference at that clock.
+        error: how far figures of this source lay from routed designs where those were known.
+    """
+
+    period_ns: Positive
+    fmax_mhz: Positive
+    slack_ns: float | None = None
+    logic_ns: NotNegative | None = None
+    net_ns: NotNegative | None = None
+    levels: Count | None = None
+    from_: Name | None = Field(default=None, alias="from")
+    to: Name | None = None
+    clock_ns: Positive | None = None
+    latency_ns: NotNegative | None = None
+    interval_ns: NotNegative | None = None
+    inferences_per_s: NotNegative | None = None
+    source: TimingSource
+    error: Name | None = None
+
+    def with_cycles(self, latency: Latency | None) -> Self:
+        """The same with the time that a design's cycles take."""
+        if self.clock_ns is None or latency is None:
+            return self
+        interval = None if not latency.interval else round(latency.interval * self.clock_ns, 3)
+        return self.model_copy(
+            update={
+                "latency_ns": None if latency.cycles is None else round(latency.cycles * self.clock_ns, 3),
+                "interval_ns": interval,
+                "inferences_per_s": interval and round(1e9 / interval, 1),
+            }
+        )
+
+
 class Resources(Section):
     """What the part spends. ``lut`` sums LUT1..LUT6; ``levels`` is logic levels between registers."""
 
@@ -239,6 +294,7 @@ class Report(Section):
     operations: OperationCounts | None = None
     memory: Memory | None = None
     latency: Latency | None = None
+    timing: Timing | None = None
     resources: Resources | None = None
     other_resources: tuple[Resources, ...] | None = None
     activity: Activity | None = None
