@@ -181,6 +181,7 @@ def _narrowed(report: Report, layer: LayerReport) -> Report:
             "operations": layer.operations,
             "memory": layer.memory,
             "latency": layer.latency,
+            "timing": None,
             "resources": layer.resources,
             "other_resources": None,
             "activity": layer.activity,

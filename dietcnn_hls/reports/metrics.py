@@ -14,10 +14,10 @@ ABSENT = "—"
 COUNTED = "counted"
 """Source of operation counts and stored bits: the converted graph itself."""
 
-ACCURACY, FLOAT_ACCURACY, RESOURCES, LATENCY, WORK, ACTIVITY, ENERGY = (
-    "accuracy", "float accuracy", "resources", "latency", "work", "activity", "energy",
+ACCURACY, FLOAT_ACCURACY, RESOURCES, LATENCY, TIMING, WORK, ACTIVITY, ENERGY = (
+    "accuracy", "float accuracy", "resources", "latency", "timing", "work", "activity", "energy",
 )  # fmt: skip
-GROUPS = (ACCURACY, FLOAT_ACCURACY, RESOURCES, LATENCY, WORK, ACTIVITY, ENERGY)
+GROUPS = (ACCURACY, FLOAT_ACCURACY, RESOURCES, LATENCY, TIMING, WORK, ACTIVITY, ENERGY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,11 @@ METRICS: tuple[Metric, ...] = (
     Metric("uram", "URAM", RESOURCES, _sourced("resources", "uram")),
     Metric("cycles", "Latency, cycles", LATENCY, _sourced("latency", "cycles")),
     Metric("interval", "Interval, cycles", LATENCY, _sourced("latency", "interval")),
+    Metric("period_ns", "Clock period reached, ns", TIMING, _sourced("timing", "period_ns")),
+    Metric("fmax_mhz", "Clock reached, MHz", TIMING, _sourced("timing", "fmax_mhz")),
+    Metric("latency_ns", "Latency, ns", TIMING, _sourced("timing", "latency_ns")),
+    Metric("interval_ns", "Interval, ns", TIMING, _sourced("timing", "interval_ns")),
+    Metric("inferences_per_s", "Inferences a second", TIMING, _sourced("timing", "inferences_per_s")),
     Metric("multiplications", "Multiplications", WORK, _counted("operations", "multiplications")),
     Metric("additions", "Additions", WORK, _counted("operations", "additions")),
     Metric("lookups", "Lookups", WORK, _counted("operations", "lookups")),
@@ -134,16 +139,17 @@ def _tool(report: Report) -> object:
     return source if flow is None or source.endswith(f"/{flow}") else f"{source}/{flow}"
 
 
-_HARDWARE = (RESOURCES, LATENCY, ACTIVITY)
+_HARDWARE = (RESOURCES, LATENCY, TIMING, ACTIVITY)
 CONDITIONS: tuple[Condition, ...] = (
     Condition("network", "network", GROUPS, lambda report: report.network),
     Condition("dataset", "dataset", (ACCURACY, FLOAT_ACCURACY, ACTIVITY), lambda report: report.dataset),
-    Condition("part", "part", (RESOURCES, LATENCY), lambda report: report.part),
-    Condition("clock_ns", "clock, ns", (RESOURCES, LATENCY), lambda report: report.clock_ns),
+    Condition("part", "part", (RESOURCES, LATENCY, TIMING), lambda report: report.part),
+    Condition("clock_ns", "clock, ns", (RESOURCES, LATENCY, TIMING), lambda report: report.clock_ns),
     Condition("io_type", "io_type", _HARDWARE, lambda report: report.io_type),
     Condition("folding", "folding", _HARDWARE, _shape),
-    Condition("resources.source", "tool and flow of resources", (RESOURCES,), _tool),
-    Condition("latency.source", "tool of latency", (LATENCY,), _attribute("latency", "source")),
+    Condition("resources.source", "tool and flow of resources", (RESOURCES, TIMING), _tool),
+    Condition("timing.source", "tool of timing", (TIMING,), _attribute("timing", "source")),
+    Condition("latency.source", "tool of latency", (LATENCY, TIMING), _attribute("latency", "source")),
     Condition("activity.weight", "weighting of toggles", (ACTIVITY,), _attribute("activity", "weight")),
 )
 

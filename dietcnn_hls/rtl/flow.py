@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dietcnn_hls import hls, progress
+from dietcnn_hls.atomic import atomic_write_text
 from dietcnn_hls.build.config import ChecksConfig
 from dietcnn_hls.build.state import Build
 from dietcnn_hls.hardware import blocks
@@ -22,7 +23,14 @@ from dietcnn_hls.rtl.verilog import Packed
 from dietcnn_hls.tools.verilator import find_tools
 from dietcnn_hls.tools.vivado import write_vivado
 from dietcnn_hls.tools.yosys.script import Flow
-from dietcnn_hls.tools.yosys.synthesis import SynthesisJob, SynthesisResult, sum_results, synthesise, synthesise_many
+from dietcnn_hls.tools.yosys.synthesis import (
+    SynthesisJob,
+    SynthesisResult,
+    sum_results,
+    synthesise,
+    synthesise_many,
+)
+from dietcnn_hls.tools.yosys.timing import TIMING_TEXT, timing_of
 
 ONE_RUN_BITS = 4_000_000
 """Bits of memories up to which one Yosys run takes all modules: a bit takes a hundred bytes and more, WebAssembly has 4 GiB."""
@@ -170,11 +178,21 @@ def _synthesise(
             build.layers.setdefault(name, {})["resources"] = resources
         results.append(apart)
     build.hardware["resources"] = results[0].resources()
+    _time(build, results[0])
     others = tuple(result.resources() for result in results[1:] if not result.parts)
     if others:
         build.hardware["other_resources"] = others
     build.versions["yosys"] = results[0].build
     return results[0] if checks.whole_resources else None
+
+
+def _time(build: Build, mapped: SynthesisResult) -> None:
+    """The clock that the mapped design reaches, and its slowest paths in a text file."""
+    with build.timed("timing_analysis", "static timing analysis"):
+        found = timing_of(mapped, build.clock_period)
+    atomic_write_text(build.workspace.resolve(TIMING_TEXT), found.text)
+    if found.timing is not None:
+        build.hardware["timing"] = found.timing.with_cycles(build.hardware.get("latency"))
 
 
 def _netlist(build: Build, design: RtlDesign, mapped: SynthesisResult, codes: np.ndarray) -> None:

@@ -15,7 +15,7 @@ from dietcnn_hls.errors import ConfigError, OutputError
 from dietcnn_hls.lowered import Operations
 from dietcnn_hls.reports.compare import Comparison, compare, compare_folders
 from dietcnn_hls.reports.metrics import METRIC_KEYS, Figure
-from dietcnn_hls.reports.model import Accuracy, Activity, BitExact, Latency, LayerReport, Memory, Report, Resources
+from dietcnn_hls.reports.model import Accuracy, Activity, BitExact, Latency, LayerReport, Memory, Report, Resources, Timing
 
 CARRY = "yosys 0.23/carry"
 
@@ -36,6 +36,7 @@ def design(**changes: object) -> Report:
         memory=Memory(weight_bits=2048),
         latency=Latency(cycles=4000, interval=1500, source="rtl_simulation"),
         resources=Resources(lut=7000, ff=3000, dsp=0, bram18=12, source=CARRY),
+        timing=Timing(period_ns=8.0, fmax_mhz=125.0, latency_ns=32_000.0, source="sta yosys 0.70/xc7-1.0"),
         activity=Activity(toggles_per_inference=1.0e6, source="rtl_activity"),
     )
     return base.model_copy(update=changes)
@@ -68,6 +69,9 @@ def test_fair_twins_get_ratios() -> None:
         "bram18": 0.75,
         "cycles": 1.0,
         "interval": 1.0,
+        "period_ns": 1.0,
+        "fmax_mhz": 1.0,
+        "latency_ns": 1.0,
         "multiplications": 0.0,
         "additions": 1.0,
         "weight_bits": 1.0,
@@ -99,9 +103,15 @@ def test_absent_figures_have_no_entry_and_zero_twins_no_ratio() -> None:
             {"interval", "accuracy"},
         ),
         (
+            {"timing": Timing(period_ns=4.0, fmax_mhz=250.0, latency_ns=9.0, source="sta yosys 0.70/xc7-2.0")},
+            "tool of timing (sta yosys 0.70/xc7-1.0 against sta yosys 0.70/xc7-2.0)",
+            {"period_ns", "latency_ns"},
+            {"lut", "cycles"},
+        ),
+        (
             {"latency": Latency(cycles=9, source="estimate")},
             "tool of latency (rtl_simulation against estimate)",
-            {"cycles"},
+            {"cycles", "latency_ns"},
             {"lut", "accuracy"},
         ),
         (

@@ -21,7 +21,22 @@ from dietcnn_hls.reports.model import (
     Memory,
     Report,
     Resources,
+    Timing,
     yosys_source,
+)
+
+TIMING = Timing(
+    period_ns=13.41,
+    fmax_mhz=74.6,
+    slack_ns=-8.41,
+    logic_ns=8.43,
+    net_ns=4.98,
+    levels=14,
+    from_="conv2_window.lead",
+    to="conv2_kernel.sum[3]",
+    clock_ns=13.41,
+    source="sta yosys 0.70/xc7-1.0",
+    error="none",
 )
 
 
@@ -43,6 +58,7 @@ def full_report() -> Report:
         operations=operations,
         memory=Memory(table_bits=0, weight_bits=122_000),
         latency=Latency(cycles=4000, interval=1500, source="rtl_simulation"),
+        timing=TIMING.with_cycles(Latency(cycles=4000, interval=1500, source="rtl_simulation")),
         resources=resources,
         other_resources=(resources.model_copy(update={"source": "yosys 0.23/default", "flow": "default"}),),
         activity=Activity(toggles_per_inference=1.5e6, source="rtl_activity", samples=100, weight="none"),
@@ -74,6 +90,11 @@ def test_keys_are_those_of_the_design(tmp_path: Path) -> None:
     assert set(data["operations"]) == {"multiplications", "additions", "lookups", "shifts", "comparisons"}
     assert set(data["resources"]) == {"lut", "ff", "dsp", "bram18", "uram", "source", "flow"}
     assert set(data["activity"]) >= {"toggles_per_inference", "source"}
+    assert data["timing"] == {
+        "period_ns": 13.41, "fmax_mhz": 74.6, "slack_ns": -8.41, "logic_ns": 8.43, "net_ns": 4.98, "levels": 14,
+        "from": "conv2_window.lead", "to": "conv2_kernel.sum[3]", "clock_ns": 13.41, "latency_ns": 53_640.0,
+        "interval_ns": 20_115.0, "inferences_per_s": 49_714.1, "source": "sta yosys 0.70/xc7-1.0", "error": "none",
+    }  # fmt: skip
     assert data["energy_model"] == {"relative": 3.0e5, "source": "model"}
 
 
@@ -110,6 +131,8 @@ def test_absent_is_left_out_and_measured_zero_stays() -> None:
         ({"resources": {"lut": -1, "source": "vivado"}}, r"resources\.lut: .*greater than or equal to 0"),
         ({"resources": {"lut": 1.5, "source": "vivado"}}, r"resources\.lut: .*valid integer"),
         ({"resources": {"luts": 1, "source": "vivado"}}, r"resources\.luts: unknown key"),
+        ({"timing": {"period_ns": 5.0, "fmax_mhz": 200.0, "source": "estimate"}}, "unknown source 'estimate'"),
+        ({"timing": {"period_ns": 0.0, "fmax_mhz": 200.0, "source": "vivado"}}, r"timing\.period_ns: .*greater than 0"),
         ({"activity": {"toggles_per_inference": 1, "source": "model"}}, "unknown source 'model'"),
         ({"energy_model": {"relative": 1, "source": "rtl_activity"}}, "unknown source 'rtl_activity'"),
         ({"accuracy": {"csim": 98.9}}, r"accuracy\.csim: .*less than or equal to 1"),
@@ -162,3 +185,10 @@ def test_yosys_source() -> None:
     assert yosys_source("0.70.0.0.post1259", "carry") == "yosys 0.70.0.0.post1259/carry"
     with pytest.raises(ConfigError, match="no Yosys version and flow"):
         yosys_source("carry", "0.23")
+
+
+def test_time_is_told_of_cycles_that_are_known() -> None:
+    assert TIMING.with_cycles(None) == TIMING
+    only_latency = TIMING.with_cycles(Latency(cycles=10, source="estimate"))
+    assert (only_latency.latency_ns, only_latency.interval_ns, only_latency.inferences_per_s) == (134.1, None, None)
+    assert TIMING.with_cycles(Latency(cycles=0, interval=0, source="estimate")).inferences_per_s is None

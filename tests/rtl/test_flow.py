@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 
@@ -14,10 +15,12 @@ from dietcnn_hls.api import convert_and_build
 from dietcnn_hls.build.config import ChecksConfig
 from dietcnn_hls.errors import ConfigError
 from dietcnn_hls.hardware.folding import FoldingSpec, solve
+from dietcnn_hls.hardware.timing import delays_of
 from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Reshape, Source, Stream, Window, node
 from dietcnn_hls.reports.model import Report
 from dietcnn_hls.rtl import flow
 from dietcnn_hls.rtl.design import generate
+from dietcnn_hls.tools.yosys.timing import analyse
 from tests import graphs
 from tests.methods.dietcnn.examples import table_kernel
 
@@ -38,13 +41,18 @@ GRAPH = network()
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("flow")
+
+
+@pytest.fixture(scope="module")
+def report(folder: Path) -> Report:
     """A small network through everything that needs no licence."""
     codes = graphs.random_codes(GRAPH, 12, 0).astype(np.uint8)
     labels = reference.predict(GRAPH, codes.astype(np.int64)).argmax(axis=1)
     return convert_and_build(
         GRAPH,
-        tmp_path_factory.mktemp("flow"),
+        folder,
         x_test=codes,
         y_test=labels,
         folding={"target_interval": 120, "input_pixels": 2, "layers": {"logits": {"pe": 3, "simd": 20}}},
@@ -91,6 +99,33 @@ def test_every_figure_names_its_source(report: Report) -> None:
     layers = {layer.name: layer.resources for layer in report.layers or () if layer.resources}
     assert set(layers) >= {node.name for node in GRAPH.linear_nodes}
     assert all(found.source.endswith("/carry/per-module") for found in layers.values())
+
+
+def test_the_clock_is_analysed_and_cycles_become_time(report: Report) -> None:
+    timing, latency = report.timing, report.latency
+    assert timing is not None and latency is not None and latency.interval is not None
+    assert timing.source == f"sta yosys 0.70/{delays_of('xc7z020clg400-1').version}"
+    assert round(1000 * timing.period_ns) == round(1000 * (timing.logic_ns or 0)) + round(1000 * (timing.net_ns or 0))
+    assert timing.clock_ns == max(timing.period_ns, report.clock_ns or 0)
+    assert timing.interval_ns == round(latency.interval * timing.clock_ns, 3)
+    assert timing.levels and timing.from_ and timing.to and timing.error
+
+
+def test_the_slowest_paths_are_told_by_module(folder: Path, report: Report) -> None:
+    text = (folder / "timing.txt").read_text()
+    assert report.timing is not None
+    assert f"period {report.timing.period_ns:.3f} ns" in text
+    pairs = re.findall(r"^\d+\. (\S+) -> (\S+): (\d+) = logic", text, re.MULTILINE)
+    assert len(pairs) == len({pair[:2] for pair in pairs}) == 10
+    periods = [int(period) for *_, period in pairs]
+    assert periods == sorted(periods, reverse=True)
+    assert any(source.startswith("conv_") for source, *_ in pairs)
+
+
+def test_a_part_without_delays_says_so() -> None:
+    found = analyse({}, "xcvu13p-flga2577-2-e", 5.0, "0.70")
+    assert found.timing is None
+    assert found.text.startswith("No timing analysis: there is no delay table for xcvu13p-flga2577-2-e")
 
 
 def test_checks_that_exclude_each_other_are_refused() -> None:
