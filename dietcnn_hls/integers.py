@@ -20,6 +20,16 @@ def divisors(n: int) -> list[int]:
     return [d for d in range(1, n + 1) if n % d == 0]
 
 
+def signed_digits(value: int) -> list[int]:
+    """Canonical signed digits of an integer, lowest first: no two neighbours are nonzero, and nonzeros are as few as can be."""
+    digits = []
+    while value:
+        digit = 2 - value % 4 if value % 2 else 0
+        digits.append(digit)
+        value = (value - digit) // 2
+    return digits
+
+
 def exact_float(reach: int) -> type[np.floating]:
     """The quickest float type in which integers up to `reach` in magnitude, and so all sums on the way there, are exact.
 

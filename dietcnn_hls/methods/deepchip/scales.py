@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from dietcnn_hls.errors import ConfigError
+from dietcnn_hls.integers import signed_digits
 
 
 def ternarise(weights: np.ndarray, threshold: float) -> np.ndarray:
@@ -31,16 +32,6 @@ def scale_integers(bits: int, power_of_two: bool) -> np.ndarray:
     if not 1 <= bits <= 8:
         raise ConfigError(f"ternary scales of {bits} bits: use 1 to 8")
     return 1 << np.arange(bits) if power_of_two else np.arange(1, 1 << bits)
-
-
-def signed_digits(value: int) -> list[int]:
-    """Canonical signed digits, lowest first: no two neighbours are nonzero, and no representation has fewer nonzeros."""
-    digits = []
-    while value:
-        digit = 2 - value % 4 if value % 2 else 0
-        digits.append(digit)
-        value = (value - digit) // 2
-    return digits
 
 
 def adders(value: int) -> int:

@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from dietcnn_hls.errors import LoweringError
-from dietcnn_hls.integers import bits_for, exact_matmul
+from dietcnn_hls.integers import bits_for, exact_matmul, signed_digits
 from dietcnn_hls.lowered import DecodingKernel, HlsArray, HlsKernel, Operations, RtlKernel
 from dietcnn_hls.methods.encodingnet.lowrank import LowRank
 from dietcnn_hls.methods.encodingnet.netlist import INPUTS, OPERAND_BITS, Netlist
@@ -22,11 +22,6 @@ from dietcnn_hls.methods.encodingnet.rows import Rows
 
 _CHUNK = 1 << 24
 """Integers that `accumulate` spreads out at a time."""
-
-
-def signed_digits(value: int) -> int:
-    """Non-zero digits of an integer in canonical signed-digit form: shifted copies that a constant multiple sums."""
-    return ((3 * abs(value)) ^ abs(value)).bit_count()
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +83,7 @@ class NetlistKernel(DecodingKernel):
         The weighted sum of the counts adds the shifted copies that the position weights need, once per output.
         """
         width = len(self.positions)
-        copies = sum(signed_digits(position) for position in self.positions.tolist())
+        copies = sum(digit != 0 for position in self.positions.tolist() for digit in signed_digits(position))
         return Operations(
             lookups=self.outputs * self.taps * width + self.decodings,
             additions=self.outputs * ((self.taps - 1) * width + copies),

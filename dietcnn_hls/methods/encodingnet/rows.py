@@ -14,6 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
+from dietcnn_hls.integers import signed_digits
 from dietcnn_hls.methods.encodingnet.netlist import INPUTS, PAIRS, POSITION_BITS, Gate, Netlist, gate_array, unpack
 
 
@@ -46,9 +47,10 @@ class Rows:
             if (values == values[0]).all():
                 by_weight += values[0].astype(np.int64) * position
                 continue
-            for column, negative in digits(position):
-                columns[column].append((net, negative))
-                constant -= negative << column
+            for column, digit in enumerate(signed_digits(position)):
+                if digit:
+                    columns[column].append((net, digit < 0))
+                    constant -= (digit < 0) << column
         width = max((k + 1 for k, bits in enumerate(columns) if bits), default=1)
         count = max(1, *(len(bits) for bits in columns))
         nets, inverted = np.full((count, width), -1, np.int32), np.zeros((count, width), bool)
@@ -71,18 +73,6 @@ class Rows:
             bit = unpack(planes[self.nets[row, column]]) ^ np.uint8(self.inverted[row, column])
             values[row] += bit.astype(np.int32) << np.int32(column)
         return values.reshape(-1, 256, 256)
-
-
-def digits(position: int) -> list[tuple[int, bool]]:
-    """Canonical signed digits of an integer: (power of two, whether it counts negative), lowest first."""
-    found = []
-    for k in range(POSITION_BITS + 1):
-        step = position >> k
-        if step & 1:
-            negative = bool(step & 2)
-            found.append((k, negative))
-            position += (1 << k) if negative else -(1 << k)
-    return found
 
 
 def _with_a_gate(netlist: Netlist) -> Netlist:

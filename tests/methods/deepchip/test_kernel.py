@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,7 +10,7 @@ from hypothesis import strategies as st
 
 from dietcnn_hls.errors import ConfigError, LoweringError
 from dietcnn_hls.methods.deepchip.kernel import TernaryKernel
-from dietcnn_hls.methods.deepchip.scales import adders, fitted_scales, scale_integers, signed_digits, ternarise
+from dietcnn_hls.methods.deepchip.scales import adders, fitted_scales, scale_integers, ternarise
 from tests.methods.deepchip.examples import ternary_kernel
 from tests.streams import stream
 
@@ -75,13 +73,6 @@ def test_bad_parameters_are_refused(change: dict, text: str) -> None:
     parts = {"weights": np.array([[1]], np.int8), "positive": 1, "negative": 1, "shifts": np.array([0]), "fraction": 0}
     with pytest.raises(LoweringError, match=text):
         TernaryKernel(**{**parts, "integers": np.arange(4), "lo": 0, **change})
-
-
-def test_signed_digits_are_canonical() -> None:
-    for value in range(1, 257):
-        digits = signed_digits(value)
-        assert sum(d * 2**i for i, d in enumerate(digits)) == value
-        assert set(digits) <= {-1, 0, 1} and not any(a and b for a, b in itertools.pairwise(digits))
 
 
 def test_adders_of_small_constants() -> None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Source, Stream, node
 from dietcnn_hls.methods.encodingnet import library
 from dietcnn_hls.methods.encodingnet.kernel import NetlistKernel
 from dietcnn_hls.methods.encodingnet.netlist import Netlist, operand_values
-from dietcnn_hls.methods.encodingnet.rows import Rows, digits
+from dietcnn_hls.methods.encodingnet.rows import Rows
 from dietcnn_hls.rtl.design import generate
 from dietcnn_hls.rtl.simulation import simulate_many
 from tests.hls.builds import Case, ap_flags, build_all
@@ -74,11 +73,3 @@ def test_rows_sum_to_the_table(seed: int) -> None:
     rows = Rows.of(netlist)
     assert np.array_equal(rows.tables.sum(axis=0) + rows.by_weight + rows.constant, netlist.table)
     assert rows.tables.min() >= 0
-
-
-@given(st.integers(-(2**15) + 1, 2**15 - 1))
-def test_digits_are_canonical(position: int) -> None:
-    found = digits(position)
-    assert sum(-(1 << k) if negative else 1 << k for k, negative in found) == position
-    places = [k for k, _ in found]
-    assert all(b - a >= 2 for a, b in itertools.pairwise(places))

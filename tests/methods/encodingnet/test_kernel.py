@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.lowered import Stream
 from dietcnn_hls.methods.base import LinearSpec
-from dietcnn_hls.methods.encodingnet.kernel import NetlistKernel, signed_digits
+from dietcnn_hls.methods.encodingnet.kernel import NetlistKernel
 from dietcnn_hls.methods.encodingnet.lowering import lower, weight_integers
 from tests.methods.encodingnet.examples import random_netlist
 from tests.streams import stream
@@ -68,17 +68,6 @@ def test_operation_counts_are_those_of_the_counting_form() -> None:
     assert (counts.multiplications, counts.lookups) == (0, 4 * 10 * 5)
     assert counts.additions == 4 * (9 * 5 + 8)
     assert (kernel.weight_bits, kernel.table_bits, kernel.addition_bits, kernel.lookup_bits) == (320, 0, 1, (1, 64))
-
-
-@given(st.integers(-(2**15), 2**15))
-def test_signed_digits_is_the_shortest_signed_sum(value: int) -> None:
-    digits, rest = 0, abs(value)
-    while rest:
-        if rest % 2:
-            rest -= 2 - rest % 4
-            digits += 1
-        rest //= 2
-    assert signed_digits(value) == digits
 
 
 def test_operands_beyond_eight_bits_are_refused() -> None:
