@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: ``dietcnn-hls build | compare | methods | doctor``.
+"""The command line: ``dietcnn-hls build | compare | methods | doctor``, and what methods contribute.
 
 Exit status 0: done; 1: a stated failure; 2: usage. Results go to stdout and stay parseable, progress goes to stderr.
 """
@@ -13,9 +13,10 @@ from pathlib import Path
 import click
 
 from dietcnn_hls.errors import DietError
+from dietcnn_hls.methods.commands import MethodCommands
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=MethodCommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="dietcnn_hls")
 def cli() -> None:
     """Multiplication-free CNN inference on Xilinx FPGAs: train, convert, verify bit for bit, measure, compare."""

@@ -12,10 +12,10 @@ import sys
 from pathlib import Path
 
 from dietcnn_hls.methods.encodingnet import library
-from dietcnn_hls.methods.encodingnet.cones import lut_cones
-from dietcnn_hls.methods.encodingnet.greedy import greedy_columns, netlist_of
 from dietcnn_hls.methods.encodingnet.netlist import Netlist
-from dietcnn_hls.methods.encodingnet.search import Progress, SearchSettings, run
+from dietcnn_hls.methods.encodingnet.search import Progress, SearchSettings, find_encoder
+from dietcnn_hls.methods.encodingnet.search.cones import lut_cones
+from dietcnn_hls.methods.encodingnet.search.starts import greedy_columns, netlist_of
 
 CARRY = {"objective": "carry_cones", "start": "booth"}
 LUT = {"objective": "lut_cones", "start": "tiles"}
@@ -55,7 +55,8 @@ def search(name: str, settings: SearchSettings, cache: Path) -> Netlist:
         text = f"{name}: step {state.step} of {state.steps}, max error {state.max_error}, area {state.area}"
         print(text, file=sys.stderr, flush=True)
 
-    return run(settings, cache, show, every=2000)
+    cache.mkdir(parents=True, exist_ok=True)
+    return find_encoder(settings, cache / f"{name}_{settings.steps}.json", show, every=2000)
 
 
 def main() -> None:

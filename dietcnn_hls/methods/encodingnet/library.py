@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dietcnn_hls.atomic import atomic_write_text
-from dietcnn_hls.errors import ConfigError
+from dietcnn_hls.errors import ConfigError, LoweringError
 from dietcnn_hls.methods.encodingnet.netlist import Netlist
 
 ObjectiveName = Literal["nand2", "lut_cones", "carry_cones"]
@@ -38,7 +38,7 @@ def shipped(bits: int, objective: str) -> Netlist:
     if bits not in sizes:
         raise ConfigError(
             f"no encoder of {bits} bits for objective '{objective}' is shipped; there are "
-            f"{', '.join(map(str, sizes)) or 'none'}. Search one with methods.encodingnet.search and give its file as `encoder`."
+            f"{', '.join(map(str, sizes)) or 'none'}. Search one (`dietcnn-hls encoder search`) and give its file as `encoder`."
         )
     return Netlist.from_dict(json.loads((_FOLDER / f"{objective}_{bits}.json").read_text(encoding="utf-8"))["netlist"])
 
@@ -46,12 +46,18 @@ def shipped(bits: int, objective: str) -> Netlist:
 def load(path: Path) -> Netlist:
     """An encoder from a file written by `save`; ConfigError when it is none."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        return Netlist.from_dict(data["netlist"])
+        return Netlist.from_dict(json.loads(path.read_text(encoding="utf-8"))["netlist"])
     except OSError as error:
         raise ConfigError(f"cannot read the encoder {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (LoweringError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigError(f"{path} is not an encoder file: {error}") from error
+
+
+def searched(path: Path) -> dict[str, Any] | None:
+    """The settings of the search that an encoder's file states; None where it states none."""
+    load(path)
+    search = json.loads(path.read_text(encoding="utf-8")).get("search")
+    return search if isinstance(search, dict) else None
 
 
 def save(netlist: Netlist, path: Path, search: Mapping[str, Any]) -> None:

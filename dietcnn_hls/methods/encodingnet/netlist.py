@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,9 @@ OPERAND_BITS = 8
 INPUTS = 2 * OPERAND_BITS
 PAIRS = 1 << INPUTS
 POSITION_BITS = 16
+CONSTANT_BITS = 20
+"""Bits of the constant's magnitude: beyond all that 16-bit position weights of 8 x 8-bit products can be out."""
+
 _WORDS = PAIRS // 64
 
 
@@ -103,7 +107,7 @@ class Netlist:
         constant: added once a product.
 
     Raises:
-        LoweringError: a gate reads a later net, an unknown kind, or a position weight beyond 16 bits.
+        LoweringError: a gate reads a later net, an unknown kind, a position weight beyond 16 bits or a constant beyond 20.
     """
 
     gates: np.ndarray
@@ -115,10 +119,12 @@ class Netlist:
         for g, (kind, left, right) in enumerate(self.gates.tolist()):
             if kind not in AREA_THIRDS or not (0 <= left < INPUTS + g and 0 <= right < INPUTS + g):
                 raise LoweringError(f"gate {g} ({kind}, {left}, {right}) of the encoder has no such kind or reads a later net")
-        if len(self.outputs) != len(self.positions) or not self._nets_exist():
+        if self.outputs.ndim != 1 or self.outputs.shape != self.positions.shape or not self._nets_exist():
             raise LoweringError("an encoder needs one position weight a bit, and bits that its gates drive")
         if len(self.positions) and np.abs(self.positions).max() >= 1 << (POSITION_BITS - 1):
             raise LoweringError(f"position weights {self.positions.tolist()} exceed {POSITION_BITS} signed bits")
+        if abs(self.constant) >= 1 << CONSTANT_BITS:
+            raise LoweringError(f"the constant {self.constant} of an encoder exceeds {CONSTANT_BITS} bits")
 
     def _nets_exist(self) -> bool:
         return not len(self.outputs) or bool(self.outputs.min() >= 0 and self.outputs.max() < INPUTS + len(self.gates))
@@ -195,11 +201,13 @@ class Netlist:
     def from_dict(cls, data: Mapping[str, Any]) -> Netlist:
         """Inverse of `to_dict`; LoweringError when a key or a gate's name is wrong."""
         try:
-            gates = [(Gate[kind].value, left, right) for kind, left, right in data["gates"]]
-            outputs, positions, constant = data["outputs"], data["positions"], data["constant"]
-        except (KeyError, TypeError, ValueError) as error:
+            gates = [(Gate[kind].value, index(left), index(right)) for kind, left, right in data["gates"]]
+            lists = [gates, [index(net) for net in data["outputs"]], [index(position) for position in data["positions"]]]
+            wide = [np.array(values, np.int64) for values in lists]  # checked before they are narrowed, which wraps
+            cls(wide[0].reshape(-1, 3), wide[1], wide[2], index(data["constant"]))
+        except (ArithmeticError, KeyError, TypeError, ValueError) as error:
             raise LoweringError(f"an encoder file needs gates, outputs, positions and constant: {error}") from error
-        return cls(gate_array(gates), np.array(outputs, np.int32), np.array(positions, np.int32), int(constant))
+        return cls(gate_array(gates), wide[1].astype(np.int32), wide[2].astype(np.int32), int(data["constant"]))
 
 
 def gate_array(gates: Sequence[tuple[int, int, int]]) -> np.ndarray:

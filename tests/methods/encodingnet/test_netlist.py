@@ -13,18 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dietcnn_hls.errors import ConfigError, LoweringError
-from dietcnn_hls.methods.encodingnet import cones, library
-from dietcnn_hls.methods.encodingnet.cones import Cone, build, formula_of, lut_cones, synthesise
-from dietcnn_hls.methods.encodingnet.formulas import database
-from dietcnn_hls.methods.encodingnet.greedy import (
+from dietcnn_hls.methods.encodingnet import library
+from dietcnn_hls.methods.encodingnet.lowrank import LowRank
+from dietcnn_hls.methods.encodingnet.netlist import AREA_THIRDS, Gate, Netlist, exact_products, gate_array
+from dietcnn_hls.methods.encodingnet.search import cones
+from dietcnn_hls.methods.encodingnet.search.cones import Cone, build, formula_of, lut_cones, synthesise
+from dietcnn_hls.methods.encodingnet.search.formulas import database
+from dietcnn_hls.methods.encodingnet.search.starts import (
     adder_tile_columns,
     greedy_columns,
     netlist_of,
     partial_products,
     tile_columns,
 )
-from dietcnn_hls.methods.encodingnet.lowrank import LowRank
-from dietcnn_hls.methods.encodingnet.netlist import AREA_THIRDS, Gate, Netlist, exact_products, gate_array
 from tests.methods.encodingnet.examples import plain_product, random_netlist
 
 seeds = st.integers(0, 2**32 - 1)
@@ -169,6 +170,22 @@ def test_bad_netlists_and_files_are_named(tmp_path: Path) -> None:
         Netlist(gate_array([]), np.array([3]), np.array([40000]))
     with pytest.raises(LoweringError, match="one position weight a bit"):
         Netlist(gate_array([]), np.array([16]), np.array([1]))
+    with pytest.raises(LoweringError, match="constant 9000000 of an encoder exceeds 20 bits"):
+        Netlist(gate_array([]), np.array([3]), np.array([4]), 9_000_000)
+    good = random_netlist(1).to_dict()
+    for key, value in (
+        ("outputs", [*good["outputs"][1:], 2**32]),  # not net 0
+        ("outputs", [*good["outputs"][1:], 3.5]),
+        ("outputs", [*good["outputs"][1:], 2**80]),
+        ("outputs", [[1]]),
+        ("positions", "x"),
+        ("constant", 1e400),
+        ("gates", [["AND", 0]]),
+        ("gates", [["AND", 2**32, 0], *good["gates"]]),
+    ):
+        (tmp_path / "odd.json").write_text(json.dumps({"netlist": good | {key: value}}))
+        with pytest.raises(ConfigError, match=r"odd\.json is not an encoder file"):
+            library.load(tmp_path / "odd.json")
     with pytest.raises(ConfigError, match="cannot read the encoder"):
         library.load(tmp_path / "none.json")
     (tmp_path / "bad.json").write_text("{}")

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from dietcnn_hls.errors import ConfigError
 from dietcnn_hls.methods.encodingnet import library
-from dietcnn_hls.methods.encodingnet.cones import Cone, formula_of, lut_cones, truth_of
-from dietcnn_hls.methods.encodingnet.greedy import greedy_columns, netlist_of, residual
-from dietcnn_hls.methods.encodingnet.moves import OBJECTIVES, Ranges
 from dietcnn_hls.methods.encodingnet.rows import Rows
-from dietcnn_hls.methods.encodingnet.search import Progress, Search, SearchSettings, run
+from dietcnn_hls.methods.encodingnet.search import Progress, Search, SearchSettings, find_encoder
+from dietcnn_hls.methods.encodingnet.search.cones import Cone, formula_of, lut_cones, truth_of
+from dietcnn_hls.methods.encodingnet.search.moves import OBJECTIVES, Ranges
+from dietcnn_hls.methods.encodingnet.search.starts import greedy_columns, netlist_of, residual
 
 seeds = st.integers(0, 2**32 - 1)
 SIZES = (64, 56, 48, 40, 36)
@@ -64,15 +64,15 @@ def test_search_improves_its_start_and_keeps_its_books(objective: str) -> None:
 
 def test_area_shrinks_once_the_bound_holds() -> None:
     start = netlist_of(greedy_columns(48))
-    found = run(SearchSettings(bits=48, objective="nand2", max_error=start.max_error(), steps=500))
+    found = find_encoder(SearchSettings(bits=48, objective="nand2", max_error=start.max_error(), steps=500))
     assert found.max_error() <= start.max_error()
     assert found.nand2_thirds < start.nand2_thirds
-    fewer = run(SearchSettings(bits=64, objective="lut_cones", max_error=40, start="tiles", steps=300))
+    fewer = find_encoder(SearchSettings(bits=64, objective="lut_cones", max_error=40, start="tiles", steps=300))
     assert fewer.max_error() <= 40 and lut_cones(fewer) < 47
 
 
 def test_a_stopped_search_goes_on_to_the_same_encoder(tmp_path: Path) -> None:
-    whole = run(SearchSettings(bits=40, objective="nand2", max_error=1, steps=300, seed=2))
+    whole = find_encoder(SearchSettings(bits=40, objective="nand2", max_error=1, steps=300, seed=2))
 
     class Stop(Exception):
         pass
@@ -83,21 +83,23 @@ def test_a_stopped_search_goes_on_to_the_same_encoder(tmp_path: Path) -> None:
 
     settings_ = SearchSettings(bits=40, objective="nand2", max_error=1, steps=300, seed=2)
     with pytest.raises(Stop):
-        run(settings_, tmp_path, stop, every=100)
+        find_encoder(settings_, tmp_path / "search.json", stop, every=100)
     seen: list[Progress] = []
-    resumed = run(settings_, tmp_path, seen.append, every=100)
+    resumed = find_encoder(settings_, tmp_path / "search.json", seen.append, every=100)
     assert [p.step for p in seen] == [300]
     assert resumed.to_dict() == whole.to_dict()
-    assert run(settings_, tmp_path, seen.append, every=100).to_dict() == whole.to_dict()
+    assert find_encoder(settings_, tmp_path / "search.json", seen.append, every=100).to_dict() == whole.to_dict()
     assert len(seen) == 1  # a finished search is only read
 
 
 def test_a_foreign_checkpoint_is_refused(tmp_path: Path) -> None:
-    settings_ = SearchSettings(bits=40, steps=10)
-    run(settings_, tmp_path)
-    next(tmp_path.iterdir()).write_text("[]")
+    settings_, path = SearchSettings(bits=40, steps=10), tmp_path / "search.json"
+    find_encoder(settings_, path)
+    with pytest.raises(ConfigError, match=r"search\.json is the checkpoint of another search, \{'bits': 40, .*'steps': 10"):
+        find_encoder(settings_.model_copy(update={"steps": 11}), path)
+    path.write_text("[]")
     with pytest.raises(ConfigError, match="not a checkpoint of an encoder search"):
-        run(settings_, tmp_path)
+        find_encoder(settings_, path)
 
 
 @pytest.mark.parametrize("objective", ["lut_cones", "nand2"])

@@ -13,8 +13,8 @@ from functools import cache, cached_property
 
 import numpy as np
 
-from dietcnn_hls.methods.encodingnet.cones import MAX_LEVELS, Formula, variable
 from dietcnn_hls.methods.encodingnet.netlist import AREA_THIRDS, Gate, apply
+from dietcnn_hls.methods.encodingnet.search.cones import MAX_LEVELS, Formula, variable
 
 INPUTS = 4
 FUNCTIONS = 1 << (1 << INPUTS)

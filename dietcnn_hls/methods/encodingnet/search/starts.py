@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dietcnn_hls.errors import ConfigError
-from dietcnn_hls.methods.encodingnet.cones import Cone, Formula, build, essential, synthesise, truth_of
 from dietcnn_hls.methods.encodingnet.netlist import OPERAND_BITS, PAIRS, Gate, Netlist, exact_products
+from dietcnn_hls.methods.encodingnet.search.cones import Cone, Formula, build, essential, synthesise, truth_of
 
 
 @dataclass(frozen=True)

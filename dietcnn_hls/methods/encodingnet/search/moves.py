@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dietcnn_hls.methods.encodingnet.cones import (
+from dietcnn_hls.methods.encodingnet.netlist import INPUTS, OPERAND_BITS, POSITION_BITS, Gate
+from dietcnn_hls.methods.encodingnet.search.cones import (
     LUT_INPUTS,
     MAX_LEVELS,
     Cone,
@@ -25,10 +26,9 @@ from dietcnn_hls.methods.encodingnet.cones import (
     shared_area,
     truth_of,
 )
-from dietcnn_hls.methods.encodingnet.formulas import INPUTS as SMALL
-from dietcnn_hls.methods.encodingnet.formulas import database
-from dietcnn_hls.methods.encodingnet.greedy import Column
-from dietcnn_hls.methods.encodingnet.netlist import INPUTS, OPERAND_BITS, POSITION_BITS, Gate
+from dietcnn_hls.methods.encodingnet.search.formulas import INPUTS as SMALL
+from dietcnn_hls.methods.encodingnet.search.formulas import database
+from dietcnn_hls.methods.encodingnet.search.starts import Column
 
 POWERS = tuple(1 << k for k in range(POSITION_BITS - 1))
 _NEVER = np.int64(1) << 40

@@ -18,10 +18,12 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, Field
 
-from dietcnn_hls.atomic import atomic_write_json, content_key
+from dietcnn_hls.atomic import atomic_write_json
 from dietcnn_hls.errors import ConfigError
-from dietcnn_hls.methods.encodingnet.cones import Cone, Formula
-from dietcnn_hls.methods.encodingnet.greedy import (
+from dietcnn_hls.methods.encodingnet.netlist import Netlist
+from dietcnn_hls.methods.encodingnet.search.cones import Cone, Formula
+from dietcnn_hls.methods.encodingnet.search.moves import OBJECTIVES
+from dietcnn_hls.methods.encodingnet.search.starts import (
     Column,
     adder_tile_columns,
     booth_columns,
@@ -31,14 +33,12 @@ from dietcnn_hls.methods.encodingnet.greedy import (
     residual,
     tile_columns,
 )
-from dietcnn_hls.methods.encodingnet.moves import OBJECTIVES
-from dietcnn_hls.methods.encodingnet.netlist import Netlist
 
 _REGROUPS = 0.1
 """Part of the steps that replace several bits together."""
 
 REVISION = 3
-"""Counts changes of the search that change its results; old checkpoints then stay unused."""
+"""Counts changes of the search that change its results; checkpoints of another one are refused."""
 
 
 class SearchSettings(BaseModel):
@@ -172,12 +172,20 @@ class Search:
     def state(self) -> dict[str, Any]:
         """JSON data from which a new `Search` continues."""
         return {
+            "revision": REVISION,
             "settings": self.settings.model_dump(),
             "step": self.step,
             "columns": [_dump_column(c) for c in self.columns],
             "best": [_dump_column(c) for c in self.best[2]],
             "rng": self.rng.bit_generator.state,
         }
+
+
+def usual_start(objective: str, bits: int) -> str:
+    """The start from which searches for an objective ended best (``tests/benchmarks/encodingnet_search.py``)."""
+    if objective == "nand2":
+        return "tiles" if 40 < bits < 64 else "greedy"
+    return "tiles" if objective == "lut_cones" and bits > 40 else "booth"
 
 
 def start_columns(settings: SearchSettings) -> list[Column]:
@@ -207,42 +215,54 @@ def _power(position: int) -> int:
     return power if position > 0 else -power
 
 
-def run(
+def find_encoder(
     settings: SearchSettings,
-    cache: Path | None = None,
+    checkpoint: Path | None = None,
     progress: Callable[[Progress], None] | None = None,
     every: int = 500,
 ) -> Netlist:
-    """Search, or read the finished search from `cache`, or continue the one that was stopped.
+    """Search, or continue the search that was stopped, or read the finished one.
 
     Args:
         settings: what to search for.
-        cache: folder of checkpoints, one file a search, named by the content of its settings; None keeps none.
+        checkpoint: file that keeps the search's state, finished ones included; None keeps none.
         progress: called every `every` steps, after the checkpoint is written.
         every: steps between checkpoints.
 
     Raises:
-        ConfigError: a checkpoint that is no search's.
+        ConfigError: `checkpoint` is no search's, or another one's.
+        OutputError: `checkpoint` cannot be written.
     """
-    path = None if cache is None else cache / f"encoder_{content_key(REVISION, settings.model_dump())[:16]}.json"
-    search = Search(settings, _read(path) if path is not None and path.exists() else None)
+    if checkpoint is not None and checkpoint.exists():
+        search = _resumed(checkpoint, settings)
+    else:
+        search = Search(settings)
+        _keep(search, checkpoint)  # a folder that cannot be written shows before the work
     while search.step < settings.steps:
         search.advance()
         if search.step % every == 0 or search.step == settings.steps:
-            if path is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                atomic_write_json(path, search.state())
+            _keep(search, checkpoint)
             if progress is not None:
                 progress(search.progress())
     return search.netlist()
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _keep(search: Search, checkpoint: Path | None) -> None:
+    if checkpoint is not None:
+        atomic_write_json(checkpoint, search.state())
+
+
+def _resumed(path: Path, settings: SearchSettings) -> Search:
+    """The search whose state a checkpoint keeps."""
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
-        return {key: state[key] for key in ("settings", "step", "columns", "best", "rng")}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        made_by = (state["revision"], state["settings"])
+        search = Search(settings, state)
+    except (OSError, ArithmeticError, ValueError, LookupError, TypeError) as error:
         raise ConfigError(f"{path} is not a checkpoint of an encoder search ({error}); delete it to search anew") from error
+    if made_by != (REVISION, settings.model_dump()):
+        raise ConfigError(f"{path} is the checkpoint of another search, {made_by[1]}; delete it, or name another file")
+    return search
 
 
 def _dump_column(column: Column) -> list[Any]:
