@@ -23,6 +23,7 @@ from dietcnn_hls.build.workspace import Workspace
 from dietcnn_hls.errors import ConfigError, DatasetError, LoweringError, suggest
 from dietcnn_hls.hardware import estimate
 from dietcnn_hls.hardware.cost import lut_cost
+from dietcnn_hls.hardware.cycles import layer_cycles
 from dietcnn_hls.hardware.energy import energy_model
 from dietcnn_hls.hardware.folding import FoldingSpec, solve
 from dietcnn_hls.hardware.parts import lookup
@@ -270,10 +271,12 @@ def make_report(build: Build) -> Report:
     graph = build.graph
     counts = {node.name: graph.counts(node) for node in graph.nodes}
     total = Operations.sum(counts.values())
-    cycles, interval = estimate.latency(graph, build.folding, build.io_type)
+    codes = build.spec.input_codes(graph)
+    busy = layer_cycles(graph, build.folding, codes)
+    cycles, interval = estimate.latency(graph, build.folding, build.io_type, codes)
     sections: dict[str, Any] = {
         "latency": Latency(cycles=cycles, interval=interval, source="estimate"),
-        "resources": estimate.resources(graph, build.folding),
+        "resources": estimate.resources(graph, build.folding, build.part),
         "energy_model": energy_model((counts[node.name], graph.widths(node)) for node in graph.nodes),
     } | build.hardware
     used = sorted({node.kernel.method for node in graph.linear_nodes})
@@ -294,7 +297,7 @@ def make_report(build: Build) -> Report:
             weight_bits=sum(n.op.weight_bits for n in graph.nodes),
             fifo_bits=build.fifo_bits,
         ),
-        layers=tuple(_layer(build, node, counts[node.name]) for node in graph.nodes),
+        layers=tuple(_layer(build, node, counts[node.name], busy[node.name]) for node in graph.nodes),
         timings_s=dict(build.labels.get("timings_s", {})) | build.timings,
         versions=versions() | build.versions,
         seed=build.labels.get("seed"),
@@ -314,7 +317,7 @@ def _folding_section(folding: Mapping[str, Fold], spec: FoldingSpec) -> dict[str
     return {**target, "layers": {name: {"pe": fold.pe, "simd": fold.simd} for name, fold in folding.items()}}
 
 
-def _layer(build: Build, node: Node, operations: Operations) -> LayerReport:
+def _layer(build: Build, node: Node, operations: Operations, busy: int) -> LayerReport:
     fold = build.folding.get(node.name)
     reuse = {}
     if fold is not None:
@@ -327,10 +330,7 @@ def _layer(build: Build, node: Node, operations: Operations) -> LayerReport:
         folding=None if fold is None else {"pe": fold.pe, "simd": fold.simd, **reuse},
         operations=operations,
         memory=Memory(table_bits=build.graph.table_bits(node), weight_bits=node.op.weight_bits),
-        **(
-            {"latency": Latency(interval=estimate.layer_cycles(build.graph, node, build.folding), source="estimate")}
-            | build.layers.get(node.name, {})
-        ),
+        **({"latency": Latency(interval=busy, source="estimate")} | build.layers.get(node.name, {})),
     )
 
 

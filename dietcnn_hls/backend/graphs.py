@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dietcnn_hls.backend.layers import INPUT, LAYERS, LoweredLayer, register_layers
 from dietcnn_hls.errors import ConfigError, LoweringError
-from dietcnn_hls.hardware.folding import FoldingSpec, solve
-from dietcnn_hls.hls.folding import check_folding, fold_for_reuse
+from dietcnn_hls.hardware.folding import FoldingSpec, check_folding, fold_for_reuse, solve
 from dietcnn_hls.lowered import Fold, LoweredGraph, Node
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def folding_of(model: ModelGraph, graph: LoweredGraph) -> dict[str, Fold]:
     folds = {}
     for node in graph.linear_nodes:
         layer = model.graph[node.name]
-        folds[node.name] = layer.get_attr("fold") or fold_for_reuse(node, int(layer.get_attr("reuse_factor", 1)))
+        folds[node.name] = layer.get_attr("fold") or fold_for_reuse(graph, node, int(layer.get_attr("reuse_factor", 1)))
     return folds
 
 

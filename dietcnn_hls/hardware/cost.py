@@ -17,10 +17,9 @@ import numpy as np
 
 from dietcnn_hls.hardware.folding import Cost
 from dietcnn_hls.hardware.geometry import check_fold, geometry, rtl_kernel
-from dietcnn_hls.hardware.sums import sum_widths
+from dietcnn_hls.hardware.lanes import addend_bounds, lane_order
+from dietcnn_hls.hardware.sums import CHAIN, sum_widths
 from dietcnn_hls.lowered import Fold, LoweredGraph, Node
-from dietcnn_hls.rtl.builder import RtlOptions
-from dietcnn_hls.rtl.linear import addend_bounds, lane_order
 
 FEATURES = ("sum_bits", "lane_bits", "result_bits", "layer")
 """Bits of running sums; lanes times (code + weight) bits; PE times result bits; 1."""
@@ -32,8 +31,8 @@ GENERIC = {"sum_bits": 1.0, "lane_bits": 1.0, "result_bits": 4.0, "layer": 60.0}
 """For kernel modules that nobody fitted: adders and inputs at one LUT a bit."""
 
 
-def features(graph: LoweredGraph, node: Node, fold: Fold, chain: int = RtlOptions.chain) -> dict[str, float]:
-    """What the cost of a linear layer is made of; keys as `FEATURES`. `chain` as in `RtlOptions`."""
+def features(graph: LoweredGraph, node: Node, fold: Fold, chain: int = CHAIN) -> dict[str, float]:
+    """What the cost of a linear layer is made of; keys as `FEATURES`. `chain`: sums in a row between two registers."""
     shape = geometry(graph, node)
     kernel = rtl_kernel(node.kernel)
     outputs, taps = lane_order(shape, check_fold(node.name, shape, fold), fold)
@@ -55,8 +54,8 @@ def _sample(order: np.ndarray, beats: int) -> np.ndarray:
     return order.reshape(passes, beats, *order.shape[1:])[::step].reshape(-1, *order.shape[1:])
 
 
-def lut_cost(graph: LoweredGraph, chain: int = RtlOptions.chain) -> Cost:
-    """The cost of a layer's fold in LUTs, for the folding solver; `chain` as in `RtlOptions`."""
+def lut_cost(graph: LoweredGraph, chain: int = CHAIN) -> Cost:
+    """The cost of a layer's fold in LUTs, for the folding solver; `chain`: sums in a row between two registers."""
 
     @cache
     def by_name(name: str, fold: Fold) -> float:

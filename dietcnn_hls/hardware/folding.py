@@ -2,19 +2,23 @@
 """Folding: how many output channels (PE) and taps (SIMD) each linear layer computes a cycle.
 
 A fold is legal when the streaming engine can serve it (`geometry`); the HLS project takes the same folds, so both designs
-agree. A layer then needs ``positions * outputs/PE * taps/SIMD`` cycles an inference; the slowest layer sets the design's
-interval. The user gives folds, reuse factors, an interval to reach or a LUT budget; the solver picks the cheapest legal folds.
+agree, and `check_folding` lets it have more where it stands alone. A layer then needs the cycles that `cycles` states, at least
+``positions * outputs/PE * taps/SIMD`` an inference; the slowest layer sets the design's interval. The user gives folds, reuse
+factors, an interval to reach or a LUT budget; the solver picks the cheapest legal folds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel, Field, model_validator
 
 from dietcnn_hls.errors import ConfigError, LoweringError, suggest
-from dietcnn_hls.hardware.geometry import Geometry, check_fold, cycles, geometry, legal_folds, reads_input
+from dietcnn_hls.hardware.cycles import linear_cycles
+from dietcnn_hls.hardware.geometry import Geometry, check_fold, geometry, legal_folds, legal_pe, legal_simd, reads_input
+from dietcnn_hls.hardware.sums import CHAIN
 from dietcnn_hls.lowered import Fold, LoweredGraph, Node
 
 Cost = Callable[[Node, Fold], float]
@@ -45,7 +49,7 @@ class FoldingSpec(BaseModel):
     unroll: bool = Field(False, description="one lane a weight everywhere (reuse factor 1)")
     input_pixels: int = Field(1, ge=1, description="whole pixels a beat of the RTL's input; a divisor of the image's width")
     chain: int = Field(
-        8, ge=2, description="sums in a row between two registers of the RTL's kernel arrays; fewer: shorter paths"
+        CHAIN, ge=2, description="sums in a row between two registers of the RTL's kernel arrays; fewer: shorter paths"
     )
     layers: dict[str, LayerFold] = Field(default_factory=dict)
 
@@ -60,6 +64,18 @@ class FoldingSpec(BaseModel):
         """True where nothing is said about lanes: each layer then has as few as it can."""
         return not (self.target_interval or self.lut_budget or self.unroll or self.layers)
 
+    def input_codes(self, graph: LoweredGraph) -> int | None:
+        """Codes a beat at the design's input, None for one pixel; ConfigError where its rows do not come to whole beats."""
+        if self.input_pixels == 1:
+            return None
+        source = graph.input
+        columns = math.prod(source.stream.shape[-2:-1])
+        if columns % self.input_pixels:
+            raise ConfigError(
+                f"folding.input_pixels: {self.input_pixels} must divide the width of the input '{source.name}', {columns} pixel(s)"
+            )
+        return self.input_pixels * source.stream.channels
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -71,7 +87,7 @@ class Choice:
     pixels: int = 1
 
     def cycles(self, fold: Fold) -> int:
-        return cycles(self.geometry, fold, self.pixels)
+        return linear_cycles(self.geometry, fold, self.pixels)
 
     @property
     def slowest(self) -> int:
@@ -92,9 +108,11 @@ def solve(graph: LoweredGraph, spec: FoldingSpec | None = None, cost: Cost | Non
     """Folds of all linear layers.
 
     Raises:
-        ConfigError: unknown layer, a fold that does not divide, an interval or budget out of reach.
+        ConfigError: unknown layer, a fold that does not divide, an interval or budget out of reach, input pixels that do not
+            fit.
     """
     spec, cost = spec or FoldingSpec(), cost or lanes_cost
+    spec.input_codes(graph)
     if spec.leaves_folds_open:
         return {node.name: _smallest(graph, node) for node in graph.linear_nodes}
     layers = choices(graph, spec.input_pixels)
@@ -126,20 +144,44 @@ def lanes_cost(node: Node, fold: Fold) -> float:
 
 def _explicit(layer: Choice, given: LayerFold) -> Fold:
     if given.reuse_factor is not None:
-        return _by_reuse(layer, given.reuse_factor)
+        return _by_reuse(layer.node, layer.folds, given.reuse_factor)
     fold = Fold(given.pe or 1, given.simd or 1)
     check_fold(layer.node.name, layer.geometry, fold)
     return fold
 
 
-def _by_reuse(layer: Choice, reuse: int) -> Fold:
-    """hls4ml's reuse factor: the fold with the fewest lanes that reuses each at most `reuse` times."""
-    work = layer.geometry.outputs * layer.geometry.taps
-    for fold in layer.folds:
+def _by_reuse(node: Node, folds: Sequence[Fold], reuse: int) -> Fold:
+    """hls4ml's reuse factor: of `folds`, the one with the fewest lanes that are each used at most `reuse` times a position."""
+    work = node.kernel.outputs * node.kernel.taps
+    for fold in folds:
         if fold.lanes * reuse >= work:
             return fold
-    least = work // max(fold.lanes for fold in layer.folds)
-    raise ConfigError(f"folding.layers.{layer.node.name}: a reuse factor of {reuse} cannot be built; the least is {least}")
+    least = work // max(fold.lanes for fold in folds)
+    raise ConfigError(f"folding.layers.{node.name}: a reuse factor of {reuse} cannot be built; the least is {least}")
+
+
+def fold_for_reuse(graph: LoweredGraph, node: Node, reuse: int) -> Fold:
+    """The fold by which the HLS project, where it stands alone, honours hls4ml's reuse factor."""
+    return _by_reuse(node, legal_folds(graph, node, streamed=False), reuse)
+
+
+def check_folding(graph: LoweredGraph, folding: Mapping[str, Fold]) -> dict[str, Fold]:
+    """Folds of all linear layers for an HLS project, one lane where none is given.
+
+    Raises:
+        ConfigError: an unknown layer, or a fold that does not divide.
+    """
+    nodes = {node.name: node for node in graph.linear_nodes}
+    for name, fold in folding.items():
+        if name not in nodes:
+            raise ConfigError(f"folding: no linear layer '{name}'.{suggest(name, nodes)}")
+        shape = geometry(graph, nodes[name], streamed=False)
+        if fold.pe not in legal_pe(shape, streamed=False) or fold.simd not in legal_simd(shape, streamed=False):
+            raise ConfigError(
+                f"folding: layer '{name}' has {shape.outputs} outputs and {shape.taps} taps; "
+                f"PE {fold.pe} and SIMD {fold.simd} must divide them"
+            )
+    return {name: folding.get(name, Fold(1, 1)) for name in nodes}
 
 
 def _cheapest(layer: Choice, interval: int, cost: Cost) -> Fold | None:
@@ -184,4 +226,14 @@ def _for_budget(layers: Mapping[str, Choice], fixed: Mapping[str, Fold], budget:
     return best
 
 
-__all__ = ["Choice", "Cost", "FoldingSpec", "LayerFold", "choices", "lanes_cost", "solve"]
+__all__ = [
+    "Choice",
+    "Cost",
+    "FoldingSpec",
+    "LayerFold",
+    "check_folding",
+    "choices",
+    "fold_for_reuse",
+    "lanes_cost",
+    "solve",
+]

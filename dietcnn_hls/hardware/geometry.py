@@ -11,6 +11,10 @@ input channels (of a group):
 ===  =================  ==========================================================================================
 
 A dense layer is a 1 x 1 window over one pixel, so every divisor of its taps is legal.
+
+Functions that take `streamed` answer for the engine by default. ``streamed=False`` is what the HLS project can have beyond it:
+there a window lies whole in registers and groups may work side by side, so PE is any divisor of the outputs and SIMD any of
+the taps.
 """
 
 from __future__ import annotations
@@ -57,6 +61,12 @@ class Geometry:
         """Output pixels."""
         return int(np.prod(self.window.output_hw(self.height, self.width)))
 
+    @property
+    def padded(self) -> tuple[int, int]:
+        """Height and width with padding."""
+        top, bottom, left, right = self.window.padding
+        return self.height + top + bottom, self.width + left + right
+
 
 @dataclass(frozen=True)
 class WindowShape:
@@ -73,6 +83,10 @@ class WindowShape:
         order = {0: (0, 1, 2, 3), 1: (1, 2, 0, 3), 2: (2, 0, 1, 3)}[self.form]
         return taps.transpose(order).reshape(-1, self.simd)
 
+    def whole(self, geometry: Geometry) -> bool:
+        """Whether a beat holds all channels of a whole window."""
+        return self.form == 2 and self.codes == geometry.channels
+
     def keeps(self, geometry: Geometry, blocks: tuple[frozenset[int], ...]) -> bool:
         """Whether every one of these sets of taps comes in one beat."""
         beat = {tap: number for number, taps in enumerate(self.tap(geometry).tolist()) for tap in taps}
@@ -88,20 +102,25 @@ def rtl_kernel(kernel: Kernel, use_dsp: bool = False) -> RtlKernel:
     return kernel.rtl_with_dsp() if use_dsp else kernel.rtl()
 
 
-def geometry(graph: LoweredGraph, node: Node) -> Geometry:
-    """The convolution that a linear node is."""
-    source = graph.input_streams(node)[0]
-    kernel = rtl_kernel(node.kernel)
-    blocks = None if kernel.blocks is None else tuple(map(frozenset, kernel.blocks.tolist()))
-    if node.op.window is None:
-        return Geometry(source.size, 1, 1, Window((1, 1)), node.kernel.outputs, kernel.ordered, blocks)
-    height, width, channels = source.shape
-    return Geometry(channels, height, width, node.op.window, node.kernel.outputs, kernel.ordered, blocks)
+def geometry(graph: LoweredGraph, node: Node, streamed: bool = True) -> Geometry:
+    """The convolution that a linear node is; LoweringError where it is to be `streamed` and its kernel has no SystemVerilog."""
+    source, window = graph.input_streams(node)[0], node.op.window
+    ordered, blocks = _tap_order(node.kernel) if streamed else (False, None)
+    height, width, channels = (1, 1, source.size) if window is None else source.shape
+    return Geometry(channels, height, width, window or Window((1, 1)), node.kernel.outputs, ordered, blocks)
+
+
+def _tap_order(kernel: Kernel) -> tuple[bool, tuple[frozenset[int], ...] | None]:
+    """What a kernel asks of the order in which its taps come, as in `Geometry`."""
+    spelling = rtl_kernel(kernel)
+    return spelling.ordered, None if spelling.blocks is None else tuple(map(frozenset, spelling.blocks.tolist()))
 
 
 def window_shape(geometry: Geometry, fold: Fold) -> WindowShape | None:
-    """The simplest window unit that serves this SIMD, or None."""
+    """The simplest window unit of the engine that serves this fold, or None."""
     (kh, kw), channels = geometry.window.size, geometry.group_channels
+    if geometry.group_outputs % fold.pe:
+        return None
     for form, block in ((0, 1), (1, kh), (2, kh * kw)):
         codes, rest = divmod(fold.simd, block)
         if rest or codes == 0 or channels % codes:
@@ -117,26 +136,32 @@ def window_shape(geometry: Geometry, fold: Fold) -> WindowShape | None:
     return None
 
 
-def legal_pe(geometry: Geometry) -> list[int]:
+def taken_pixels(geometry: Geometry, shape: WindowShape, pixels: int) -> int:
+    """Whole pixels a beat that a window takes as they come, of the `pixels` that its source offers; else 1."""
+    fit = shape.whole(geometry) and not any(geometry.window.padding) and geometry.width % pixels == 0
+    return pixels if fit else 1
+
+
+def legal_pe(geometry: Geometry, streamed: bool = True) -> list[int]:
     """All PE that this layer can have."""
-    return divisors(geometry.group_outputs)
+    return divisors(geometry.group_outputs if streamed else geometry.outputs)
 
 
-def legal_simd(geometry: Geometry, pe: int = 1) -> list[int]:
+def legal_simd(geometry: Geometry, pe: int = 1, streamed: bool = True) -> list[int]:
     """All SIMD that this layer can have at this PE."""
-    return [simd for simd in divisors(geometry.taps) if window_shape(geometry, Fold(pe, simd))]
+    return [simd for simd in divisors(geometry.taps) if not streamed or window_shape(geometry, Fold(pe, simd))]
 
 
-def legal_folds(graph: LoweredGraph, node: Node) -> list[Fold]:
-    """All folds of a linear layer that the engine can build, by lanes, then by SIMD descending."""
-    shape = geometry(graph, node)
-    folds = [Fold(pe, simd) for pe in legal_pe(shape) for simd in legal_simd(shape, pe)]
+def legal_folds(graph: LoweredGraph, node: Node, streamed: bool = True) -> list[Fold]:
+    """All folds of a linear layer that can be built, by lanes, then by SIMD descending."""
+    shape = geometry(graph, node, streamed)
+    folds = [Fold(pe, simd) for pe in legal_pe(shape, streamed) for simd in legal_simd(shape, pe, streamed)]
     return sorted(folds, key=lambda fold: (fold.lanes, -fold.simd))
 
 
 def check_fold(name: str, geometry: Geometry, fold: Fold) -> WindowShape:
-    """The window unit of a fold; ConfigError naming the layer and what would be legal."""
-    if fold.pe < 1 or geometry.group_outputs % fold.pe:
+    """The engine's window unit of a fold; ConfigError naming the layer and what would be legal."""
+    if fold.pe not in legal_pe(geometry):
         of = f"{geometry.group_outputs} outputs" + (" of a group" if geometry.window.groups > 1 else "")
         raise ConfigError(f"layer '{name}': PE {fold.pe} must divide its {of}. PE: {legal_pe(geometry)}")
     shape = window_shape(geometry, fold)
@@ -149,30 +174,6 @@ def check_fold(name: str, geometry: Geometry, fold: Fold) -> WindowShape:
             f"SIMD: {legal_simd(geometry, fold.pe)}"
         )
     return shape
-
-
-def kernel_cycles(geometry: Geometry, fold: Fold) -> int:
-    """Cycles in which the kernel array works for one inference: positions * outputs/PE * taps/SIMD."""
-    return geometry.positions * (geometry.outputs // fold.pe) * (geometry.taps // fold.simd)
-
-
-def cycles(geometry: Geometry, fold: Fold, pixels: int = 1) -> int:
-    """Cycles that the layer needs for one inference: its kernel array's or, if more, those in which its window fills.
-
-    The window takes one word of its channels a cycle, padding included (`pixels` whole pixels where the design's input gives so
-    many). A window that comes whole also waits at the start of every row, for the columns that the replays of one
-    window cannot hide.
-    """
-    shape, kernel = window_shape(geometry, fold), kernel_cycles(geometry, fold)
-    if shape is None:
-        return kernel
-    top, bottom, left, right = geometry.window.padding
-    area = (geometry.height + top + bottom) * (geometry.width + left + right)
-    repeats = geometry.group_outputs // fold.pe
-    if shape.form == 2 and shape.codes == geometry.channels:
-        rows = geometry.window.output_hw(geometry.height, geometry.width)[0]
-        kernel += rows * max(0, geometry.window.size[1] - repeats)
-    return max(kernel, -(-area // pixels) * (geometry.channels // shape.codes))
 
 
 def reads_input(graph: LoweredGraph, node: Node) -> bool:
@@ -189,13 +190,12 @@ __all__ = [
     "Geometry",
     "WindowShape",
     "check_fold",
-    "cycles",
     "geometry",
-    "kernel_cycles",
     "legal_folds",
     "legal_pe",
     "legal_simd",
     "reads_input",
     "rtl_kernel",
+    "taken_pixels",
     "window_shape",
 ]

@@ -1,16 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where memories go: block RAM or LUTs, how deep the rings in front of the kernel arrays are."""
+"""Memories of a design: what they hold, where they go (block RAM or LUTs), how deep rings are, and whether a part holds all."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dietcnn_hls.hardware.blocks import bram18
+from dietcnn_hls.errors import ResourceError
+from dietcnn_hls.hardware.blocks import BLOCK_BITS, uram, vitis_bram18
+from dietcnn_hls.hardware.parts import XC7, lookup
+
+
+@dataclass(frozen=True)
+class DesignMemory:
+    """One memory of a design, read or written a word a cycle.
+
+    Attributes:
+        layer: node that it belongs to.
+        role: what it holds: 'weights', 'thresholds', 'window', 'lines', 'waiting', ...
+        words: depth.
+        bits: width of a word.
+        bram18: RAMB18 that it takes by the rule of the tool that builds it (`blocks`); 0 where it is made of LUTs.
+    """
+
+    layer: str
+    role: str
+    words: int
+    bits: int
+    bram18: int
 
 
 @dataclass(frozen=True)
 class MemoryRules:
-    """How memories are placed.
+    """How memories of the RTL are placed. Blocks are weighed by Vitis' 7-series rule in every family: designs do not depend on
+    the part, and no tool takes more blocks.
 
     Attributes:
         luts_per_bram: a memory goes to block RAM where each RAMB18 saves at least this many LUTs.
@@ -22,55 +46,26 @@ class MemoryRules:
 
     def rom_in_block(self, depth: int, bits: int) -> bool:
         """Whether a ROM with registered output goes to block RAM; a LUT holds 64 bits."""
-        luts = bits * -(-depth // 64)
-        return depth > 1 and luts >= self.luts_per_bram * bram18(depth, bits, impl="bram")
+        return self._in_block(depth, bits, bits * -(-depth // 64))
 
     def ram_in_block(self, depth: int, bits: int) -> bool:
         """Whether a simple dual-port RAM goes to block RAM; a pool over one row keeps none, which is a RAM of no bits."""
-        return depth > 1 and bits > 0 and ram_luts(depth, bits) >= self.luts_per_bram * bram18(depth, bits, impl="bram")
+        return self._in_block(depth, bits, ram_luts(depth, bits))
+
+    def _in_block(self, depth: int, bits: int, luts: int) -> bool:
+        return depth > 1 and bits > 0 and luts >= self.luts_per_bram * _blocks(depth, bits)
 
     def ring_depth(self, least: int, wanted: int, bits: int) -> int:
         """Words of a ring, a power of two: at least `least`, and `wanted` if that is cheap."""
         depth = power_of_two(least)
-        allowed = bram18(depth, bits, impl="bram") + self.ring_blocks
-        while depth < wanted and bram18(2 * depth, bits, impl="bram") <= allowed:
+        allowed = _blocks(depth, bits) + self.ring_blocks
+        while depth < wanted and _blocks(2 * depth, bits) <= allowed:
             depth *= 2
         return depth
 
 
-@dataclass(frozen=True)
-class MemoryUse:
-    """One memory of a generated design.
-
-    Attributes:
-        layer: node that it belongs to.
-        role: what it holds: 'weights', 'thresholds', 'window', 'lines', 'waiting', ...
-        words: depth.
-        bits: width of a word.
-        block: whether it is in block RAM; else in LUTs.
-    """
-
-    layer: str
-    role: str
-    words: int
-    bits: int
-    block: bool
-
-    @property
-    def bram18(self) -> int:
-        """RAMB18 that it takes."""
-        return packed_bram18(self.words, self.bits) if self.block else 0
-
-
-def packed_bram18(words: int, bits: int) -> int:
-    """RAMB18 of a memory with one read port as Yosys builds it: the fewest over all shapes of a block.
-
-    With 2^a rows of d bits a block, a memory is cut into ceil(words / 2^a) pieces that lie side by side, and their columns fill
-    blocks without regard to pieces: ceil(ceil(words / 2^a) * bits / d). Unlike Vitis (`reports.memory.bram18`), depths need
-    not be powers of two; the price is a multiplexer behind the blocks.
-    """
-    shapes = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
-    return min(-(-(-(-words // rows) * bits) // width) for rows, width in shapes)
+def _blocks(depth: int, bits: int) -> int:
+    return vitis_bram18(depth, bits, XC7, luts=False)
 
 
 def ram_luts(depth: int, bits: int) -> int:
@@ -85,4 +80,38 @@ def power_of_two(n: int) -> int:
     return 1 << (max(n, 2) - 1).bit_length()
 
 
-__all__ = ["MemoryRules", "MemoryUse", "packed_bram18", "power_of_two", "ram_luts"]
+def check_fits(memories: Sequence[DesignMemory], part: str) -> int:
+    """RAMB18 of all memories of a design.
+
+    Raises:
+        ResourceError: the part has fewer; names the layers that hold most, the largest memory, and what helps.
+        ConfigError: for an unknown part.
+    """
+    device = lookup(part)
+    needed = sum(memory.bram18 for memory in memories)
+    if needed <= device.bram18:
+        return needed
+    layers: Counter[str] = Counter()
+    for memory in memories:
+        layers[memory.layer] += memory.bram18
+    shares = ", ".join(f"'{name}' {count:,}" for name, count in layers.most_common(3))
+    worst = max(memories, key=lambda memory: memory.bram18)
+    raise ResourceError(
+        f"the design's memories need {needed:,} BRAM18 and {part} has {device.bram18:,}; most for {shares}. The largest is the "
+        f"{worst.role} of '{worst.layer}', {worst.words:,} words of {worst.bits:,} bits: {worst.bram18:,} BRAM18. "
+        f"{_remedies(worst, needed - device.bram18)}"
+    )
+
+
+def _remedies(worst: DesignMemory, excess: int) -> str:
+    """What helps; another fold only where the largest memory wastes more of its blocks than is missing."""
+    full, fold = -(-worst.words * worst.bits // BLOCK_BITS), ""
+    if worst.bram18 - full >= excess:
+        fold = f"a fold of '{worst.layer}' whose words fill blocks ({full:,} BRAM18 at best), "
+    return (
+        f"Remedies: {fold}fewer weight symbols, a narrower network, a larger part; or, by hand, UltraRAM "
+        f"({uram(worst.words, worst.bits):,} blocks for the largest memory) or memory off the chip."
+    )
+
+
+__all__ = ["DesignMemory", "MemoryRules", "check_fits", "power_of_two", "ram_luts"]

@@ -13,6 +13,10 @@ import numpy as np
 from dietcnn_hls.integers import bits_for
 
 
+CHAIN = 8
+"""Sums in a row between two registers of a kernel array, unless a design asks for another number."""
+
+
 @dataclass(frozen=True)
 class SumWidths:
     """Parameters of lane_sum for all outputs of a kernel array.
@@ -73,4 +77,4 @@ def _level(
     return np.stack([x[..., -1] for x in lows], axis=2), np.stack([x[..., -1] for x in highs], axis=2)
 
 
-__all__ = ["SumWidths", "sum_widths"]
+__all__ = ["CHAIN", "SumWidths", "sum_widths"]

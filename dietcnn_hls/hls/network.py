@@ -7,9 +7,9 @@ import math
 from dataclasses import dataclass, replace
 
 from dietcnn_hls.errors import ConfigError, LoweringError, suggest
+from dietcnn_hls.hardware.folding import check_folding
 from dietcnn_hls.hardware.waiting import waiting_codes
 from dietcnn_hls.hls.cpp import IntType, layer_identifiers
-from dietcnn_hls.hls.folding import check_folding
 from dietcnn_hls.lowered import Fold, LoweredGraph, Node, Stream
 
 IO_TYPES = ("io_parallel", "io_stream")

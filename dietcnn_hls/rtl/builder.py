@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 
 from dietcnn_hls.errors import ConfigError
-from dietcnn_hls.hardware.memories import MemoryRules, MemoryUse
+from dietcnn_hls.hardware.blocks import yosys_bram18
+from dietcnn_hls.hardware.memories import DesignMemory, MemoryRules
+from dietcnn_hls.hardware.sums import CHAIN
 from dietcnn_hls.integers import bits_for
 from dietcnn_hls.lowered import Fold, LoweredGraph, Node, Registry, Stream
 from dietcnn_hls.rtl.verilog import Instance, Parameter, memory_file
@@ -34,7 +36,7 @@ class RtlOptions:
         waiting: words of the buffers in front of single residual adds, powers of two, where not as `rtl.waiting` has them.
     """
 
-    chain: int = 8
+    chain: int = CHAIN
     use_dsp: bool = False
     input_codes: int | None = None
     memories: MemoryRules = field(default_factory=MemoryRules)
@@ -100,7 +102,7 @@ class Builder:
         self.wires: dict[str, int] = {}
         self.assigns: list[tuple[str, str]] = []
         self.files: dict[str, str] = {}
-        self.memories: list[MemoryUse] = []
+        self.memories: list[DesignMemory] = []
         self.sources: dict[str, Path] = {}
 
     def include(self, *sources: Path) -> None:
@@ -137,7 +139,7 @@ class Builder:
     def placed(self, layer: str, role: str, depth: int, bits: int, block: bool) -> bool:
         """Take note of a memory; returns `block`."""
         if depth > 1 and bits:
-            self.memories.append(MemoryUse(layer, role, depth, bits, block))
+            self.memories.append(DesignMemory(layer, role, depth, bits, yosys_bram18(depth, bits) if block else 0))
         return block
 
     def place(self, layer: str, role: str, module: str, parameters: Mapping[str, Parameter], ports: Mapping[str, str]) -> None:

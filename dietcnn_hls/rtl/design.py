@@ -19,8 +19,8 @@ from pathlib import Path
 
 from dietcnn_hls.atomic import atomic_write_text
 from dietcnn_hls.errors import ConfigError, suggest
-from dietcnn_hls.hardware.geometry import cycles, geometry, reads_input
-from dietcnn_hls.hardware.memories import MemoryUse
+from dietcnn_hls.hardware.cycles import layer_cycles
+from dietcnn_hls.hardware.memories import DesignMemory
 from dietcnn_hls.lowered import Fold, LoweredGraph, Node
 from dietcnn_hls.names import check_design_name
 from dietcnn_hls.rtl import encoders, linear  # noqa: F401  # each registers what it builds, as branches and operators do
@@ -82,7 +82,7 @@ class RtlDesign:
     streams: Mapping[str, str]
     input: Port
     output: Port
-    memories: tuple[MemoryUse, ...]
+    memories: tuple[DesignMemory, ...]
     files: Mapping[str, str]
     library: tuple[str, ...]
     elsewhere: Mapping[str, Path] = field(default_factory=dict)
@@ -127,12 +127,8 @@ class RtlDesign:
         return sum(memory.words * memory.bits for memory in self.memories if memory.role.endswith("waiting"))
 
     def layer_cycles(self) -> dict[str, int]:
-        """Cycles that each linear layer needs for one inference; the largest, and the beats of the ports, bound the interval."""
-        pixels = max(1, self.input.codes // self.graph.input.stream.channels)
-        return {
-            n.name: cycles(geometry(self.graph, n), self.folding[n.name], pixels if reads_input(self.graph, n) else 1)
-            for n in self.graph.linear_nodes
-        }
+        """Cycles that each node needs for one inference; the largest, and the beats of the output, bound the interval from below."""
+        return layer_cycles(self.graph, self.folding, self.input.codes)
 
 
 def generate(graph: LoweredGraph, folding: Mapping[str, Fold], options: RtlOptions | None = None) -> RtlDesign:
@@ -222,9 +218,10 @@ def _top(
         "//",
         "// layer                     PE  SIMD    cycles",
     ]
+    busy = layer_cycles(graph, folding, source.codes)
     for node in graph.linear_nodes:
         fold = folding[node.name]
-        lines.append(f"// {node.name:24} {fold.pe:4} {fold.simd:5} {cycles(geometry(graph, node), fold):9}")
+        lines.append(f"// {node.name:24} {fold.pe:4} {fold.simd:5} {busy[node.name]:9}")
     lines += [
         "",
         f"module {builder.name} (",

@@ -12,7 +12,7 @@ from dietcnn_hls import hls, progress
 from dietcnn_hls.atomic import atomic_write_text
 from dietcnn_hls.build.config import ChecksConfig
 from dietcnn_hls.build.state import Build
-from dietcnn_hls.hardware import blocks
+from dietcnn_hls.hardware.memories import check_fits
 from dietcnn_hls.reports.measure import compared
 from dietcnn_hls.reports.model import ESTIMATE, Activity, Latency, Resources
 from dietcnn_hls.rtl.builder import RtlOptions
@@ -73,11 +73,9 @@ def run(
 
 def fitting_design(build: Build, dsp: bool) -> RtlDesign:
     """The build's design; ResourceError naming layers and remedies when the part holds less memory than it needs."""
-    pixels = build.spec.input_pixels
-    codes = pixels * build.graph.input.stream.channels if pixels > 1 else None
-    options = RtlOptions(chain=build.spec.chain, use_dsp=dsp, input_codes=codes)
+    options = RtlOptions(chain=build.spec.chain, use_dsp=dsp, input_codes=build.spec.input_codes(build.graph))
     design = generate(build.graph, build.folding, options)
-    blocks.check_fits(design.memories, build.part)
+    check_fits(design.memories, build.part)
     return design
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from dietcnn_hls.hardware.geometry import Geometry, WindowShape, check_fold, geometry, rtl_kernel
+from dietcnn_hls.hardware.geometry import Geometry, WindowShape, check_fold, geometry, rtl_kernel, taken_pixels
+from dietcnn_hls.hardware.lanes import addend_bounds, lane_order
 from dietcnn_hls.hardware.sums import sum_widths
 from dietcnn_hls.integers import bits_for, divisors
 from dietcnn_hls.lowered import Fold, Linear, RtlKernel, Stream
@@ -40,24 +41,10 @@ def build_linear(site: Site, op: Linear, sources: list[Beats]) -> Beats:
     return result if kernel.shifts is None else _shift(builder, layer, op, kernel, kernel.shifts, result)
 
 
-def lane_order(geometry: Geometry, shape: WindowShape, fold: Fold) -> tuple[np.ndarray, np.ndarray]:
-    """Which weight every lane takes in every word of the weight memory.
-
-    Returns:
-        (words, PE, SIMD) output index and tap index; words run over groups, output passes and beats.
-    """
-    taps = shape.tap(geometry)
-    passes = geometry.outputs // fold.pe
-    outputs = np.arange(geometry.outputs).reshape(passes, 1, fold.pe, 1)
-    full = (passes, len(taps), fold.pe, fold.simd)
-    arrays = [np.broadcast_to(a, full).reshape(-1, fold.pe, fold.simd) for a in (outputs, taps[None, :, None, :])]
-    return arrays[0], arrays[1]
-
-
 def _window(
     builder: Builder, layer: str, geometry: Geometry, shape: WindowShape, fold: Fold, stream: Stream, source: Beats
 ) -> None:
-    pixels = _pixels(geometry, shape, source)
+    pixels = taken_pixels(geometry, shape, max(1, source.codes // geometry.channels))
     source = source if pixels > 1 else builder.convert(layer, source, shape.codes)
     top, bottom, left, right = geometry.window.padding
     repeats = geometry.group_outputs // fold.pe
@@ -87,13 +74,6 @@ def _window(
     builder.wires[f"{wire}_last"] = 1
     ports = handshake("in", source.wire) | handshake("out", wire) | {"out_last": f"{wire}_last"}
     builder.place(layer, "window", "sliding_window", parameters, ports)
-
-
-def _pixels(geometry: Geometry, shape: WindowShape, source: Beats) -> int:
-    """Whole pixels a beat that the window can take as they come, else 1."""
-    pixels = source.codes // geometry.channels
-    whole = shape.form == 2 and shape.codes == geometry.channels and not any(geometry.window.padding)
-    return pixels if pixels > 1 and whole and geometry.width % pixels == 0 else 1
 
 
 def _memories(
@@ -162,20 +142,6 @@ def _kernel(
     return common | special, Beats("", pe, result.lo, result.hi, 1, offsets if offsets.any() else None)
 
 
-def addend_bounds(kernel: RtlKernel, order: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """(lowest, highest) of every addend in the order in which the module adds them, each (words, PE, addends)."""
-    assert kernel.lane_bounds is not None
-
-    def ordered(bound: np.ndarray) -> np.ndarray:
-        lanes = bound[order]
-        if kernel.by_addend and lanes.ndim == 4:
-            lanes = np.swapaxes(lanes, 2, 3)
-        return lanes.reshape(*lanes.shape[:2], -1)
-
-    low, high = kernel.lane_bounds
-    return ordered(low), ordered(high)
-
-
 def _own_offsets(kernel: RtlKernel, op: Linear) -> np.ndarray:
     """What the kernel's results lack, (outputs,), on the grid behind its shifts."""
     offsets = np.zeros(op.kernel.outputs, np.int64) if kernel.offsets is None else kernel.offsets.astype(np.int64)
@@ -208,4 +174,4 @@ def _shift(builder: Builder, layer: str, op: Linear, kernel: RtlKernel, shifts: 
     return builder.stage(layer, "shifted", "channel_shift", parameters, source, shifted)
 
 
-__all__ = ["addend_bounds", "build_linear", "lane_order"]
+__all__ = ["build_linear"]

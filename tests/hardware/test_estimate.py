@@ -59,7 +59,7 @@ def test_memories_are_those_of_the_folded_design() -> None:
     conv = node("conv", Linear(kernel, None, Window((3, 3))), [source])
     encode = node("act", Encode(np.zeros((6, 7), np.int64), np.zeros(6, bool), tuple(range(8)), 0), [conv])
     graph = LoweredGraph("g", (source, conv, encode))
-    found = {(m.layer, m.role): (m.words, m.bits) for m in estimate.memories(graph, {"conv": Fold(2, 3)})}
+    found = {(m.layer, m.role): (m.words, m.bits) for m in estimate.memories(graph, {"conv": Fold(2, 3)}, "xc7z020clg400-1")}
     accumulator = Stream((1,), conv.stream.lo, conv.stream.hi + 1, 0).bits
     assert found == {
         ("conv", "weights"): (3 * 6, 2 * 3 * 2),

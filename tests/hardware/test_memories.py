@@ -11,8 +11,8 @@ import pytest
 
 from dietcnn_hls.api import convert_and_build
 from dietcnn_hls.errors import ResourceError
-from dietcnn_hls.hardware.blocks import check_fits
-from dietcnn_hls.hardware.memories import MemoryRules, MemoryUse, packed_bram18
+from dietcnn_hls.hardware.blocks import yosys_bram18
+from dietcnn_hls.hardware.memories import DesignMemory, MemoryRules, check_fits
 from dietcnn_hls.lowered import Add, Fold, Linear, LoweredGraph, MaxPool, Reshape, Source, Stream, SumPool, Window, node
 from dietcnn_hls.rtl.builder import RtlOptions
 from dietcnn_hls.rtl.design import generate
@@ -43,7 +43,8 @@ def every_memory() -> LoweredGraph:
     return LoweredGraph("every_memory", tuple(nodes))
 
 
-def test_yosys_builds_as_many_blocks_as_were_counted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("part", ["xc7z020clg400-1", "xczu9eg-ffvb1156-2-e"])
+def test_yosys_builds_as_many_blocks_as_were_counted(part: str, tmp_path: Path) -> None:
     """All memories in blocks, at folds whose depths are no powers of two."""
     folding = {"conv": Fold(1, 6), "logits": Fold(1, 1)}
     design = generate(every_memory(), folding, RtlOptions(memories=MemoryRules(luts_per_bram=0)))
@@ -53,9 +54,8 @@ def test_yosys_builds_as_many_blocks_as_were_counted(tmp_path: Path) -> None:
         counted[memory.layer] += memory.bram18
     sources = design.write(tmp_path / "rtl")
     files = design.memories_in(tmp_path / "rtl")
-    apart = synthesise(
-        sources, design.name, dsp=False, engine="yowasp", include_files=files, hierarchy=True, cache_dir=tmp_path / "cache"
-    )
+    options = {"part": part, "dsp": False, "include_files": files, "hierarchy": True}
+    apart = synthesise(sources, design.name, engine="yowasp", cache_dir=tmp_path / "cache", **options)  # type: ignore[arg-type]
     built: Counter[str] = Counter()
     for instance in design.instances:
         built[instance.layer] += apart.parts[instance.name].bram18 if instance.name in apart.parts else 0
@@ -67,7 +67,7 @@ def test_yosys_builds_as_many_blocks_as_were_counted(tmp_path: Path) -> None:
     [(1000, 36, 2), (1536, 36, 3), (3072, 24, 4), (600, 50, 3), (2304, 96, 14), (4608, 48, 12), (1728, 24, 3), (12288, 72, 48)],
 )
 def test_blocks_as_yosys_0_23_and_0_70_were_seen_to_build_them(words: int, bits: int, blocks: int) -> None:
-    assert packed_bram18(words, bits) == blocks
+    assert yosys_bram18(words, bits) == blocks
 
 
 def wide_layer() -> LoweredGraph:
@@ -92,7 +92,19 @@ def test_memories_beyond_the_part_end_a_build_before_it_begins(tmp_path: Path) -
 
 
 def test_another_fold_is_a_remedy_where_words_do_not_fill_blocks() -> None:
-    wasteful = [MemoryUse("narrow", "weights", 513, 36 * 400, True), MemoryUse("other", "window", 600, 2, False)]
+    wasteful = [DesignMemory("narrow", "weights", 513, 36 * 400, 800), DesignMemory("other", "window", 600, 2, 0)]
     with pytest.raises(ResourceError, match=r"Remedies: a fold of 'narrow' whose words fill blocks \(401 BRAM18 at best\)"):
         check_fits(wasteful, "xc7a200t")
     assert check_fits(wasteful[1:], "xc7a200t") == 0
+
+
+def test_a_pool_of_one_row_keeps_no_lines() -> None:
+    """A window of one row has nothing to wait for, so its line buffer has no bits, wherever memories go."""
+    image = node("image", Source(), [], Stream((1, 8, 2), 0, 7, 0))
+    nodes = [image, node("pool", MaxPool(Window((1, 2), (1, 2))), [image])]
+    nodes.append(node("flatten", Reshape((8,)), [nodes[-1]]))
+    kernel = graphs.multiply_kernel(np.random.default_rng(0), nodes[-1].stream, 2, 8, 4)
+    nodes.append(node("logits", Linear(kernel), [nodes[-1]]))
+    for rules in (MemoryRules(), MemoryRules(luts_per_bram=0)):
+        design = generate(LoweredGraph("flat", tuple(nodes)), {"logits": Fold(1, 1)}, RtlOptions(memories=rules))
+        assert [memory.role for memory in design.memories if memory.layer == "pool"] == []

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dietcnn_hls import hls
-from dietcnn_hls.hls.folding import possible_folds
+from dietcnn_hls.hardware.geometry import legal_folds
 from dietcnn_hls.hls.project import CXX_FLAGS
 from dietcnn_hls.hls.simulation import compile_library
 from dietcnn_hls.lowered import Fold, LoweredGraph
@@ -38,7 +38,8 @@ class Case:
 
 def random_folding(graph: LoweredGraph, seed: int) -> dict[str, Fold]:
     """A legal fold of each linear layer, which follows from the seed and the layer's name alone."""
-    return {node.name: random.Random(f"{seed} {node.name}").choice(possible_folds(node)) for node in graph.linear_nodes}
+    folds = {node.name: legal_folds(graph, node, streamed=False) for node in graph.linear_nodes}
+    return {name: random.Random(f"{seed} {name}").choice(choices) for name, choices in folds.items()}
 
 
 def build_all(folder: Path, cases: Sequence[Case], flags: tuple[str, ...] = QUICK_FLAGS) -> Iterator[hls.CSim]:

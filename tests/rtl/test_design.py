@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 from dietcnn_hls.errors import ConfigError, LoweringError
-from dietcnn_hls.hardware.geometry import check_fold, cycles, geometry, legal_folds, legal_simd, window_shape
+from dietcnn_hls.hardware.geometry import check_fold, geometry, legal_folds, legal_simd, window_shape
+from dietcnn_hls.hardware.lanes import lane_order
 from dietcnn_hls.hardware.sums import sum_widths
 from dietcnn_hls.integers import bits_for
 from dietcnn_hls.lowered import Encode, Fold, Linear, LoweredGraph, Reshape, Source, Stream, Window, node
 from dietcnn_hls.methods.dietcnn.kernel import TableKernel
 from dietcnn_hls.rtl.builder import RtlOptions
 from dietcnn_hls.rtl.design import TEMPLATES, generate, library
-from dietcnn_hls.rtl.linear import lane_order
 from dietcnn_hls.rtl.verilog import Packed
 from dietcnn_hls.tools.verilator import find_tools
 from tests import graphs
@@ -82,22 +82,6 @@ class TestFolds:
         graph = small_net()
         shape = dataclasses.replace(geometry(graph, graph["conv"]), ordered=True)
         assert legal_simd(shape) == [1, 2, 4, 36]
-
-    def test_cycles_count_the_filling_of_the_window(self) -> None:
-        graph = small_net(Window((3, 3), (3, 3)))
-        shape = geometry(graph, graph["conv"])
-        assert cycles(shape, Fold(2, 4)) == 27  # one position, 3 passes of 9 beats; 25 pixels
-        assert cycles(shape, Fold(6, 4)) == 25
-        assert cycles(shape, Fold(6, 2)) == 50
-
-    def test_replayed_whole_windows_wait_for_columns(self) -> None:
-        graph = small_net()
-        shape = geometry(graph, graph["conv"])
-        assert cycles(shape, Fold(6, 36)) == 25  # pixels
-        assert cycles(shape, Fold(3, 36)) == 25  # 9 windows twice and 3 waits make 21
-        assert cycles(shape, Fold(2, 36)) == 9 * 3
-        big = dataclasses.replace(shape, height=20, width=20)
-        assert cycles(big, Fold(3, 36)) == 18 * 18 * 2 + 18
 
 
 class TestErrors:
