@@ -21,9 +21,7 @@ PIPELINE_DEPTH = 4
 """Cycles from a stage's last input to its first output that estimates assume for every stage (table, tree, encode, write)."""
 
 
-def latency(
-    graph: LoweredGraph, folding: Mapping[str, Fold], io_type: str, input_codes: int | None = None
-) -> tuple[int, int]:
+def latency(graph: LoweredGraph, folding: Mapping[str, Fold], io_type: str, input_codes: int | None = None) -> tuple[int, int]:
     """(cycles from first input to first complete output, interval between inferences), by loop structure.
 
     io_stream: stages run concurrently; a stage starts when its first window is complete, which takes the share of the

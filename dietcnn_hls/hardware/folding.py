@@ -72,7 +72,7 @@ class FoldingSpec(BaseModel):
         columns = math.prod(source.stream.shape[-2:-1])
         if columns % self.input_pixels:
             raise ConfigError(
-                f"folding.input_pixels: {self.input_pixels} must divide the width of the input '{source.name}', {columns} pixel(s)"
+                f"folding.input_pixels: {self.input_pixels} must divide the width of the input '{source.name}', {columns}"
             )
         return self.input_pixels * source.stream.channels
 

@@ -12,7 +12,6 @@ import numpy as np
 
 from dietcnn_hls.integers import bits_for
 
-
 CHAIN = 8
 """Sums in a row between two registers of a kernel array, unless a design asks for another number."""
 

@@ -127,7 +127,7 @@ class RtlDesign:
         return sum(memory.words * memory.bits for memory in self.memories if memory.role.endswith("waiting"))
 
     def layer_cycles(self) -> dict[str, int]:
-        """Cycles that each node needs for one inference; the largest, and the beats of the output, bound the interval from below."""
+        """Cycles that each node needs for one inference; the largest bounds the interval from below."""
         return layer_cycles(self.graph, self.folding, self.input.codes)
 
 

@@ -3,15 +3,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dietcnn_hls.api import convert_and_build
 from dietcnn_hls.errors import ConfigError
-from dietcnn_hls.hardware.folding import FoldingSpec, LayerFold, choices, lanes_cost, solve
-from dietcnn_hls.lowered import Fold
-from tests.graphs import random_graph
+from dietcnn_hls.hardware.folding import FoldingSpec, LayerFold, check_folding, choices, fold_for_reuse, lanes_cost, solve
+from dietcnn_hls.hardware.geometry import legal_folds
+from dietcnn_hls.integers import divisors
+from dietcnn_hls.lowered import Fold, Linear
+from tests.graphs import branching_graph, random_graph
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -74,3 +79,52 @@ def test_an_interval_below_the_positions_is_refused() -> None:
     graph = next(g for g in map(random_graph, range(100)) if any(n.stream.size // n.stream.channels > 1 for n in g.linear_nodes))
     with pytest.raises(ConfigError, match="cannot reach 1"):
         solve(graph, FoldingSpec(target_interval=1))
+
+
+@pytest.mark.parametrize("synthesis", ["none", "yosys"])
+def test_input_pixels_that_do_not_fit_are_refused_whatever_is_built(synthesis: str, tmp_path: Path) -> None:
+    graph = random_graph(5)
+    text = rf"folding\.input_pixels: 7 must divide the width of the input 'image', {graph.input.stream.shape[1]}"
+    with pytest.raises(ConfigError, match=text):
+        convert_and_build(graph, tmp_path, folding={"input_pixels": 7}, synthesis=synthesis)  # type: ignore[arg-type]
+    assert not (tmp_path / "hls").exists()
+
+
+class TestBeyondTheEngine:
+    """What only the HLS project can have."""
+
+    def test_every_divisor_of_outputs_and_taps(self) -> None:
+        graph = branching_graph(3)
+        for layer in graph.linear_nodes:
+            assert isinstance(layer.op, Linear)
+            kernel = layer.op.kernel
+            folds = legal_folds(graph, layer, streamed=False)
+            assert {(fold.pe, fold.simd) for fold in folds} == {
+                (pe, simd) for pe in divisors(kernel.outputs) for simd in divisors(kernel.taps)
+            }
+            assert set(folds) >= set(legal_folds(graph, layer))
+
+    def test_folds_are_completed_and_checked(self) -> None:
+        graph = branching_graph(3)
+        name, other = (layer.name for layer in graph.linear_nodes[:2])
+        full = legal_folds(graph, graph[name], streamed=False)[-1]
+        folds = check_folding(graph, {name: full})
+        assert (folds[name], folds[other]) == (full, Fold(1, 1))
+        with pytest.raises(ConfigError, match=r"no linear layer 'trun'\. Did you mean 'trunk'"):
+            check_folding(graph, {"trun": full})
+        for wrong in (Fold(full.pe + 1, 1), Fold(1, full.simd + 1), Fold(0, 1)):
+            text = f"layer '{name}' has {full.pe} outputs and {full.simd} taps; PE {wrong.pe} and SIMD {wrong.simd} must divide"
+            with pytest.raises(ConfigError, match=text):
+                check_folding(graph, {name: wrong})
+
+    def test_a_reuse_factor_is_honoured_at_most(self) -> None:
+        graph = branching_graph(3)
+        for layer in graph.linear_nodes:
+            assert isinstance(layer.op, Linear)
+            work = layer.op.kernel.outputs * layer.op.kernel.taps
+            for reuse in (1, 2, 5, work):
+                fold = fold_for_reuse(graph, layer, reuse)
+                assert work // fold.lanes <= reuse
+                assert all(
+                    fewer.lanes * reuse < work for fewer in legal_folds(graph, layer, streamed=False) if fewer.lanes < fold.lanes
+                )

@@ -103,7 +103,7 @@ def test_a_pool_of_one_row_keeps_no_lines() -> None:
     image = node("image", Source(), [], Stream((1, 8, 2), 0, 7, 0))
     nodes = [image, node("pool", MaxPool(Window((1, 2), (1, 2))), [image])]
     nodes.append(node("flatten", Reshape((8,)), [nodes[-1]]))
-    kernel = graphs.multiply_kernel(np.random.default_rng(0), nodes[-1].stream, 2, 8, 4)
+    kernel = table_kernel(np.random.default_rng(0), nodes[-1].stream, 2, 8, 4)
     nodes.append(node("logits", Linear(kernel), [nodes[-1]]))
     for rules in (MemoryRules(), MemoryRules(luts_per_bram=0)):
         design = generate(LoweredGraph("flat", tuple(nodes)), {"logits": Fold(1, 1)}, RtlOptions(memories=rules))
