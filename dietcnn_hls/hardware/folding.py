@@ -95,13 +95,23 @@ class Choice:
 
 
 def choices(graph: LoweredGraph, input_pixels: int = 1) -> dict[str, Choice]:
-    """The choices of all linear layers by name; those that read the input see `input_pixels` of it a cycle."""
-    return {
-        node.name: Choice(
-            node, geometry(graph, node), tuple(legal_folds(graph, node)), input_pixels if reads_input(graph, node) else 1
-        )
-        for node in graph.linear_nodes
-    }
+    """The choices of all linear layers by name; those that read the input see `input_pixels` of it a cycle.
+
+    Raises:
+        ConfigError: a layer that no fold of the engine serves.
+        LoweringError: a kernel that has no SystemVerilog.
+    """
+    found = {}
+    for node in graph.linear_nodes:
+        folds = tuple(legal_folds(graph, node))
+        if not folds:
+            raise ConfigError(
+                f"layer '{node.name}': no fold of the streaming engine serves it: its kernel wants taps together that no beat of "
+                f"a window holds. Give the layer another method or other blocks, or build without a target for the folds and "
+                f"without RTL (synthesis: vitis or none)."
+            )
+        found[node.name] = Choice(node, geometry(graph, node), folds, input_pixels if reads_input(graph, node) else 1)
+    return found
 
 
 def solve(graph: LoweredGraph, spec: FoldingSpec | None = None, cost: Cost | None = None) -> dict[str, Fold]:
@@ -109,7 +119,7 @@ def solve(graph: LoweredGraph, spec: FoldingSpec | None = None, cost: Cost | Non
 
     Raises:
         ConfigError: unknown layer, a fold that does not divide, an interval or budget out of reach, input pixels that do not
-            fit.
+            fit, a layer that no fold serves.
     """
     spec, cost = spec or FoldingSpec(), cost or lanes_cost
     spec.input_codes(graph)
@@ -130,9 +140,9 @@ def solve(graph: LoweredGraph, spec: FoldingSpec | None = None, cost: Cost | Non
 
 
 def _smallest(graph: LoweredGraph, node: Node) -> Fold:
-    """The fold with the fewest lanes; one lane for kernels that only the HLS project has."""
+    """The fold with the fewest lanes; one lane for layers that only the HLS project has."""
     try:
-        return legal_folds(graph, node)[0]
+        return next(iter(legal_folds(graph, node)), Fold(1, 1))
     except LoweringError:
         return Fold(1, 1)
 

@@ -110,7 +110,7 @@ def lookup(part: str) -> Part:
     stem = name.split("-")[0]
     raise ConfigError(
         f"Unknown part '{part}': expected a Xilinx part such as 'xc7z020clg400-1'.{suggest(stem, PARTS)}"
-        " A part that is missing can be added to dietcnn_hls/reports/parts.py."
+        " A part that is missing can be added to dietcnn_hls/hardware/parts.py."
     )
 
 

@@ -23,7 +23,7 @@ from dietcnn_hls.lowered import (
     LoweredGraph,
     MaxPool,
     Node,
-    Op,
+    Operation,
     Requantize,
     Reshape,
     Source,
@@ -60,7 +60,7 @@ def table(source: Node, outputs: int, taps: int) -> Linear:
     return Linear(table_kernel(np.random.default_rng(3), source.stream, outputs, taps, 4))
 
 
-def single(name: str, source: Node, op: Op, options: RtlOptions | None = None) -> RtlDesign:
+def single(name: str, source: Node, op: Operation, options: RtlOptions | None = None) -> RtlDesign:
     """A design of one stage, called 'stage'."""
     return generate(LoweredGraph(f"a_{name}", (source, node("stage", op, [source]))), {}, options)
 

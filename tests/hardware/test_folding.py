@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ from dietcnn_hls.errors import ConfigError
 from dietcnn_hls.hardware.folding import FoldingSpec, LayerFold, check_folding, choices, fold_for_reuse, lanes_cost, solve
 from dietcnn_hls.hardware.geometry import legal_folds
 from dietcnn_hls.integers import divisors
-from dietcnn_hls.lowered import Fold, Linear
+from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Source, Stream, Window, node
+from dietcnn_hls.rtl.design import generate
 from tests.graphs import branching_graph, random_graph
+from tests.methods.tabconv.examples import pq_kernel
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -96,8 +99,7 @@ class TestBeyondTheEngine:
     def test_every_divisor_of_outputs_and_taps(self) -> None:
         graph = branching_graph(3)
         for layer in graph.linear_nodes:
-            assert isinstance(layer.op, Linear)
-            kernel = layer.op.kernel
+            kernel = layer.kernel
             folds = legal_folds(graph, layer, streamed=False)
             assert {(fold.pe, fold.simd) for fold in folds} == {
                 (pe, simd) for pe in divisors(kernel.outputs) for simd in divisors(kernel.taps)
@@ -120,11 +122,27 @@ class TestBeyondTheEngine:
     def test_a_reuse_factor_is_honoured_at_most(self) -> None:
         graph = branching_graph(3)
         for layer in graph.linear_nodes:
-            assert isinstance(layer.op, Linear)
-            work = layer.op.kernel.outputs * layer.op.kernel.taps
+            work = layer.kernel.outputs * layer.kernel.taps
             for reuse in (1, 2, 5, work):
                 fold = fold_for_reuse(graph, layer, reuse)
                 assert work // fold.lanes <= reuse
                 assert all(
                     fewer.lanes * reuse < work for fewer in legal_folds(graph, layer, streamed=False) if fewer.lanes < fold.lanes
                 )
+
+
+def test_a_layer_that_no_fold_serves_is_named() -> None:
+    """Subspaces across the pixels of a window need it whole, which the engine has for one group only."""
+    image = node("image", Source(), [], Stream((4, 4, 4), 0, 7, 0))
+    drawn = (pq_kernel(np.random.default_rng(seed), image.stream, 2, 8, 4) for seed in range(100))
+    kernel = next(kernel for kernel in drawn if kernel.members.shape == (2, 4))
+    kernel = dataclasses.replace(kernel, members=np.array([[0, 2, 4, 6], [1, 3, 5, 7]]))
+    conv = node("apart", Linear(kernel, None, Window((2, 2), groups=2)), [image])
+    graph = LoweredGraph("g", (image, conv))
+    assert legal_folds(graph, conv) == []
+    assert solve(graph) == {"apart": Fold(1, 1)}
+    for spec in (FoldingSpec(target_interval=100), FoldingSpec(lut_budget=999), FoldingSpec(unroll=True)):
+        with pytest.raises(ConfigError, match="layer 'apart': no fold of the streaming engine serves it"):
+            solve(graph, spec)
+    with pytest.raises(ConfigError, match="layer 'apart': SIMD 1 cannot be streamed"):
+        generate(graph, solve(graph))
