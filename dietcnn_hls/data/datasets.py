@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import math
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -18,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dietcnn_hls.data.files import Raw, read_cifar10, read_mnist, read_npz, read_svhn
+from dietcnn_hls.data.files import LARGEST, Raw, read_cifar10, read_mnist, read_npz, read_svhn
 from dietcnn_hls.errors import DatasetError, suggest
 from dietcnn_hls.lowered import Grid
 
@@ -93,7 +94,11 @@ def load(name: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None =
     Raises:
         DatasetError: unknown name, missing or damaged file, wrong shape, empty set, NaN, label gap, mismatched counts.
     """
-    text = os.fspath(name)
+    text = os.fspath(name) if isinstance(name, (str, os.PathLike)) else ""
+    if not isinstance(text, str) or not text.isprintable():
+        raise DatasetError(
+            f"dataset {name!r} is no name and no path; give one of {', '.join(names())}, or a path that ends in .npz"
+        )
     if text.endswith(".npz"):
         dataset = _checked(Path(text).stem, text, read_npz(Path(text)))
     elif text == "digits":
@@ -112,9 +117,13 @@ def noise(shape: tuple[int, int, int], classes: int, seed: int) -> Dataset:
         shape: (H, W, C).
         classes: labels 0..classes-1.
         seed: the same seed gives the same pixels on every machine.
+
+    Raises:
+        DatasetError: a seed beyond 32 bits, or more pixels than a memory holds.
     """
-    random = np.random.RandomState(seed)
+    random = _random(seed)
     count = max(256, 4 * classes)
+    _check_size("noise", count + _NOISE_TEST_IMAGES, shape, np.dtype(int).itemsize)
     x_train, x_test = (random.randint(0, 256, (n, *shape)) for n in (count, _NOISE_TEST_IMAGES))
     return _checked("noise", "noise", Raw(x_train, np.arange(count) % classes, x_test, np.arange(_NOISE_TEST_IMAGES) % classes))
 
@@ -148,14 +157,20 @@ def _stratified(y: NDArray[np.int64], count: int, seed: int) -> NDArray[np.bool_
     shares = sizes * count // len(y)
     remainders = sizes * count % len(y)
     shares[np.argsort(-remainders, kind="stable")[: count - shares.sum()]] += 1
-    # RandomState, unlike default_rng, promises the same stream in every numpy version.
-    random = np.random.RandomState(seed)
+    random = _random(seed)
     chosen = np.zeros(len(y), bool)
     for label, size, share in zip(labels, sizes, shares, strict=True):
         if share == size:
             raise DatasetError(f"class {label} has {size} image(s), all taken by the split; add images or lower the fraction")
         chosen[random.permutation(np.flatnonzero(y == label))[:share]] = True
     return chosen
+
+
+def _random(seed: int) -> np.random.RandomState:
+    """A generator that, unlike default_rng's, promises the same stream in every numpy version."""
+    if not 0 <= seed < 2**32:
+        raise DatasetError(f"seed {seed} does not lie in 0..{2**32 - 1}")
+    return np.random.RandomState(seed)
 
 
 # ---- where the files are
@@ -310,10 +325,23 @@ def _grid_pixels(source: str, key: str, x: NDArray[Any]) -> NDArray[Any]:
     if not np.isfinite(x).all():
         raise DatasetError(f"{source}: {key} holds {np.count_nonzero(~np.isfinite(x))} value(s) that are NaN or infinite")
     scaled = x.astype(np.float64) * 256
-    if (scaled != np.rint(scaled)).any() or scaled.min() < 0 or scaled.max() > 255:
-        remedy = "numpy.clip(numpy.rint(x * 256), 0, 255).astype('uint8') puts values of [0, 1] on the input grid"
-        raise DatasetError(f"{source}: {key} holds floats that are no multiples of 1/256 in [0, 1); {remedy}")
+    off = (scaled != np.rint(scaled)) | (scaled < 0) | (scaled > 255)
+    if off.any():
+        count, first = np.count_nonzero(off), tuple(int(i) for i in np.argwhere(off)[0])
+        raise DatasetError(
+            f"{source}: {key} holds floats that are no multiples of 1/256 in [0, 1); {_remedy(scaled / 256)} "
+            f"({count} of {x.size} values, the first at {first} is {x[first]}; they reach from {x.min()} to {x.max()})"
+        )
     return scaled
+
+
+def _remedy(x: NDArray[np.float64]) -> str:
+    """How floats become pixels, by what they seem to be."""
+    if x.min() >= 0 and x.max() > 1 and x.max() <= 255 and (x == np.rint(x)).all():
+        return "they are pixels 0..255: give x.astype('uint8')"
+    if x.min() >= 0 and x.max() <= 1 and (np.abs(x * 255 - np.rint(x * 255)) < 1e-3).all():
+        return "they are pixels / 255: give numpy.rint(x * 255).astype('uint8')"
+    return "numpy.clip(numpy.rint(x * 256), 0, 255).astype('uint8') puts values of [0, 1] on the input grid"
 
 
 def _labels(source: str, key: str, y: NDArray[Any]) -> NDArray[np.int64]:
@@ -358,9 +386,17 @@ def _padded(dataset: Dataset, size: int) -> Dataset:
     height, width, _ = dataset.input_shape
     if size < max(height, width):
         raise DatasetError(f"pad {size} is smaller than the {height}x{width} images of '{dataset.name}'")
+    _check_size(dataset.name, len(dataset.x_train) + len(dataset.x_test), (size, size, dataset.input_shape[2]))
     above, left = (size - height) // 2, (size - width) // 2
     margins = ((0, 0), (above, size - height - above), (left, size - width - left), (0, 0))
     x_train, x_test = np.pad(dataset.x_train, margins), np.pad(dataset.x_test, margins)
     for x in (x_train, x_test):
         x.setflags(write=False)
     return Dataset(dataset.name, x_train, dataset.y_train, x_test, dataset.y_test, dataset.classes)
+
+
+def _check_size(name: str, images: int, shape: tuple[int, int, int], itemsize: int = 1) -> None:
+    """Refuse images that would fill the memory before they are made."""
+    size = images * math.prod(shape) * itemsize
+    if size > LARGEST:
+        raise DatasetError(f"{images} images of '{name}' of shape {shape} take {size} bytes; the most are {LARGEST}")
