@@ -7,10 +7,10 @@ import contextlib
 import functools
 import hashlib
 import importlib.util
+import io
 import json
 import os
 import threading
-import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -77,8 +77,9 @@ def atomic_write_npz(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     for name, array in arrays.items():
         if array.dtype.hasobject:
             raise OutputError(f"{path.name}: array '{name}' holds Python objects; give it a numeric type")
-    with _replacing(path) as stream:
-        np.savez_compressed(stream, **arrays)
+    packed = io.BytesIO()  # an archive that a full disk cuts short would still try to close itself, and say so on stderr
+    np.savez_compressed(packed, **arrays)
+    atomic_write_bytes(path, packed.getvalue())
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]] | None:
@@ -86,8 +87,27 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]] | None:
     try:
         with np.load(path, allow_pickle=False) as content:
             return dict(content)
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile):
+    except Exception:  # zipfile, zlib, struct, ast and numpy raise a dozen types on a damaged file, some of them when it is read
         return None
+
+
+def write_kept(path: Path, key: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Keep the arrays of long work for `read_kept`, under the `content_key` of what they were made from."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic_write_npz(path, {**arrays, "key": np.array(key), "digest": np.array(_digest(key, arrays))})
+
+
+def read_kept(path: Path, key: str) -> dict[str, NDArray[Any]] | None:
+    """The arrays that `write_kept` kept under this key; None where there are none, others, or the file is not as written."""
+    found = read_npz(path)
+    if found is None or str(found.pop("key", None)) != key:
+        return None
+    digest = str(found.pop("digest", None))
+    return found if not any(array.dtype.hasobject for array in found.values()) and digest == _digest(key, found) else None
+
+
+def _digest(key: str, arrays: Mapping[str, NDArray[Any]]) -> str:
+    return content_key(key, dict(arrays))
 
 
 def content_key(*inputs: object) -> str:
@@ -135,7 +155,10 @@ def _feed_path(digest: Any, path: Path) -> None:
             _add(digest, "name", file.relative_to(path).as_posix().encode())
             _feed_path(digest, file)
     elif path.is_file():
-        _add(digest, "file", path.read_bytes())
+        try:
+            _add(digest, "file", path.read_bytes())
+        except OSError as error:
+            raise OutputError(f"{path} cannot be read ({error.strerror or error}), so no stage can be made from it") from error
     else:
         raise OutputError(f"{path} does not exist, so no stage can be made from it")
 

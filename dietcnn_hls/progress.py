@@ -41,8 +41,9 @@ def step(description: str) -> Iterator[None]:
     """
     terminal = _is_terminal()
     if not terminal and sys.stderr is not None:
-        sys.stderr.write(f"{description}\n")
-        sys.stderr.flush()
+        with contextlib.suppress(OSError, ValueError):  # nobody reads any more: no reason to end long work
+            sys.stderr.write(f"{description}\n")
+            sys.stderr.flush()
     start = time.monotonic()
     with _display.task(description, None):
         yield
@@ -52,7 +53,7 @@ def step(description: str) -> Iterator[None]:
 
 def _is_terminal() -> bool:
     # Not rich's own test, which environment variables can turn: a log must stay free of escape codes.
-    return sys.stderr is not None and sys.stderr.isatty()
+    return sys.stderr is not None and not sys.stderr.closed and sys.stderr.isatty()
 
 
 class _Display:

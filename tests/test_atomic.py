@@ -19,6 +19,8 @@ from dietcnn_hls.atomic import (
     atomic_write_text,
     code_key,
     content_key,
+    read_kept,
+    write_kept,
 )
 from dietcnn_hls.errors import OutputError
 
@@ -104,6 +106,54 @@ def test_npz_of_objects_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"f\.npz: array 'w' holds Python objects; give it a numeric type"):
         atomic_write_npz(tmp_path / "f.npz", {"w": np.array([{}])})
     assert names(tmp_path) == []
+
+
+def test_kept_arrays_come_back_under_their_key_only(tmp_path: Path) -> None:
+    path = tmp_path / "kept" / "f.npz"
+    arrays = {"w": np.arange(6).reshape(2, 3)[:, ::2], "text": np.array('{"a": 1}'), "none": np.zeros((0, 3))}
+    write_kept(path, "k", arrays)
+    found = read_kept(path, "k")
+    assert found is not None and found.keys() == arrays.keys()
+    assert all(np.array_equal(found[name], arrays[name]) and found[name].dtype == arrays[name].dtype for name in arrays)
+    assert read_kept(path, "other") is None and read_kept(tmp_path / "nowhere", "k") is None
+
+
+def test_kept_arrays_that_are_not_as_written_are_none(tmp_path: Path) -> None:
+    """Whatever became of the file: bytes turned, cut, arrays dropped, changed or added, another format."""
+    path = tmp_path / "f.npz"
+    write_kept(path, "k", {"w": np.arange(1000), "b": np.array("text")})
+    data, whole = path.read_bytes(), dict(np.load(path))
+    rng = np.random.default_rng(1)
+    for _ in range(60):
+        changed = bytearray(data)
+        changed[int(rng.integers(len(data)))] ^= 1 << int(rng.integers(8))
+        path.write_bytes(changed[: None if rng.random() < 0.7 else int(rng.integers(len(data)))])
+        found = read_kept(path, "k")
+        assert found is None or np.array_equal(found["w"], np.arange(1000))
+    for other in (
+        {name: array for name, array in whole.items() if name != "w"},
+        {name: array for name, array in whole.items() if name != "digest"},
+        whole | {"w": np.arange(1000)[::-1]},
+        whole | {"more": np.zeros(1)},
+        whole | {"w": whole["w"].astype(np.int32)},
+    ):
+        atomic_write_npz(path, other)
+        assert read_kept(path, "k") is None
+    for content in (b"", b"PK\x03\x04 torn", b"\x93NUMPY\x01\x00", b"\x80\x04N."):
+        path.write_bytes(content)
+        assert read_kept(path, "k") is None
+    np.savez(path, w=np.array([{}], object), key=np.array("k"))
+    assert read_kept(path, "k") is None
+
+
+def test_a_file_that_cannot_be_read_has_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "f").write_text("x")
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    with pytest.raises(OutputError, match=r"f cannot be read \(Permission denied\), so no stage can be made from it"):
+        content_key(tmp_path)
 
 
 PLAIN = st.recursive(

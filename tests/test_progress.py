@@ -77,3 +77,12 @@ def test_step_lets_exceptions_through(capsys: pytest.CaptureFixture[str]) -> Non
     with pytest.raises(KeyboardInterrupt), step("work"):
         raise KeyboardInterrupt
     assert capsys.readouterr() == ("", "work\n")
+
+
+def test_a_stderr_that_takes_nothing_ends_no_work() -> None:
+    with open("/dev/full", "w") as full:
+        assert run(full.fileno()).stdout == "result 1\nresult 2\n"
+    reader, writer = os.pipe()
+    os.close(reader)
+    assert run(writer).stdout == "result 1\nresult 2\n"
+    os.close(writer)

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from dietcnn_hls.atomic import atomic_write_json, atomic_write_npz, read_npz
+from dietcnn_hls.atomic import atomic_write_json, read_kept, write_kept
 from dietcnn_hls.errors import OutputError
 
 MARKER = ".dietcnn_hls.json"
@@ -114,7 +114,7 @@ class Workspace:
             key: `content_key` of all inputs of the stage; `done` compares it.
 
         Raises:
-            OutputError: a bad name, a closed workspace, or something of another's in the way.
+            OutputError: a bad name, a closed workspace, something of another's in the way, or a file system that refuses.
         """
         final = self.root / _stage_name(name)
         if self._lock.released:
@@ -122,14 +122,16 @@ class Workspace:
         if os.path.lexists(final) and not (final / _STAGE).is_file():
             raise OutputError(f"{final} is in the way of stage '{name}' and was not made by one; move it elsewhere")
         partial = final.with_name(name + _PARTIAL)
-        _remove(partial)
-        partial.mkdir()
         try:
+            _remove(partial)
+            partial.mkdir()
             yield partial
             atomic_write_json(partial / _STAGE, {"key": key, "files": _sizes(partial)})
             _replace_folder(partial, final)
-        except BaseException:
+        except BaseException as error:
             _remove(partial)
+            if isinstance(error, OSError):
+                raise OutputError(f"stage '{name}' cannot be written to {self.root} ({error}); choose another folder") from error
             raise
 
     def kept(self, name: str, key: str, compute: Callable[[], Result]) -> Result:
@@ -144,12 +146,11 @@ class Workspace:
             OutputError: a bad name, or a file that cannot be written.
         """
         path = self.resolve(f"{_KEPT}/{_stage_name(name)}.npz")
-        found = read_npz(path) or {}
-        if str(found.get("key")) == key:
+        found = read_kept(path, key)
+        if found is not None:
             return found["array"], json.loads(str(found["facts"]))
         array, facts = compute()
-        path.parent.mkdir(exist_ok=True)
-        atomic_write_npz(path, {"key": np.array(key), "array": array, "facts": np.array(json.dumps(facts))})
+        write_kept(path, key, {"array": array, "facts": np.array(json.dumps(facts))})
         return array, facts
 
 

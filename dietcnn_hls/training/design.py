@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dietcnn_hls.atomic import atomic_write_npz, content_key, read_npz
+from dietcnn_hls.atomic import content_key, read_kept, write_kept
 from dietcnn_hls.data import datasets
 from dietcnn_hls.errors import OutputError
 from dietcnn_hls.methods.choice import MethodChoice
@@ -95,13 +95,12 @@ def _train_float(
         network = (model.to_json(), model.get_weights())  # networks that only differ in strides have equal weights
         key = content_key(network, list(split), recipe.model_dump(include=keys), seed, *how)
         path = cache / f"float-{key[:24]}.npz"
-        if found := read_npz(path):
+        if found := read_kept(path, key):
             model.set_weights([found[f"w{i}"] for i in range(len(found))])
             return None
     history = train(model, split, recipe, seed=seed, stage="float", checkpoint_dir=checkpoint_dir)
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write_npz(path, {f"w{i}": w for i, w in enumerate(model.get_weights())})
+        write_kept(path, key, {f"w{i}": w for i, w in enumerate(model.get_weights())})
     return history
 
 

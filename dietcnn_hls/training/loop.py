@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from dietcnn_hls import progress
-from dietcnn_hls.atomic import atomic_write_npz, content_key, read_npz
+from dietcnn_hls.atomic import content_key, read_kept, write_kept
 from dietcnn_hls.data import datasets
 from dietcnn_hls.errors import DatasetError, LoweringError, UnsupportedLayerError
 from dietcnn_hls.training.recipe import Recipe, augment
@@ -216,16 +216,15 @@ class _Checkpoint:
         )
 
     def save(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         trainer = self.trainer
         arrays = {f"best_{i}": w for i, w in enumerate(trainer.best)}
         arrays |= {f"model_{i}": w for i, w in enumerate(trainer.model.get_weights())}
         arrays |= {f"optimizer_{i}": v.numpy() for i, v in enumerate(trainer.optimizer.variables)}
-        atomic_write_npz(self.path, arrays | {"key": np.array(self.key), "history": np.array(trainer.history.to_json())})
+        write_kept(self.path, self.key, arrays | {"history": np.array(trainer.history.to_json())})
 
     def restore(self) -> None:
-        arrays = read_npz(self.path) or {}
-        if str(arrays.get("key")) != self.key:
+        arrays = read_kept(self.path, self.key)
+        if arrays is None:
             return
         trainer = self.trainer
         trainer.history = History.from_json(str(arrays["history"]))
