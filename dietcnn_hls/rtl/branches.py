@@ -25,7 +25,7 @@ def build_fork(builder: Builder, layer: str, source: Beats, readers: int) -> lis
         return [source]
     wires = [builder.stream(layer, f"branch{i}", source.codes * source.bits) for i in range(readers)]
     for wire in wires:
-        builder.assigns.append((f"{wire}_data", f"{source.wire}_data"))
+        builder.assigns.append((f"{wire}_data", f"{source.wire}_data", layer))
     ports = {
         "in_valid": f"{source.wire}_valid",
         "in_ready": f"{source.wire}_ready",

@@ -86,8 +86,8 @@ class Builder:
         identifiers: a layer's name -> what the names of its parts begin with.
         instances: module instances in the order of the data.
         streams: prefix of a stream's wires -> (width of its data, layer), in order.
-        wires: further wires, name -> width.
-        assigns: (wire, expression) of continuous assignments.
+        wires: further wires, name -> (width, layer).
+        assigns: (wire, expression, layer) of continuous assignments.
         files: memory files, name -> text.
         memories: all memories of more than one word, as they were placed.
         sources: modules that do not lie among the package's templates, name -> file.
@@ -99,8 +99,8 @@ class Builder:
         self.identifiers = identifiers
         self.instances: list[Instance] = []
         self.streams: dict[str, tuple[int, str]] = {}
-        self.wires: dict[str, int] = {}
-        self.assigns: list[tuple[str, str]] = []
+        self.wires: dict[str, tuple[int, str]] = {}
+        self.assigns: list[tuple[str, str, str]] = []
         self.files: dict[str, str] = {}
         self.memories: list[DesignMemory] = []
         self.sources: dict[str, Path] = {}

@@ -71,7 +71,7 @@ def _window(
         **_memories(builder, layer, geometry, shape, repeats, pixels, source.bits),
     }
     wire = builder.stream(layer, "window", shape.simd * source.bits)
-    builder.wires[f"{wire}_last"] = 1
+    builder.wires[f"{wire}_last"] = (1, layer)
     ports = handshake("in", source.wire) | handshake("out", wire) | {"out_last": f"{wire}_last"}
     builder.place(layer, "window", "sliding_window", parameters, ports)
 
@@ -110,7 +110,7 @@ def _weights(builder: Builder, layer: str, kernel: RtlKernel, order: tuple[np.nd
     rows = words(lanes.reshape(len(lanes), -1), kernel.weight_bits)
     bits = lanes[0].size * kernel.weight_bits
     prefix = builder.identifiers[layer]
-    builder.wires[f"{prefix}_weights"] = bits
+    builder.wires[f"{prefix}_weights"] = (bits, layer)
     parameters: dict[str, Parameter] = {"DEPTH": len(rows), "WIDTH": bits}
     if len(rows) == 1:
         parameters["WORD"] = Packed(rows[0], bits)

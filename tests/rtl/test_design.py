@@ -20,7 +20,7 @@ from dietcnn_hls.lowered import Encode, Fold, Linear, LoweredGraph, Reshape, Sou
 from dietcnn_hls.methods.dietcnn.kernel import TableKernel
 from dietcnn_hls.rtl.builder import RtlOptions
 from dietcnn_hls.rtl.design import TEMPLATES, generate, library
-from dietcnn_hls.rtl.verilog import Packed
+from dietcnn_hls.rtl.verilog import Packed, layer_identifiers
 from dietcnn_hls.tools.verilator import find_tools
 from tests import graphs
 from tests.methods.dietcnn.examples import symbolic_kernel, table_kernel
@@ -200,11 +200,6 @@ class TestText:
         assert {f.name for f in tmp_path.iterdir()} == {f.name for f in files} | set(design.memory_files)
         assert all(f"{name}.sv" in {f.name for f in files} for name in ("kernel_table", "lane_sum", "lookup", "rom"))
 
-    def test_no_multiplication_in_a_lookup_design(self) -> None:
-        """The library of a lookup design multiplies only parameters (in index arithmetic), never signals."""
-        design = generate(small_net(), folds_of(small_net(), conv=Fold(3, 12)))
-        assert not {"booth_rows", "kernel_multiply", "kernel_multiply_dsp"} & set(design.library)
-
 
 class TestLint:
     @pytest.mark.parametrize("path", sorted(TEMPLATES.glob("*.sv")), ids=lambda path: path.stem)
@@ -248,3 +243,25 @@ def test_encoder_thresholds_take_over_what_the_kernel_leaves_out() -> None:
     highest = int(kernel.lane_bounds[1].sum(axis=1).max())
     wanted = np.clip(act.thresholds - kernel.offsets[:, None], 0, highest + 1)
     assert np.array_equal(read, np.broadcast_to(wanted, (6, 7))[:, [3, 1, 5, 0, 2, 4, 6]])
+
+
+def test_a_top_goes_layer_by_layer() -> None:
+    """Wires, assignments and instances of a layer stand together behind its name, and nothing is used before it is declared."""
+    graph = graphs.branching_graph(4, ("table", "ternary"))
+    design = generate(graph, {n.name: legal_folds(graph, n)[0] for n in graph.linear_nodes})
+    head, body = re.sub(r'"[^"]*"', "", design.files[design.top_file]).split(");\n", 1)  # without names of memory files
+    parts = re.split(r"^  // (.*)$", body, flags=re.MULTILINE)
+    sections = dict(zip(parts[1::2], parts[2::2], strict=True))
+    titles = [f"{name}: {graph[layer].op.kind}" for layer, name in layer_identifiers(n.name for n in graph.nodes).items()]
+    assert list(sections)[:-1] == [title for title in titles if title in sections] and len(sections) > 12
+    assert list(sections)[-1] == "output" and parts[0] == ""
+    declared = set(re.findall(r"\b(?:input|output) +logic (?:\[\d+:0\] )?(\w+)", head))
+    instances = []
+    for title, text in sections.items():
+        wires = re.findall(r"^  wire (?:\[\d+:0\] )?(\w+)(?:, (\w+))?;", text, re.MULTILINE)
+        own = {wire for pair in wires for wire in pair if wire}
+        assert all(wire.startswith(title.split(":")[0] + "_") for wire in own)
+        declared |= own
+        assert set(re.findall(r"\b\w+_(?:valid|ready|data|last|weights)\b(?!\()", text)) <= declared, title
+        instances += re.findall(r"^  \)? ?(\w+_unit) \($", text, re.MULTILINE)
+    assert sorted(instances) == sorted(instance.name for instance in design.instances)
