@@ -17,6 +17,7 @@ from dietcnn_hls.backend.linear import bias_fraction, bias_integers
 from dietcnn_hls.backend.thresholds import batch_norm, fold_thresholds
 from dietcnn_hls.errors import UnsupportedLayerError
 from dietcnn_hls.lowered import Encode, Requantize, Stream, SymbolMap
+from dietcnn_hls.methods.qkeras_reader import quantized_bits, quantized_relu
 
 MAX_THRESHOLDS = 255
 """Largest number of thresholds an encoder may have."""
@@ -126,25 +127,7 @@ def qkeras_uniform(name: str, quantizer: Mapping[str, Any], relu: bool) -> Unifo
     Raises:
         UnsupportedLayerError: an option that is not a plain uniform quantiser.
     """
-    config = quantizer["config"]
-    refused: dict[str, object] = {"use_sigmoid": 0, "negative_slope": 0, "use_stochastic_rounding": False} if relu else {}
-    if relu and config.get("relu_upper_bound") is not None and not config.get("is_quantized_clip", True):
-        refused["relu_upper_bound"] = None
-    for option, wanted in refused.items():
-        if config.get(option, wanted) != wanted:
-            raise UnsupportedLayerError(f"layer '{name}': quantized_relu with {option}={config[option]!r} has no lowering")
-    if config.get("alpha") not in (None, 1, 1.0) or config.get("use_stochastic_rounding"):
-        raise UnsupportedLayerError(
-            f"layer '{name}': use alpha=1 and no stochastic rounding in quantized_bits and quantized_relu"
-        )
-    bits, integer = int(config["bits"]), int(config.get("integer", 0))
-    if relu:
-        return Uniform(0, 2**bits - 1, bits - integer)
-    unsigned = bits - int(bool(config.get("keep_negative", True)))
-    if unsigned < 1:
-        raise UnsupportedLayerError(f"layer '{name}': quantized_bits of one bit is a sign, which has no lowering; use 2 bits")
-    low = -(2**unsigned) + int(bool(config.get("symmetric", 0))) if unsigned < bits else 0
-    return Uniform(low, 2**unsigned - 1, unsigned - integer)
+    return Uniform(*(quantized_relu if relu else quantized_bits)(name, quantizer["config"]))
 
 
 __all__ = ["Before", "Codebook", "Uniform", "lower_activation", "qkeras_uniform", "symbol_bias"]

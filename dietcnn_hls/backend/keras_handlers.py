@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from dietcnn_hls.backend.linear import grid_integers, snapped_bias
+from dietcnn_hls.backend.linear import snapped_bias
+from dietcnn_hls.backend.readers.keras.schemes import read_scheme
 from dietcnn_hls.errors import LoweringError
+from dietcnn_hls.methods.base import grid_integers
 
 Parsed = tuple[dict[str, Any], list[int | None]]
 _PREFIX = "dietcnn_hls>"
@@ -55,15 +57,14 @@ def _finish(layer: dict[str, Any], shape: list[int | None]) -> Parsed:
 
 
 def _linear(layer: dict[str, Any], config: dict[str, Any], found: dict[str, np.ndarray], prefix: str) -> dict[str, Any]:
-    """Kernel, bias on its grid, quantiser and the quantiser's state."""
+    """Kernel, bias on its grid and weight scheme."""
     kernel, bias = found.pop(f"{prefix}kernel"), found.pop("bias", None)
     if not np.isfinite(kernel).all() or (bias is not None and not np.isfinite(bias).all()):
         raise LoweringError(f"layer '{layer['name']}': weights hold NaN or Inf; the training diverged")
     return layer | {
         "kernel": kernel,
         "bias_values": snapped_bias(bias, config["bias_fraction"]),
-        "scheme": config[f"{prefix or 'kernel_'}quantizer"],
-        "state": found,
+        "scheme": read_scheme(layer["name"], config[f"{prefix or 'kernel_'}quantizer"], found),
     }
 
 

@@ -38,8 +38,7 @@ class KerasLayer(Layer):
 
 
 class LookupLinear(KerasLayer):
-    """Attributes ``kernel``, ``bias_values`` (float64 or None), ``scheme`` (the quantiser; hls4ml would take an attribute of that
-    name for a precision), ``state``, and the geometry of convolutions."""
+    """Attributes ``kernel``, ``bias_values`` (float64 or None), ``scheme`` and the geometry of convolutions."""
 
     _expected_attributes = [ConfigurableAttribute("reuse_factor", default=1)]
 

@@ -3,16 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from dietcnn_hls import methods
 from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.lowered import Kernel, Stream, Window
-from dietcnn_hls.methods.base import LinearSpec
+from dietcnn_hls.methods.base import LinearSpec, Scheme
 
 MAX_FRACTION = 40
 """Finest grid on which a bias is looked for."""
@@ -25,16 +23,14 @@ class TrainedLinear:
     Attributes:
         name: for messages.
         kernel: (kh, kw, channels, filters), depthwise (kh, kw, channels, multiplier), or (inputs, outputs).
-        quantizer: Keras config of the kernel quantiser.
-        state: the quantiser's variables.
+        scheme: how its weights are coded.
         bias: float64 by output, exact, or None.
         window: geometry of a convolution; ``groups`` equals the channels when depthwise.
     """
 
     name: str
     kernel: np.ndarray
-    quantizer: Mapping[str, Any]
-    state: Mapping[str, np.ndarray]
+    scheme: Scheme
     bias: np.ndarray | None
     window: Window | None
 
@@ -48,10 +44,10 @@ class TrainedLinear:
 
 
 def lower_kernel(layer: TrainedLinear, source: Stream) -> Kernel:
-    """The kernel that the method of the layer's quantiser makes of it.
+    """The kernel that the method of the layer's scheme makes of it.
 
     Raises:
-        UnsupportedLayerError: no method knows the quantiser.
+        UnsupportedLayerError: no method knows the scheme.
         LoweringError: off its grid, NaN/Inf, or padding where the input has no exact zero.
     """
     if layer.window is not None and any(layer.window.padding) and source.levels is not None and 0 not in source.levels:
@@ -59,8 +55,7 @@ def lower_kernel(layer: TrainedLinear, source: Stream) -> Kernel:
             f"layer '{layer.name}' pads with zero, but the codebook that it reads has no exact zero; "
             "refit it with zero=True, or use padding='valid'"
         )
-    spec = LinearSpec(layer.name, layer.weights, layer.quantizer, layer.state, source)
-    return methods.for_quantizer(str(layer.quantizer["class_name"]), layer.name).lower(spec)
+    return methods.for_scheme(layer.scheme, layer.name).lower(LinearSpec(layer.name, layer.weights, layer.scheme, source))
 
 
 def snapped_bias(bias: np.ndarray | None, fraction: int | None) -> np.ndarray | None:
@@ -71,14 +66,6 @@ def snapped_bias(bias: np.ndarray | None, fraction: int | None) -> np.ndarray | 
     if fraction is not None:
         values = np.floor(values * 2.0**fraction + 0.5) * 2.0**-fraction
     return values if values.any() else None
-
-
-def grid_integers(values: np.ndarray, fraction: int, layer: str, what: str) -> np.ndarray:
-    """Floats to int64 on the grid ``2**-fraction``; LoweringError when one is off it or not finite."""
-    scaled = np.asarray(values, np.float64) * 2.0**fraction
-    if not np.isfinite(scaled).all() or (scaled != np.rint(scaled)).any():
-        raise LoweringError(f"layer '{layer}': {what} are not on the grid 2^-{fraction}; fit the codebooks again")
-    return scaled.astype(np.int64)
 
 
 def bias_integers(bias: np.ndarray, fraction: int, layer: str) -> np.ndarray:
@@ -99,4 +86,4 @@ def bias_fraction(bias: np.ndarray, layer: str) -> int:
     raise LoweringError(f"layer '{layer}': the bias lies on no grid of {MAX_FRACTION} bits; set bias_fraction")
 
 
-__all__ = ["TrainedLinear", "bias_fraction", "bias_integers", "grid_integers", "lower_kernel", "snapped_bias"]
+__all__ = ["TrainedLinear", "bias_fraction", "bias_integers", "lower_kernel", "snapped_bias"]

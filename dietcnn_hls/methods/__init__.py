@@ -12,7 +12,7 @@ from functools import cache
 
 from dietcnn_hls.errors import ConfigError, UnsupportedLayerError, suggest
 from dietcnn_hls.lowered import forget_kernel, register_kernel
-from dietcnn_hls.methods.base import Method
+from dietcnn_hls.methods.base import Method, Scheme
 
 _ADDED: dict[str, Method] = {}
 
@@ -65,16 +65,12 @@ def get(name: str) -> Method:
         raise ConfigError(f"unknown method '{name}'.{suggest(name, available())}") from None
 
 
-def for_quantizer(class_name: str, layer: str) -> Method:
-    """The method that lowers kernels of this Keras quantiser class."""
-    short = class_name.rsplit(">", 1)[-1]
+def for_scheme(scheme: Scheme, layer: str) -> Method:
+    """The method that lowers layers of this weight scheme."""
     for method in available().values():
-        if short in method.quantizers:
+        if isinstance(scheme, method.schemes):
             return method
-    raise UnsupportedLayerError(
-        f"layer '{layer}': no method lowers the kernel quantiser '{short}'. Use a quantiser of "
-        f"{', '.join(q for m in available().values() for q in m.quantizers)}, or convert the model with a method's quantize()."
-    )
+    raise UnsupportedLayerError(f"layer '{layer}': no method lowers weights of a {type(scheme).__name__}")
 
 
-__all__ = ["available", "for_quantizer", "forget", "get", "register"]
+__all__ = ["available", "for_scheme", "forget", "get", "register"]

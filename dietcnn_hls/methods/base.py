@@ -10,17 +10,25 @@ parameter object: the reference, both kinds of hardware and the cost all read th
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import BaseModel
 
-from dietcnn_hls.errors import ConfigError
+from dietcnn_hls.errors import ConfigError, LoweringError
 
 if TYPE_CHECKING:
     from dietcnn_hls.lowered import Kernel, Stream
+
+
+class Scheme:
+    """Base of weight schemes: what a method must know of a trained layer beside its weights, in no front end's words.
+
+    Frozen dataclasses of numbers, tuples and arrays. Each method has its own (``methods/<name>/scheme.py``); readers of front
+    ends make them, for Keras those in ``methods/<name>/reader.py``.
+    """
 
 
 @dataclass(frozen=True)
@@ -30,16 +38,26 @@ class LinearSpec:
     Attributes:
         name: the model's layer name, for messages.
         weights: latent float weights (outputs, taps), taps in (kh, kw, channel) order.
-        quantizer: Keras config of the kernel quantiser, ``{"class_name": ..., "config": {...}}``.
-        state: the quantiser's further variables by short name (for example ``codebook``), numpy arrays.
+        scheme: how the weights are coded; its type selects the method.
         inputs: the stream that the layer reads.
     """
 
     name: str
     weights: np.ndarray
-    quantizer: Mapping[str, Any]
-    state: Mapping[str, np.ndarray]
+    scheme: Scheme
     inputs: Stream
+
+
+QuantizerReader = Callable[[str, Mapping[str, Any], Mapping[str, np.ndarray]], Scheme]
+"""A layer's name, the config of its kernel quantiser and the quantiser's variables by short name -> its scheme."""
+
+
+def grid_integers(values: np.ndarray, fraction: int, layer: str, what: str) -> np.ndarray:
+    """Floats to int64 on the grid ``2**-fraction``; LoweringError when one is off it or not finite."""
+    scaled = np.asarray(values, np.float64) * 2.0**fraction
+    if not np.isfinite(scaled).all() or (scaled != np.rint(scaled)).any():
+        raise LoweringError(f"layer '{layer}': {what} are not on the grid 2^-{fraction}; fit the codebooks again")
+    return scaled.astype(np.int64)
 
 
 class MethodOptions(BaseModel):
@@ -57,7 +75,7 @@ class Method(ABC):
         title: one line for ``dietcnn-hls methods``.
         citation: paper, or why it is here.
         kernels: Kernel classes that it owns (for loading saved graphs).
-        quantizers: Keras class names of kernel quantisers that it lowers.
+        schemes: classes of weight schemes that it lowers.
         options: pydantic class of its YAML keys.
     """
 
@@ -65,7 +83,7 @@ class Method(ABC):
     title: str
     citation: str
     kernels: tuple[type[Kernel], ...]
-    quantizers: tuple[str, ...]
+    schemes: tuple[type[Scheme], ...]
     options: type[MethodOptions] = field(default=MethodOptions)
 
     @abstractmethod

@@ -93,7 +93,7 @@ CASES: list[tuple[str, Callable[[], Any], str]] = [
     ("shared layer", shared, r"layer 'twice' \(LookupConv2D\).*used more than once"),
     ("two outputs", two_outputs, r"model 'model' has 1 inputs and 2 outputs"),
     ("leaky quantised relu", lambda: functional(conv(), quantised("quantized_relu(4,0,negative_slope=0.25)")), r"layer 'act'"),
-    ("one-bit activation", lambda: functional(conv(), quantised("quantized_bits(1,0,alpha=1)")), r"layer 'act'.*sign.*2 bits"),
+    ("one-bit activation", lambda: functional(conv(), quantised("quantized_bits(1,0,alpha=1)")), r"layer 'act'.*sign.*bits=2"),
     ("ternary kernel", lambda: functional(qkeras.QConv2D(3, 3, kernel_quantizer=qkeras.ternary(alpha=1), name="q")), r"layer 'q': no method lowers the kernel quantiser 'ternary'"),
 ]  # fmt: skip
 

@@ -10,8 +10,10 @@ from dietcnn_hls import methods
 from dietcnn_hls.api import convert
 from dietcnn_hls.backend.stock import convertible, stock_outputs
 from dietcnn_hls.errors import ToolError
-from dietcnn_hls.lowered import Fold
-from dietcnn_hls.methods.fixed_point.lowering import quantized_bits_integers
+from dietcnn_hls.lowered import Fold, Stream
+from dietcnn_hls.methods.base import LinearSpec
+from dietcnn_hls.methods.fixed_point.lowering import lower
+from dietcnn_hls.methods.fixed_point.reader import read_quantized_bits
 from dietcnn_hls.training import accuracy, fit_codebooks, load_model, logits
 from dietcnn_hls.training.tf import qkeras, tf
 
@@ -44,8 +46,10 @@ def test_weights_and_biases_lie_on_the_accumulators_grid(bits: int) -> None:
             fraction = layer.quantizer.bits - layer.quantizer.integer
         if not hasattr(layer, "kernel_quantizer_internal"):
             continue
-        integers, weight_fraction = quantized_bits_integers(
-            layer.kernel.numpy(), layer.kernel_quantizer_internal.get_config(), layer.name
+        scheme = read_quantized_bits(layer.name, layer.kernel_quantizer_internal.get_config(), {})
+        kernel, weight_fraction = layer.kernel.numpy(), scheme.fraction
+        integers = lower(LinearSpec(layer.name, kernel.reshape(1, -1), scheme, Stream((1,), 0, 1, 0))).weights.reshape(
+            kernel.shape
         )
         decoded = layer.kernel_quantizer_internal(layer.kernel).numpy()
         np.testing.assert_array_equal(decoded, integers * 2.0**-weight_fraction)

@@ -10,6 +10,7 @@ from dietcnn_hls.integers import im2col
 from dietcnn_hls.lowered import Stream
 from dietcnn_hls.methods.base import LinearSpec
 from dietcnn_hls.methods.dietcnn.lowering import lower
+from dietcnn_hls.methods.dietcnn.reader import read_codebook
 from dietcnn_hls.methods.dietcnn.sums import SUM_BITS, fit_sums
 from dietcnn_hls.methods.dietcnn.training import Codebook
 from dietcnn_hls.training import LookupConv2D, LookupDense, LookupDepthwiseConv2D
@@ -29,9 +30,8 @@ def symbolic(order: str, rng: np.random.Generator, sum_fraction: int = 8) -> tup
 
 
 def spec(layer: object, quantizer: Codebook, weights: np.ndarray) -> LinearSpec:
-    config = {"class_name": "Codebook", "config": quantizer.get_config()}
-    stream = Stream((1,), 0, len(LEVELS) - 1, FRACTION, LEVELS)
-    return LinearSpec("layer", weights, config, layer.state, stream)  # type: ignore[attr-defined]
+    scheme = read_codebook("layer", quantizer.get_config(), layer.state)  # type: ignore[attr-defined]
+    return LinearSpec("layer", weights, scheme, Stream((1,), 0, len(LEVELS) - 1, FRACTION, LEVELS))
 
 
 def inputs(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:

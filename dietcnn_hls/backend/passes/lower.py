@@ -15,6 +15,7 @@ from dietcnn_hls.backend.activations import Before, Codebook, Uniform, lower_act
 from dietcnn_hls.backend.edit import consumers, insert_after, replace_by_op, source
 from dietcnn_hls.backend.linear import TrainedLinear, bias_fraction, bias_integers, lower_kernel
 from dietcnn_hls.backend.passes.prepare import is_activation, is_linear, is_pool
+from dietcnn_hls.backend.readers.keras.schemes import read_scheme
 from dietcnn_hls.backend.support import as_grid, unsupported
 from dietcnn_hls.data.datasets import IMAGE
 from dietcnn_hls.errors import ConfigError, DietError, ExactnessWarning, LoweringError
@@ -194,18 +195,15 @@ def trained_linear(node: Layer) -> TrainedLinear:
     """What the front end read of a linear layer, ours or QKeras'."""
     if isinstance(node, ir.LookupLinear):
         kernel, bias = node.get_attr("kernel"), node.get_attr("bias_values")
-        quantizer, state, depthwise = (
-            node.get_attr("scheme"),
-            node.get_attr("state"),
-            node.class_name == "LookupDepthwiseConv2D",
-        )
+        scheme, depthwise = node.get_attr("scheme"), node.class_name == "LookupDepthwiseConv2D"
     else:
         depthwise = node.class_name == "DepthwiseConv2D"
         kernel = node.get_attr("depthwise_data" if depthwise else "weight_data")
-        quantizer, state = node.get_attr("depthwise_quantizer" if depthwise else "weight_quantizer").qkeras_config, {}
+        quantizer = node.get_attr("depthwise_quantizer" if depthwise else "weight_quantizer")
+        scheme = read_scheme(node.name, quantizer.qkeras_config, {})
         bias = _qkeras_bias(node, kernel.shape[-2] * kernel.shape[-1] if depthwise else kernel.shape[-1])
     window = None if kernel.ndim == 2 else _window(node, "filt", kernel.shape[2] if depthwise else 1)
-    return TrainedLinear(node.name, np.asarray(kernel), quantizer, state, bias, window)
+    return TrainedLinear(node.name, np.asarray(kernel), scheme, bias, window)
 
 
 def _warn_of_float32(node: Layer, kernel: Kernel) -> None:

@@ -13,6 +13,7 @@ from dietcnn_hls.lowered import Kernel
 from dietcnn_hls.methods.base import LinearSpec, Method, MethodOptions
 from dietcnn_hls.methods.conlocnn.kernel import SignedDigitKernel
 from dietcnn_hls.methods.conlocnn.lowering import lower
+from dietcnn_hls.methods.conlocnn.scheme import SignedDigitScheme
 
 
 class ConLoOptions(MethodOptions):
@@ -46,6 +47,6 @@ METHOD = ConLoCNN(
     title="weights of one or two signed powers of two, rounded so that errors cancel; no retraining",
     citation="Hanif et al.: CoNLoCNN, IJCNN 2022, arXiv 2208.00331",
     kernels=(SignedDigitKernel,),
-    quantizers=("SignedDigits",),
+    schemes=(SignedDigitScheme,),
     options=ConLoOptions,
 )

@@ -13,6 +13,7 @@ from dietcnn_hls.lowered import Kernel
 from dietcnn_hls.methods.base import LinearSpec, Method, MethodOptions
 from dietcnn_hls.methods.deepchip.kernel import TernaryKernel
 from dietcnn_hls.methods.deepchip.lowering import lower
+from dietcnn_hls.methods.deepchip.scheme import TernaryScheme
 
 
 class DeepChipOptions(MethodOptions):
@@ -46,6 +47,6 @@ METHOD = DeepChip(
     title="weights of three trained values, two accumulations, scales once per output; compressed storage",
     citation="Schindler et al.: Towards Efficient Forward Propagation on Resource-Constrained Systems, ECML PKDD 2018",
     kernels=(TernaryKernel,),
-    quantizers=("Ternary",),
+    schemes=(TernaryScheme,),
     options=DeepChipOptions,
 )

@@ -8,32 +8,26 @@ import numpy as np
 from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.methods.base import LinearSpec
 from dietcnn_hls.methods.deepchip.kernel import TernaryKernel
-from dietcnn_hls.methods.deepchip.scales import scale_integers, ternarise
+from dietcnn_hls.methods.deepchip.scales import ternarise
+from dietcnn_hls.methods.deepchip.scheme import TernaryScheme
 
 
 def lower(spec: LinearSpec) -> TernaryKernel:
-    """LinearSpec with quantiser `Ternary` -> kernel without shifts.
-
-    The quantiser's config holds ``threshold``, ``scale_bits``, ``power_of_two`` and ``fraction`` (grid of the scales); its
-    state holds ``positive`` and ``negative``, the latent scales, shape ().
+    """A layer of `TernaryScheme` -> kernel without shifts.
 
     Raises:
-        LoweringError: NaN or Inf in weights or scales.
+        LoweringError: NaN or Inf in weights.
     """
-    latent_scales = np.array([float(spec.state[name]) for name in ("positive", "negative")], dtype=np.float32)
-    if not np.isfinite(spec.weights).all() or not np.isfinite(latent_scales).all():
+    if not np.isfinite(spec.weights).all():
         raise LoweringError(f"layer '{spec.name}': weights hold NaN or Inf; the training diverged")
-    config = spec.quantizer["config"]
-    fraction = int(config["fraction"])
-    grid = scale_integers(int(config["scale_bits"]), bool(config["power_of_two"]))
-    levels = (grid * 2.0**-fraction).astype(np.float32)
-    positive, negative = grid[np.searchsorted(levels[:-1] + levels[1:], 2 * latent_scales, side="right")]
+    scheme = spec.scheme
+    assert isinstance(scheme, TernaryScheme)
     return TernaryKernel(
-        weights=ternarise(spec.weights, float(config["threshold"])),
-        positive=int(positive),
-        negative=int(negative),
+        weights=ternarise(spec.weights, scheme.threshold),
+        positive=scheme.positive,
+        negative=scheme.negative,
         shifts=np.zeros(len(spec.weights), dtype=np.int64),
-        fraction=spec.inputs.fraction + fraction,
+        fraction=spec.inputs.fraction + scheme.fraction,
         integers=spec.inputs.integers,
         lo=spec.inputs.lo,
     )

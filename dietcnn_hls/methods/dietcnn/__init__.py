@@ -14,6 +14,7 @@ from dietcnn_hls.lowered import Kernel
 from dietcnn_hls.methods.base import LinearSpec, Method, MethodOptions
 from dietcnn_hls.methods.dietcnn.kernel import SymbolicKernel, TableKernel
 from dietcnn_hls.methods.dietcnn.lowering import lower
+from dietcnn_hls.methods.dietcnn.scheme import CodebookScheme
 
 
 class DietOptions(MethodOptions):
@@ -63,6 +64,6 @@ METHOD = DietCNN(
     title="codebook symbols; products (and, in symbolic mode, sums) read from tables",
     citation="Dey, Dasgupta, Chakrabarti: DietCNN, IJCNN 2023, arXiv 2305.05274",
     kernels=(TableKernel, SymbolicKernel),
-    quantizers=("Codebook",),
+    schemes=(CodebookScheme,),
     options=DietOptions,
 )

@@ -16,6 +16,7 @@ from dietcnn_hls.methods.encodingnet import library
 from dietcnn_hls.methods.encodingnet.kernel import NetlistKernel
 from dietcnn_hls.methods.encodingnet.lowering import lower
 from dietcnn_hls.methods.encodingnet.netlist import Netlist
+from dietcnn_hls.methods.encodingnet.scheme import EncodedScheme
 
 
 class EncodingOptions(MethodOptions):
@@ -60,6 +61,6 @@ METHOD = EncodingNet(
     title="products encoded by gates into weighted bits, counted over the taps",
     citation="Liu et al.: EncodingNet, TCASAI 2024, arXiv 2402.18595",
     kernels=(NetlistKernel,),
-    quantizers=("EncodedProducts",),
+    schemes=(EncodedScheme,),
     options=EncodingOptions,
 )

@@ -8,7 +8,7 @@ import numpy as np
 from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.methods.base import LinearSpec
 from dietcnn_hls.methods.encodingnet.kernel import NetlistKernel
-from dietcnn_hls.methods.encodingnet.netlist import Netlist
+from dietcnn_hls.methods.encodingnet.scheme import EncodedScheme
 
 WEIGHT_LIMIT = 127
 """Weights are signed, symmetric 8-bit integers."""
@@ -24,19 +24,18 @@ def weight_integers(weights: np.ndarray, fraction: int) -> np.ndarray:
 
 
 def lower(spec: LinearSpec) -> NetlistKernel:
-    """LinearSpec with quantiser `EncodedProducts` -> kernel.
-
-    The quantiser's config holds ``encoder`` (a netlist's JSON form), ``fraction`` (grid of the weights) and ``input_fraction``.
+    """A layer of `EncodedScheme` -> kernel.
 
     Raises:
         LoweringError: NaN or Inf weights, inputs beyond 8 signed bits or on another grid than the layer was trained for.
     """
     if not np.isfinite(spec.weights).all():
         raise LoweringError(f"layer '{spec.name}': weights hold NaN or Inf; the training diverged")
-    config = spec.quantizer["config"]
-    if spec.inputs.fraction != config["input_fraction"]:
+    scheme = spec.scheme
+    assert isinstance(scheme, EncodedScheme)
+    if spec.inputs.fraction != scheme.input_fraction:
         raise LoweringError(
-            f"layer '{spec.name}' encodes inputs on the grid 2^-{config['input_fraction']} but reads 2^-{spec.inputs.fraction}; "
+            f"layer '{spec.name}' encodes inputs on the grid 2^-{scheme.input_fraction} but reads 2^-{spec.inputs.fraction}; "
             "put its activation back, or rebuild the model with quantize()"
         )
     if spec.inputs.integers[0] < -128 or spec.inputs.integers[-1] > 127:
@@ -44,15 +43,14 @@ def lower(spec: LinearSpec) -> NetlistKernel:
             f"layer '{spec.name}' reads integers {spec.inputs.integers[0]}..{spec.inputs.integers[-1]}; an encoder takes signed "
             "8-bit operands: put a quantized_bits(8) or quantized_relu(7) activation before it"
         )
-    netlist = Netlist.from_dict(config["encoder"])
-    fraction = int(config["fraction"])
+    netlist = scheme.netlist
     return NetlistKernel(
         gates=netlist.gates,
         positions=netlist.positions,
         bits=netlist.outputs,
         constant=netlist.constant,
-        weights=weight_integers(spec.weights, fraction),
-        fraction=spec.inputs.fraction + fraction,
+        weights=weight_integers(spec.weights, scheme.fraction),
+        fraction=spec.inputs.fraction + scheme.fraction,
         integers=spec.inputs.integers,
         lo=spec.inputs.lo,
     )

@@ -13,6 +13,7 @@ from dietcnn_hls.lowered import Kernel
 from dietcnn_hls.methods.base import LinearSpec, Method, MethodOptions
 from dietcnn_hls.methods.fixed_point.kernel import MultiplyKernel
 from dietcnn_hls.methods.fixed_point.lowering import lower
+from dietcnn_hls.methods.fixed_point.scheme import UniformScheme
 
 
 class FixedPointOptions(MethodOptions):
@@ -39,6 +40,6 @@ METHOD = FixedPoint(
     title="uniform fixed point with multipliers: the twin that others are compared with",
     citation="baseline; trained with QKeras (Coelho et al., Nature Machine Intelligence 3, 2021)",
     kernels=(MultiplyKernel,),
-    quantizers=("quantized_bits",),
+    schemes=(UniformScheme,),
     options=FixedPointOptions,
 )

@@ -14,6 +14,7 @@ from dietcnn_hls.lowered import Kernel
 from dietcnn_hls.methods.base import LinearSpec, Method, MethodOptions
 from dietcnn_hls.methods.tabconv.kernel import ProductQuantKernel
 from dietcnn_hls.methods.tabconv.lowering import lower
+from dietcnn_hls.methods.tabconv.scheme import ProductQuantScheme
 
 
 class TabConvOptions(MethodOptions):
@@ -66,6 +67,6 @@ METHOD = TabConv(
     title="product quantisation: subspaces are encoded by decision trees, outputs are sums of table entries",
     citation="Gupta, Kannan, Zhang, Prasanna: TabConv, CF 2024, arXiv 2404.05872",
     kernels=(ProductQuantKernel,),
-    quantizers=("ProductQuantizer",),
+    schemes=(ProductQuantScheme,),
     options=TabConvOptions,
 )

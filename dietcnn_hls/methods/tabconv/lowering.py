@@ -8,8 +8,8 @@ import numpy as np
 from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.lowered import Stream
 from dietcnn_hls.methods.base import LinearSpec
-from dietcnn_hls.methods.tabconv.fit import subspace_taps
 from dietcnn_hls.methods.tabconv.kernel import ProductQuantKernel
+from dietcnn_hls.methods.tabconv.scheme import ProductQuantScheme
 
 
 def table_integers(table: np.ndarray, fractions: np.ndarray, width: int) -> np.ndarray:
@@ -34,40 +34,36 @@ def code_thresholds(thresholds: np.ndarray, inputs: Stream) -> np.ndarray:
 
 
 def lower(spec: LinearSpec) -> ProductQuantKernel:
-    """LinearSpec with quantiser `ProductQuantizer` -> kernel.
-
-    The quantiser's config holds ``encoder``, ``table_bits``, ``input_fraction`` and how the window is cut (``window``,
-    ``channels``, ``subspace``); its state holds ``table`` (outputs, C, K),
-    ``fractions`` (outputs,) and either ``elements`` and ``thresholds`` (C, K - 1) or ``prototypes`` (C, K, V).
+    """A layer of `ProductQuantScheme` -> kernel.
 
     Raises:
-        LoweringError: NaN or Inf in the tables, or prototypes that are off the input's grid.
+        LoweringError: prototypes that are off the input's grid.
     """
-    config, state = spec.quantizer["config"], spec.state
-    if not all(np.isfinite(value).all() for value in state.values()):
-        raise LoweringError(f"layer '{spec.name}': tables hold NaN or Inf; the training diverged")
-    fractions = np.rint(state["fractions"]).astype(np.int64)
-    width, common = int(config["table_bits"]), int(fractions.max())
-    table = table_integers(state["table"], fractions, width)
+    scheme = spec.scheme
+    assert isinstance(scheme, ProductQuantScheme)
+    common = int(scheme.fractions.max())
+    table = table_integers(scheme.table, scheme.fractions, scheme.table_bits)
     count, symbols = table.shape[1:]
-    tree = config["encoder"] == "tree"
+    tree = scheme.elements is not None and scheme.thresholds is not None
     return ProductQuantKernel(
-        encoder=config["encoder"],
-        members=subspace_taps(tuple(config["window"]), int(config["channels"]), int(config["subspace"])),
-        elements=np.rint(state["elements"]).astype(np.uint16) if tree else np.zeros((count, 0), np.uint16),
-        thresholds=code_thresholds(state["thresholds"], spec.inputs) if tree else np.zeros((count, 0), np.int64),
-        prototypes=np.zeros((count, symbols, 0), np.int64) if tree else _prototypes(spec),
+        encoder="tree" if tree else "exact",
+        members=scheme.members,
+        elements=scheme.elements if scheme.elements is not None else np.zeros((count, 0), np.uint16),
+        thresholds=code_thresholds(scheme.thresholds, spec.inputs)
+        if scheme.thresholds is not None
+        else np.zeros((count, 0), np.int64),
+        prototypes=np.zeros((count, symbols, 0), np.int64) if scheme.prototypes is None else _prototypes(spec, scheme.prototypes),
         table=table,
-        shifts=common - fractions,
-        table_width=width,
+        shifts=common - scheme.fractions,
+        table_width=scheme.table_bits,
         fraction=common,
         integers=spec.inputs.integers,
         lo=spec.inputs.lo,
     )
 
 
-def _prototypes(spec: LinearSpec) -> np.ndarray:
-    scaled = spec.state["prototypes"].astype(np.float64) * 2.0**spec.inputs.fraction
+def _prototypes(spec: LinearSpec, prototypes: np.ndarray) -> np.ndarray:
+    scaled = prototypes.astype(np.float64) * 2.0**spec.inputs.fraction
     low, high = int(spec.inputs.integers.min()), int(spec.inputs.integers.max())
     if (scaled != np.rint(scaled)).any() or scaled.min() < low or scaled.max() > high:
         raise LoweringError(f"layer '{spec.name}': prototypes are off the input's grid 2^-{spec.inputs.fraction}; fit them anew")

@@ -13,6 +13,7 @@ from dietcnn_hls.methods.base import LinearSpec
 from dietcnn_hls.methods.conlocnn import METHOD
 from dietcnn_hls.methods.conlocnn.format import DigitFormat
 from dietcnn_hls.methods.conlocnn.kernel import SignedDigitKernel
+from dietcnn_hls.methods.conlocnn.scheme import SignedDigitScheme
 from dietcnn_hls.methods.conlocnn.search import formats
 from tests.methods.conlocnn.examples import plain_value, signed_digit_kernel
 from tests.streams import stream
@@ -104,8 +105,7 @@ def test_operations_count_shifts_and_adds_and_no_product() -> None:
 
 
 def spec(weights: np.ndarray, rng: np.random.Generator) -> LinearSpec:
-    config = {"positions": [[0, 1, 2], [4]], "fraction": 5}
-    return LinearSpec("conv7", weights, {"class_name": "SignedDigits", "config": config}, {}, stream(rng))
+    return LinearSpec("conv7", weights, SignedDigitScheme(((0, 1, 2), (4,)), 5), stream(rng))
 
 
 def test_lowering_takes_the_nearest_level_and_keeps_levels() -> None:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from dietcnn_hls.lowered import Stream
-from dietcnn_hls.methods import for_quantizer
 from dietcnn_hls.methods.base import LinearSpec
 from dietcnn_hls.methods.conlocnn import METHOD, ConLoOptions
 from dietcnn_hls.methods.conlocnn.kernel import SignedDigitKernel
+from dietcnn_hls.methods.conlocnn.reader import read_signed_digits
 from dietcnn_hls.methods.conlocnn.training import SignedDigits, layer_moments
 from dietcnn_hls.training import LookupDense, custom_objects
 from dietcnn_hls.training.plan import read_plan
@@ -60,8 +60,8 @@ def test_weights_lie_on_the_format_and_lower_to_it(bits: int, rounding: str) -> 
     steps = {step.name: step for step in read_plan(float_model())}
     for layer in quantized:
         taps = to_taps(steps[layer.name], layer.kernel.numpy())
-        spec = LinearSpec(layer.name, taps, {"config": layer.quantizer.get_config()}, {}, Stream((1,), 0, 255, 8))
-        kernel = for_quantizer("SignedDigits", layer.name).lower(spec)
+        scheme = read_signed_digits(layer.name, layer.quantizer.get_config(), {})
+        kernel = METHOD.lower(LinearSpec(layer.name, taps, scheme, Stream((1,), 0, 255, 8)))
         assert isinstance(kernel, SignedDigitKernel) and kernel.format.bits == bits
         assert np.array_equal(kernel.weights * 2.0**-layer.quantizer.fraction, taps)
         assert np.array_equal(layer.decoded_kernel(), layer.kernel.numpy())
@@ -73,7 +73,8 @@ def test_dense_inference_is_the_kernel() -> None:
     layer.build((None, 40))
     layer.kernel.assign(rng.normal(0, 0.3, (40, 6)))
     codes = rng.integers(0, 256, (9, 40))
-    spec = LinearSpec("dense", layer.kernel.numpy().T, {"config": layer.quantizer.get_config()}, {}, Stream((40,), 0, 255, 8))
+    scheme = read_signed_digits("dense", layer.quantizer.get_config(), {})
+    spec = LinearSpec("dense", layer.kernel.numpy().T, scheme, Stream((40,), 0, 255, 8))
     outputs = layer((codes / 256).astype(np.float32), training=False).numpy()
     assert np.array_equal(outputs.astype(np.float64) * 2.0**13, METHOD.lower(spec).accumulate(codes))
 

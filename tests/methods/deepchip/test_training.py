@@ -10,10 +10,10 @@ import pytest
 
 from dietcnn_hls.errors import ConfigError, LoweringError
 from dietcnn_hls.lowered import Stream
-from dietcnn_hls.methods import for_quantizer
 from dietcnn_hls.methods.base import LinearSpec
 from dietcnn_hls.methods.deepchip import METHOD, DeepChipOptions
 from dietcnn_hls.methods.deepchip.kernel import TernaryKernel
+from dietcnn_hls.methods.deepchip.reader import read_ternary
 from dietcnn_hls.methods.deepchip.training import Ternary
 from dietcnn_hls.training import LookupConv2D, LookupDense, LookupDepthwiseConv2D, custom_objects
 from dietcnn_hls.training.integer_layers import PositiveGain, ShiftBatchNormalization
@@ -38,9 +38,8 @@ def built(kind: str, quantizer: Ternary, seed: int = 1) -> tf.keras.layers.Layer
 def lowered(layer: tf.keras.layers.Layer, depthwise: bool, fraction: int = 8) -> TernaryKernel:
     kernel = layer.kernel.numpy()
     taps = kernel.reshape(-1, kernel.shape[2] * kernel.shape[3]).T if depthwise else kernel.reshape(-1, kernel.shape[-1]).T
-    quantizer = {"class_name": "Ternary", "config": layer.quantizer.get_config()}
-    spec = LinearSpec(layer.name, taps, quantizer, layer.state, Stream((1,), 0, 255, fraction))
-    result = for_quantizer("Ternary", layer.name).lower(spec)
+    scheme = read_ternary(layer.name, layer.quantizer.get_config(), layer.state)
+    result = METHOD.lower(LinearSpec(layer.name, taps, scheme, Stream((1,), 0, 255, fraction)))
     assert isinstance(result, TernaryKernel)
     return result
 

@@ -15,6 +15,7 @@ from dietcnn_hls.lowered import Stream
 from dietcnn_hls.methods.base import LinearSpec
 from dietcnn_hls.methods.encodingnet.kernel import NetlistKernel
 from dietcnn_hls.methods.encodingnet.lowering import lower, weight_integers
+from dietcnn_hls.methods.encodingnet.scheme import EncodedScheme
 from tests.methods.encodingnet.examples import random_netlist
 from tests.streams import stream
 
@@ -77,8 +78,7 @@ def test_operands_beyond_eight_bits_are_refused() -> None:
 
 
 def spec(inputs: Stream, weights: np.ndarray, fraction: int = 7) -> LinearSpec:
-    config = {"encoder": random_netlist(2).to_dict(), "fraction": 7, "input_fraction": fraction}
-    return LinearSpec("conv1", weights, {"class_name": "EncodedProducts", "config": config}, {}, inputs)
+    return LinearSpec("conv1", weights, EncodedScheme(random_netlist(2), 7, fraction), inputs)
 
 
 def test_lowering_rounds_to_symmetric_integers() -> None:

@@ -13,6 +13,7 @@ from dietcnn_hls.lowered import Stream
 from dietcnn_hls.methods.base import LinearSpec
 from dietcnn_hls.methods.tabconv.kernel import ProductQuantKernel
 from dietcnn_hls.methods.tabconv.lowering import code_thresholds, lower, table_fractions, table_integers
+from dietcnn_hls.methods.tabconv.reader import read_product_quantizer
 from tests.methods.tabconv.examples import plain
 from tests.streams import stream
 
@@ -146,8 +147,8 @@ def test_table_grids_lose_least() -> None:
 def spec(**state: np.ndarray) -> LinearSpec:
     config = {"encoder": "exact", "table_bits": 8, "input_fraction": 2, "window": [1, 1], "channels": 1, "subspace": 1}
     given_state = {"table": np.zeros((1, 1, 2)), "fractions": np.zeros(1), "prototypes": np.zeros((1, 2, 1))} | state
-    quantizer = {"class_name": "ProductQuantizer", "config": config}
-    return LinearSpec("dense1", np.zeros((1, 1)), quantizer, given_state, Stream((1,), 0, 7, 2))
+    scheme = read_product_quantizer("dense1", config, given_state)
+    return LinearSpec("dense1", np.zeros((1, 1)), scheme, Stream((1,), 0, 7, 2))
 
 
 def test_lowering_puts_tables_on_one_grid() -> None:
