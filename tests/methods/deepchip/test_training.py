@@ -91,7 +91,7 @@ def test_scales_beyond_the_grid_take_its_ends_and_nan_is_refused() -> None:
     assert (kernel.positive, kernel.negative) == (15, 1)
     assert np.unique(layer.decoded_kernel()).tolist() == [-1 / 32, 0, 15 / 32]
     layer.set_state({"positive": np.array(np.nan)})
-    with pytest.raises(LoweringError, match="'dense': weights hold NaN"):
+    with pytest.raises(LoweringError, match="'dense': scales hold NaN"):
         lowered(layer, False)
 
 
