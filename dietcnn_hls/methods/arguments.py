@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Allow-lists: every argument of a front end's layer or quantiser is read, or known to change nothing at inference, or refused."""
+"""Allow-lists: every argument of a front end's layer or quantiser is read, or changes nothing at inference, or is refused."""
 
 from __future__ import annotations
 
