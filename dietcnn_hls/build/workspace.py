@@ -98,7 +98,7 @@ class Workspace:
         folder = self.root / _stage_name(name)
         try:
             record = json.loads((folder / _STAGE).read_text(encoding="utf-8"))
-            return record["key"] == key and all((folder / file).stat().st_size == size for file, size in record["files"].items())
+            return record["key"] == key and record["files"].items() <= _sizes(folder).items()
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return False
 
@@ -220,7 +220,7 @@ os.register_at_fork(after_in_child=_forget_after_fork)
 def _refuse_strangers(root: Path) -> None:
     """Raise OutputError when the folder has no marker but holds anything."""
     strangers = sorted(entry.name for entry in root.iterdir() if not entry.name.startswith(_OWN_PREFIX))
-    if strangers and not (root / MARKER).is_file():
+    if strangers and not _is_file(root / MARKER):
         shown = ", ".join(strangers[:3]) + (", ..." if len(strangers) > 3 else "")
         raise OutputError(
             f"output folder {root} is not empty and was not made by dietcnn-hls (it holds {shown}); choose a new or empty folder"
@@ -230,11 +230,11 @@ def _refuse_strangers(root: Path) -> None:
 def _claim(root: Path, design: str, overwrite: bool) -> None:
     """Make the locked folder serve `design`: check or write the marker, and clear what an interrupted build left."""
     marker = root / MARKER
-    if marker.is_file() and not overwrite:
+    if _is_file(marker) and not overwrite:
         _check_marker(root, design)
         _sweep(root)
         return
-    if marker.is_file():
+    if _is_file(marker):
         # The marker stays (it is replaced below), so that a clearing cut short leaves a folder that is still ours.
         for entry in list(root.iterdir()):
             if entry.name not in (MARKER, _LOCK):
@@ -287,9 +287,16 @@ def _stage_name(name: str) -> str:
 
 
 def _sizes(folder: Path) -> dict[str, int]:
-    """Return the size in bytes of each file below `folder` by relative path."""
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}
+    """Return the size in bytes of each file below `folder` by relative path; links are none, and lead to none."""
+    if folder.is_symlink():
+        return {}
+    files = (Path(base) / name for base, _, names in os.walk(folder) for name in names)
+    return {path.relative_to(folder).as_posix(): path.lstat().st_size for path in sorted(files) if _is_file(path)}
+
+
+def _is_file(path: Path) -> bool:
+    """Whether a file stands there itself, and not a link to one."""
+    return path.is_file() and not path.is_symlink()
 
 
 def _remove(path: Path) -> None:

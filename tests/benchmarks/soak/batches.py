@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import shutil
 import signal
 import tempfile
+import warnings
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -81,6 +84,9 @@ def _keep(kept: Path, case: Case | None, kind: str, seed: int, outcome: Outcome,
 def serve(pipe: Connection, folder: Path, soak: int, programs: Path) -> None:
     """A worker process: says that it stands, takes (kind, indices) until None comes, answers with outcomes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when a soak ends
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before TensorFlow is imported
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    warnings.simplefilter("ignore")
     pipe.send("ready")
     while (task := pipe.recv()) is not None:
         kind, indices = task

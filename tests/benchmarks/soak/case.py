@@ -24,7 +24,7 @@ from tests.benchmarks.soak.kinds import KINDS, images
 
 IMAGES = 10
 Status = Literal["ok", "refused", "mismatch", "crash"]
-CASE_FILE = "case.json"
+CASE_FILE, MODEL_FILE = "case.json", "model.h5"  # QKeras' layers do not all come back from a .keras file
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def save_case(folder: Path, case: Case | None, kind: str, seed: int, outcome: Ou
         save_graph(case.graph, folder / "graph.npz")
         atomic_write_npz(folder / "codes.npz", {"codes": case.codes})
         if case.model is not None:
-            case.model.save(folder / "model.keras")
+            case.model.save(folder / MODEL_FILE)
     atomic_write_json(folder / CASE_FILE, facts)
     return folder / CASE_FILE
 
@@ -148,10 +148,10 @@ def load_case(path: Path) -> tuple[Case, Outcome]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{path} is no saved case of the soak ({error})") from error
     codes = (read_npz(path.with_name("codes.npz")) or {}).get("codes")
-    if path.with_name("model.keras").exists():
+    if path.with_name(MODEL_FILE).exists():
         from dietcnn_hls.training.design import load_model
 
-        case = lowered_case(kind, seed, load_model(path.with_name("model.keras")))
+        case = lowered_case(kind, seed, load_model(path.with_name(MODEL_FILE)))
         return (case if codes is None else replace(case, codes=codes)), outcome
     if codes is None:
         return make_case(kind, seed), outcome
