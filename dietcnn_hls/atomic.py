@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
-import importlib.util
 import io
 import json
 import os
@@ -166,27 +164,3 @@ def _feed_path(digest: Any, path: Path) -> None:
 def _add(digest: Any, kind: str, data: bytes) -> None:
     digest.update(f"{kind} {len(data)}\n".encode())
     digest.update(data)
-
-
-@functools.cache
-def code_key(*parts: str) -> str:
-    """Return the content key of this package's own code, so that a stage is redone when the code that made it changed.
-
-    Args:
-        parts: modules or sub-packages without the leading ``dietcnn_hls.``, as ``training`` or ``templates``.
-
-    Raises:
-        OutputError: a part that does not exist.
-    """
-    return content_key(*(_code_path(part) for part in parts))
-
-
-def _code_path(part: str) -> Path:
-    try:
-        spec = importlib.util.find_spec(f"dietcnn_hls.{part}")
-    except ModuleNotFoundError:
-        spec = None
-    if spec is None or spec.origin is None:
-        raise OutputError(f"dietcnn_hls has no part '{part}'")
-    origin = Path(spec.origin)
-    return origin.parent if spec.submodule_search_locations else origin

@@ -28,15 +28,23 @@ def cli() -> None:
 @click.option("--set", "overrides", multiple=True, metavar="KEY.PATH=VALUE", help="override a key of the configuration")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="folder of the dataset's standard files")
 @click.option("--overwrite", is_flag=True, help="empty the output folder first, if it is one of ours")
-def build(config: Path, output: Path | None, overrides: tuple[str, ...], data_dir: Path | None, overwrite: bool) -> None:
-    """Train, convert, verify and measure the design that CONFIG describes; print the path of its report."""
+@click.option(
+    "--upto", metavar="STAGE", default="report", show_default=True, help="last stage to carry out, see docs/configuration.md"
+)
+def build(
+    config: Path, output: Path | None, overrides: tuple[str, ...], data_dir: Path | None, overwrite: bool, upto: str
+) -> None:
+    """Train, convert, verify and measure the design that CONFIG describes; print the path of its report.
+
+    With --upto only that stage and those that it needs are carried out, and what they found is printed as JSON.
+    """
+    from dietcnn_hls import build as building
     from dietcnn_hls.build import config as configuration
-    from dietcnn_hls.build.project import build_project
 
     project = configuration.load(config, overrides)
     folder = output or Path("work") / project.design
-    build_project(project, folder, data_dir=data_dir, overwrite=overwrite)
-    click.echo(folder / "report.json")
+    report = building.build(project, upto, output=folder, data_dir=data_dir, overwrite=overwrite)
+    click.echo(folder / "report.json" if upto == building.LAST else report.to_json(), nl=upto == building.LAST)
 
 
 @cli.command()

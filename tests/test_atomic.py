@@ -17,7 +17,6 @@ from dietcnn_hls.atomic import (
     atomic_write_json,
     atomic_write_npz,
     atomic_write_text,
-    code_key,
     content_key,
     read_kept,
     write_kept,
@@ -219,13 +218,3 @@ def test_what_has_no_key(tmp_path: Path) -> None:
         content_key(object())
     with pytest.raises(OutputError, match=r"nowhere does not exist, so no stage can be made from it"):
         content_key(tmp_path / "nowhere")
-
-
-def test_code_keys_cover_modules_packages_and_templates() -> None:
-    keys = {code_key("errors"), code_key("training"), code_key("templates"), code_key("errors", "training")}
-    assert len(keys) == 4
-    assert code_key("errors") == content_key(Path(atomic.__file__).with_name("errors.py"))
-    with pytest.raises(OutputError, match="dietcnn_hls has no part 'trainnig'"):
-        code_key("trainnig")
-    with pytest.raises(OutputError, match=r"dietcnn_hls has no part 'no\.such'"):
-        code_key("no.such")

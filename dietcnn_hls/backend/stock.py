@@ -16,36 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from dietcnn_hls.build.state import Build
 from dietcnn_hls.errors import ToolError
 from dietcnn_hls.lowered import Fold, LoweredGraph
-from dietcnn_hls.reports.measure import compared
 
 
 def convertible(model: Any) -> bool:
     """Whether a Keras model holds none of this package's layers, which stock hls4ml cannot read."""
     return hasattr(model, "layers") and not any(type(layer).__module__.startswith("dietcnn_hls.") for layer in model.layers)
-
-
-def run(build: Build, model: Any, codes: np.ndarray, values: np.ndarray) -> None:
-    """Compare with Keras' logits `values` for input `codes`, where there are any and the model is convertible."""
-    if not len(codes) or not convertible(model):
-        return
-
-    def outputs() -> np.ndarray:
-        return stock_outputs(
-            model,
-            build.graph,
-            codes,
-            folding=build.folding,
-            io_type=build.io_type,
-            part=build.part,
-            clock_period=build.clock_period,
-        )
-
-    text = f"hls4ml's stock C-simulation of {len(codes)} images"
-    computed = build.measured("hls4ml", text, outputs, codes, model.to_json(), model.get_weights())
-    build.bit_exact["hls4ml_vs_keras"] = compared(computed, values)
 
 
 def stock_outputs(
@@ -114,4 +91,4 @@ def _config(model: Any, graph: LoweredGraph, folding: Mapping[str, Fold]) -> dic
     return config
 
 
-__all__ = ["convertible", "run", "stock_outputs"]
+__all__ = ["convertible", "stock_outputs"]

@@ -13,17 +13,25 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, field_validator, model_validator
 
 from dietcnn_hls.build import reading
+from dietcnn_hls.errors import ConfigError
 from dietcnn_hls.hardware.folding import FoldingSpec
 from dietcnn_hls.hardware.parts import lookup
 from dietcnn_hls.methods.choice import MethodChoice, method_choice
+from dietcnn_hls.names import check_design_name
 from dietcnn_hls.validation import check_plain, validate
 
 Synthesis = Literal["auto", "vitis", "yosys", "none"]
 IoType = Literal["io_stream", "io_parallel"]
+Flow = Literal["default", "carry"]
+
+SEEDS = 2**32
+"""Seeds lie below this, as numpy's and TensorFlow's do."""
 
 
 class _Section(BaseModel):
-    model_config = {"extra": "forbid", "frozen": True}
+    """Base of all groups of keys: no unknown keys, no text or truth value where a number is due, no NaN or infinity."""
+
+    model_config = {"extra": "forbid", "frozen": True, "strict": True, "allow_inf_nan": False}
 
 
 class NetworkConfig(_Section):
@@ -39,9 +47,9 @@ class DatasetConfig(_Section):
     name: str = Field(
         description="digits, mnist, fashion_mnist, cifar10, svhn, the path of an .npz, or none: hardware figures only"
     )
-    pad: int | None = Field(None, ge=1, description="pad images with zeros to this height and width")
-    shape: tuple[int, int, int] | None = Field(None, description="(H, W, C) of the images, with `name: none`")
-    classes: int | None = Field(None, ge=2, description="how many there are, with `name: none`")
+    pad: int | None = Field(None, ge=1, le=4096, description="pad images with zeros to this height and width")
+    shape: tuple[int, int, int] | None = Field(None, strict=False, description="(H, W, C) of the images, with `name: none`")
+    classes: int | None = Field(None, ge=2, le=1_000_000, description="how many there are, with `name: none`")
 
     @property
     def absent(self) -> bool:
@@ -54,8 +62,8 @@ class DatasetConfig(_Section):
             raise ValueError("`name: none` needs shape and classes, and takes no pad")
         if not self.absent and (self.shape is not None or self.classes is not None):
             raise ValueError("shape and classes follow from the dataset; give them with `name: none` only")
-        if self.shape is not None and min(self.shape) < 1:
-            raise ValueError("a shape holds numbers from 1 on")
+        if self.shape is not None and not all(1 <= size <= 4096 for size in self.shape):
+            raise ValueError("a shape holds numbers from 1 on, to 4096")
         return self
 
 
@@ -63,14 +71,17 @@ class HardwareConfig(_Section):
     """``hardware:`` the target and its folding."""
 
     part: str = Field("xc7z020clg400-1", description="Xilinx part")
-    clock_period: float = Field(5.0, gt=0, description="nanoseconds, assumed; no open tool gives Fmax")
+    clock_period: float = Field(5.0, ge=0.1, le=1e6, description="nanoseconds, assumed; no open tool gives Fmax")
     io_type: IoType = "io_stream"
     folding: FoldingSpec = Field(default_factory=FoldingSpec)
 
     @field_validator("part")
     @classmethod
     def _known(cls, part: str) -> str:
-        lookup(part)
+        try:
+            lookup(part)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
         return part
 
 
@@ -87,6 +98,7 @@ class ChecksConfig(_Section):
     hls4ml_samples: int = Field(
         100, ge=0, description="images for hls4ml's stock Vitis backend, where it converts the model too; 0: none"
     )
+    vivado: bool = Field(False, description="implement the SystemVerilog with Vivado as well, which then heads the resources")
 
     @model_validator(mode="after")
     def _resources_and_netlist(self) -> ChecksConfig:
@@ -97,22 +109,48 @@ class ChecksConfig(_Section):
         return self
 
 
-class ProjectConfig(_Section):
+class MeasureConfig(_Section):
+    """What is checked and measured, and by which tools."""
+
+    checks: ChecksConfig = Field(default_factory=ChecksConfig)
+    synthesis: Synthesis = "none"
+    flows: tuple[Flow, ...] = Field(
+        ("carry",),
+        strict=False,
+        description="Yosys flows; the first one heads the report; with none the RTL is simulated only",
+    )
+    dsp: bool = Field(False, description="let multipliers use DSP blocks (fixed_point)")
+
+    @field_validator("flows")
+    @classmethod
+    def _each_once(cls, flows: tuple[Flow, ...]) -> tuple[Flow, ...]:
+        for flow in flows:
+            if flows.count(flow) > 1:
+                raise ValueError(f"flow '{flow}' is given twice")
+        return flows
+
+
+class ProjectConfig(MeasureConfig):
     """One design: what to train, how to compute it, on what hardware, and what to measure."""
 
-    design: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="name of the design, a C identifier")
+    design: str = Field(
+        pattern=r"^[A-Za-z][A-Za-z0-9_]*$",
+        description="name of the design: letters, digits and '_', no word of a generated language",
+    )
     network: NetworkConfig
     dataset: DatasetConfig
     method: dict[str, Any] = Field(description="name of the method and its options; `layers` gives single layers others")
     training: dict[str, Any] = Field(default_factory=dict, description="recipe, see docs/training.md")
     hardware: HardwareConfig = Field(default_factory=HardwareConfig)
-    checks: ChecksConfig = Field(default_factory=ChecksConfig)
-    synthesis: Synthesis = "none"
-    flows: tuple[Literal["default", "carry"], ...] = Field(
-        ("carry",), description="Yosys flows; the first one heads the report; with none the RTL is simulated only"
-    )
-    dsp: bool = Field(False, description="let multipliers use DSP blocks (fixed_point)")
-    seed: int = Field(1, ge=0)
+    seed: int = Field(1, ge=0, lt=SEEDS)
+
+    @field_validator("design")
+    @classmethod
+    def _usable(cls, design: str) -> str:
+        try:
+            return check_design_name(design)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
 
     @property
     def method_choice(self) -> MethodChoice:

@@ -1,117 +1,168 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The state of a build, which its stages share: what they are made from, what they have found, and how long they took."""
+"""The state of a build: what its stages share, the key and the facts of each, and how one stage is carried out or resumed."""
 
 from __future__ import annotations
 
-import platform
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cache, cached_property
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dietcnn_hls import progress
-from dietcnn_hls.atomic import code_key, content_key
-from dietcnn_hls.build.workspace import Result, Workspace
-from dietcnn_hls.hardware.folding import FoldingSpec
+from dietcnn_hls.atomic import content_key
+from dietcnn_hls.build import samples
+from dietcnn_hls.build.facts import Facts
+from dietcnn_hls.build.request import Request
+from dietcnn_hls.build.stage import Stage
+from dietcnn_hls.build.workspace import Workspace
+from dietcnn_hls.hardware.cost import lut_cost
+from dietcnn_hls.hardware.folding import solve
 from dietcnn_hls.lowered import Fold, LoweredGraph
-from dietcnn_hls.reports.measure import top1
-from dietcnn_hls.reports.model import BitExact
+from dietcnn_hls.lowered.storage import load_graph
 
-GENERATORS = ("hardware", "hls", "lowered", "methods", "rtl", "templates")
-"""Rooms whose code decides what is generated; a change in them makes finished stages stale."""
+if TYPE_CHECKING:
+    from dietcnn_hls import hls
+    from dietcnn_hls.rtl.design import RtlDesign
+
+GRAPH = "graph.npz"
 
 
-@dataclass
-class Build:
-    """What a build has established so far; the stages fill it in, `api.make_report` reads it out."""
+class State:
+    """One build at work.
 
-    graph: LoweredGraph
+    What stages share (graph, folds, codes, design, compiled simulator) is made when first asked for, so that a build whose
+    stages are all resumed makes none of it.
+
+    Attributes:
+        request: what is asked for.
+        workspace: the open output folder.
+        found: facts by stage, in the order in which they were found.
+        folder: where the running stage writes its files.
+    """
+
+    request: Request
     workspace: Workspace
-    spec: FoldingSpec
-    folding: dict[str, Fold]
-    io_type: str
-    part: str
-    clock_period: float
-    labels: Mapping[str, Any]
-    outputs: np.ndarray | None = None
-    accuracy: dict[str, Any] = field(default_factory=dict)
-    bit_exact: dict[str, BitExact] = field(default_factory=dict)
-    hardware: dict[str, Any] = field(default_factory=dict)
-    layers: dict[str, dict[str, Any]] = field(default_factory=dict)
-    fifo_bits: int | None = None
-    timings: dict[str, float] = field(default_factory=dict)
-    versions: dict[str, str] = field(default_factory=dict)
 
-    @contextmanager
-    def timed(self, name: str, description: str) -> Iterator[None]:
-        start = time.perf_counter()
-        with progress.step(description):
-            yield
-        self.timings[name] = round(self.timings.get(name, 0.0) + time.perf_counter() - start, 2)
+    def __init__(self, request: Request, workspace: Workspace, stages: Mapping[str, Stage]) -> None:
+        self.request = request
+        self.workspace = workspace
+        self.found: dict[str, Facts] = {}
+        self.folder = workspace.root
+        self._stages = stages
+        self._keys: dict[str, str] = {}
 
-    def score(self, form: str, outputs: np.ndarray, codes: np.ndarray, labels: np.ndarray) -> None:
-        """State the accuracy of one form of the network, and the images that it was taken on: the first of the test set."""
-        images, values = codes[: len(outputs)], labels[: len(outputs)]
-        self.accuracy[form] = top1(outputs, values)
-        self.accuracy.setdefault("images", {})[form] = len(outputs)
-        self.accuracy.setdefault("digests", {})[form] = content_key(images, values)[:16]
-
-    def measured(self, name: str, description: str, compute: Callable[[], np.ndarray], *inputs: object) -> np.ndarray:
-        """Outputs of a simulation of this design, computed and timed here or by an earlier build that was interrupted.
-
-        Args:
-            name: of the simulation, in ``timings_s`` too.
-            description: shown meanwhile.
-            compute: gives the outputs.
-            inputs: what they depend on beside the design, this package and its libraries; see `content_key`.
-        """
-        return self.measured_with_facts(name, description, lambda: (compute(), {}), *inputs)[0]
-
-    def measured_with_facts(self, name: str, description: str, compute: Callable[[], Result], *inputs: object) -> Result:
-        """The same with further figures beside the outputs."""
-
-        def timed() -> Result:
-            with self.timed(name, description):
-                outputs, facts = compute()
-            return outputs, facts | {"seconds": self.timings[name]}
-
-        key = content_key(self.key, _whole_package(), versions(), *inputs)
-        outputs, facts = self.workspace.kept(name, key, timed)
-        self.timings[name] = facts.pop("seconds")
-        return outputs, facts
+    # ---- what stages share
 
     @cached_property
-    def key(self) -> str:
-        """Content hash of everything that the generated design depends on."""
-        folds = sorted((name, fold.pe, fold.simd) for name, fold in self.folding.items())
-        graph = (self.workspace.root / "lowered" / "graph.npz").read_bytes()
-        return content_key(graph, folds, self.io_type, self.part, self.clock_period, code_key(*GENERATORS))
+    def model(self) -> Any:
+        """The trained Keras model."""
+        return self.request.origin.model(self.workspace.resolve("model"))
+
+    @cached_property
+    def graph(self) -> LoweredGraph:
+        """The lowered graph, as the stage ``lowered`` left it."""
+        return load_graph(self.workspace.resolve("lowered") / GRAPH)
+
+    @cached_property
+    def folds(self) -> dict[str, Fold]:
+        """Folds of all linear layers."""
+        spec = self.request.hardware.folding
+        return solve(self.graph, spec, lut_cost(self.graph, spec.chain))
+
+    @cached_property
+    def codes(self) -> np.ndarray:
+        """Input codes of all test images; DatasetError where they cannot enter the design."""
+        assert self.request.x_test is not None
+        return samples.codes(self.graph, self.request.x_test)
+
+    @cached_property
+    def design(self) -> RtlDesign:
+        """The design in SystemVerilog."""
+        from dietcnn_hls.rtl.builder import RtlOptions
+        from dietcnn_hls.rtl.design import generate
+
+        spec = self.request.hardware.folding
+        options = RtlOptions(chain=spec.chain, use_dsp=self.request.measure.dsp, input_codes=spec.input_codes(self.graph))
+        return generate(self.graph, self.folds, options)
+
+    @cached_property
+    def simulator(self) -> hls.CSim:
+        """The compiled HLS project."""
+        from dietcnn_hls import hls
+
+        return hls.compile(self.workspace.resolve("hls"))
+
+    def outputs(self, stage: str) -> np.ndarray:
+        """What a stage made of the first test images."""
+        found = self.found[stage].outputs
+        assert found is not None, f"stage '{stage}' simulates nothing"
+        return found
+
+    # ---- how a stage is carried out
+
+    def stage(self, name: str) -> Stage:
+        """The stage of that name."""
+        return self._stages[name]
+
+    def key(self, name: str) -> str:
+        """Content key of all that a stage's result depends on: its inputs, its code and the keys of what it needs."""
+        if name not in self._keys:
+            stage = self._stages[name]
+            needs = [self.key(need) for need in stage.needs or ()]
+            self._keys[name] = content_key(name, stage.inputs(self.request), stage.code(), needs)
+        return self._keys[name]
+
+    def carry_out(self, stage: Stage) -> None:
+        """Run a stage, or take its facts from an earlier build where its key still holds and its files are whole."""
+        if not stage.kept:
+            self.found[stage.name] = stage.run(self)
+            return
+        key = self.key(stage.name)
+        if not self._whole(stage, key):
+            self.workspace.forget(stage.name)  # facts of files that are gone
+        array, kept = self.workspace.kept(stage.name, key, lambda: self._made(stage, key))
+        self.found[stage.name] = Facts(kept["sections"], array if kept["outputs"] else None)
+
+    def _whole(self, stage: Stage, key: str) -> bool:
+        """Whether the files of a stage, where it has any, are there and of this key."""
+        left = all(self.workspace.resolve(name).is_file() for name in stage.leaves)
+        return left and (not stage.files(self.request) or self.workspace.done(stage.name, key))
+
+    def _made(self, stage: Stage, key: str) -> tuple[np.ndarray, dict[str, Any]]:
+        """Run a stage; what is stale goes when its result is there, so that a refusal leaves the folder as it was."""
+        title, start = stage.title(self), time.perf_counter()
+        with progress.step(title) if title else nullcontext():
+            if stage.files(self.request):
+                with self.workspace.stage(stage.name, key) as self.folder:
+                    facts = stage.run(self)
+                    self._retire(stage)
+            else:
+                facts = stage.run(self)
+                self._retire(stage)
+        if title:
+            seconds = {stage.timing or stage.name: round(time.perf_counter() - start, 2)}
+            facts = replace(facts, sections={**facts.sections, "timings_s": seconds | facts.sections.get("timings_s", {})})
+        outputs = np.zeros(0) if facts.outputs is None else facts.outputs
+        return outputs, {"sections": dict(facts.sections), "outputs": facts.outputs is not None}
+
+    def _retire(self, made: Stage) -> None:
+        """Where a stage is made anew, remove what was made from its like, and all that no longer follows from the request."""
+        for stage in self._stages.values():
+            if made.name in self._below(stage):
+                self.workspace.retire(stage.name, leaves=stage.leaves)
+            elif stage is not made and stage.files(self.request):
+                self.workspace.retire(stage.name, unless=self.key(stage.name))
+
+    def _below(self, stage: Stage) -> set[str]:
+        """All that a stage needs, directly or not."""
+        if stage.needs is None:
+            return set(self._stages) - {stage.name}
+        needs = set(stage.needs)
+        return needs.union(*(self._below(self._stages[need]) for need in needs))
 
 
-def _package_version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "absent"
-
-
-@cache
-def _whole_package() -> str:
-    """Content key of all code of this package."""
-    return content_key(Path(__file__).parent)
-
-
-def versions() -> dict[str, str]:
-    """Versions of this package and of the libraries that decide what it computes."""
-    names = ("dietcnn_hls", "hls4ml", "numpy", "tensorflow-cpu", "qkeras", "da4ml")
-    found = {name: _package_version(name) for name in names}
-    return {"python": platform.python_version()} | {name: text for name, text in found.items() if text != "absent"}
-
-
-__all__ = ["Build", "versions"]
+__all__ = ["GRAPH", "State"]

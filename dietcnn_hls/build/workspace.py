@@ -14,7 +14,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -133,6 +133,30 @@ class Workspace:
             if isinstance(error, OSError):
                 raise OutputError(f"stage '{name}' cannot be written to {self.root} ({error}); choose another folder") from error
             raise
+
+    def retire(self, name: str, unless: str = "", leaves: Iterable[str] = ()) -> None:
+        """Remove what stage `name` has left, unless it was finished from what the key `unless` stands for.
+
+        A folder of that name that no stage made stays.
+
+        Args:
+            leaves: files that it leaves beside the folders.
+        """
+        folder = self.root / _stage_name(name)
+        if self.done(name, unless):
+            return
+        self.forget(name)
+        for file in leaves:
+            self.resolve(file).unlink(missing_ok=True)
+        if (folder / _STAGE).is_file() and not folder.is_symlink():
+            partial = folder.with_name(name + _PARTIAL)
+            _remove(partial)
+            folder.rename(partial)  # at one stroke: a build that is killed here leaves nothing that looks whole
+            _remove(partial)
+
+    def forget(self, name: str) -> None:
+        """Forget what `kept` keeps under a name."""
+        self.resolve(f"{_KEPT}/{_stage_name(name)}.npz").unlink(missing_ok=True)
 
     def kept(self, name: str, key: str, compute: Callable[[], Result]) -> Result:
         """What `compute` returns, or what an earlier call with the same key has left: simulations survive an interruption.

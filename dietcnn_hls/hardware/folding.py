@@ -28,7 +28,7 @@ Cost = Callable[[Node, Fold], float]
 class LayerFold(BaseModel):
     """One layer's fold in YAML: ``{pe: 4, simd: 5}`` or ``{reuse_factor: 30}``."""
 
-    model_config = {"extra": "forbid"}
+    model_config = {"extra": "forbid", "strict": True}
     pe: int | None = Field(None, ge=1)
     simd: int | None = Field(None, ge=1)
     reuse_factor: int | None = Field(None, ge=1)
@@ -43,7 +43,7 @@ class LayerFold(BaseModel):
 class FoldingSpec(BaseModel):
     """``folding:`` in YAML. Named layers are fixed; the rest follows `target_interval`, `lut_budget` or one lane each."""
 
-    model_config = {"extra": "forbid"}
+    model_config = {"extra": "forbid", "strict": True}
     target_interval: int | None = Field(None, ge=1, description="cycles between inferences to reach")
     lut_budget: int | None = Field(None, ge=1, description="LUTs of all kernel arrays together")
     unroll: bool = Field(False, description="one lane a weight everywhere (reuse factor 1)")
@@ -66,15 +66,14 @@ class FoldingSpec(BaseModel):
 
     def input_codes(self, graph: LoweredGraph) -> int | None:
         """Codes a beat at the design's input, None for one pixel; ConfigError where its rows do not come to whole beats."""
-        if self.input_pixels == 1:
-            return None
-        source = graph.input
-        columns = math.prod(source.stream.shape[-2:-1])
+        self.check_pixels(graph.input.name, graph.input.stream.shape)
+        return None if self.input_pixels == 1 else self.input_pixels * graph.input.stream.channels
+
+    def check_pixels(self, name: str, shape: tuple[int, ...]) -> None:
+        """ConfigError where rows of an input `name` of this shape do not come to whole beats."""
+        columns = math.prod(shape[-2:-1])
         if columns % self.input_pixels:
-            raise ConfigError(
-                f"folding.input_pixels: {self.input_pixels} must divide the width of the input '{source.name}', {columns}"
-            )
-        return self.input_pixels * source.stream.channels
+            raise ConfigError(f"folding.input_pixels: {self.input_pixels} must divide the width of the input '{name}', {columns}")
 
 
 @dataclass(frozen=True)

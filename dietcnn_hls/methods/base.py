@@ -63,7 +63,7 @@ def grid_integers(values: np.ndarray, fraction: int, layer: str, what: str) -> n
 class MethodOptions(BaseModel):
     """Base of a method's keys under ``method:`` in a project's YAML."""
 
-    model_config = {"extra": "forbid", "frozen": True}
+    model_config = {"extra": "forbid", "frozen": True, "strict": True, "allow_inf_nan": False}
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,16 @@ class MethodChoice:
     options: MethodOptions
     layers: Mapping[str, tuple[Method, MethodOptions]] = field(default_factory=dict)
 
+    @property
+    def name(self) -> str:
+        """Names of the methods, as reports put them."""
+        return "+".join(sorted({self.method.name, *(method.name for method, _ in self.layers.values())}))
+
+    def key(self) -> object:
+        """What the choice comes to, as plain data."""
+        layers = {name: (method.name, options.model_dump()) for name, (method, options) in self.layers.items()}
+        return self.method.name, self.options.model_dump(), layers
+
     def quantize(self, model: Any, x_calibration: np.ndarray) -> Any:
         """Float Keras model -> the model of these methods; see `Method.quantize`.
 

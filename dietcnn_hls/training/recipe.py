@@ -14,7 +14,7 @@ class Recipe(BaseModel):
     split off the training set.
     """
 
-    model_config = {"extra": "forbid", "frozen": True}
+    model_config = {"extra": "forbid", "frozen": True, "strict": True, "allow_inf_nan": False}
 
     float_epochs: int = Field(8, ge=0, description="epochs of the float network, which also teaches the second stage")
     float_learning_rate: float = Field(3e-3, gt=0, description="initial learning rate of the float stage")

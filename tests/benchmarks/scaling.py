@@ -132,7 +132,7 @@ def rtl_design(case: Case, folder: Path) -> Any:
 
 def synthesise(case: Case, folder: Path) -> dict[str, Any]:
     """Yosys, module by module; seconds are those of the runs, also where the cache remembers them."""
-    from dietcnn_hls.rtl.flow import synthesise_apart
+    from dietcnn_hls.rtl.synthesis import synthesise_apart
 
     apart = synthesise_apart(rtl_design(case, folder), folder / "rtl", PART, False, "carry")
     return {

@@ -31,7 +31,7 @@ class EncodingOptions(MethodOptions):
     objective: library.ObjectiveName = Field(
         "carry_cones", description="encoders searched for LUTs that also add, for LUTs, or for NAND2-equivalent gates"
     )
-    encoder: Path | None = Field(None, description="file of an encoder of your own, instead of a shipped one")
+    encoder: Path | None = Field(None, strict=False, description="file of an encoder of your own, instead of a shipped one")
     correct_bias: bool = Field(True, description="fold the encoder's mean error on calibration images into the biases")
 
     def netlist(self) -> Netlist:

@@ -32,7 +32,7 @@ class TabConvOptions(MethodOptions):
     agreement: float | None = Field(
         None, gt=0, le=1, description="keep the worst layers exact until so many held-out images keep the float network's class"
     )
-    seed: int = Field(0, ge=0, description="of k-means")
+    seed: int = Field(0, ge=0, lt=2**32, description="of k-means")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from dietcnn_hls.hardware.folding import FoldingSpec, solve
 from dietcnn_hls.hardware.timing import delays_of
 from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Reshape, Source, Stream, Window, node
 from dietcnn_hls.reports.model import Report
-from dietcnn_hls.rtl import flow
+from dietcnn_hls.rtl import simulation, synthesis
 from dietcnn_hls.rtl.design import generate
 from dietcnn_hls.tools.yosys.timing import analyse
 from tests import graphs
@@ -80,10 +79,10 @@ def test_a_build_cut_short_in_synthesis_repeats_no_simulation(tmp_path: Path, mo
         raise KeyboardInterrupt
 
     with monkeypatch.context() as cut:
-        cut.setattr(flow, "synthesise", interrupted)
+        cut.setattr(synthesis, "synthesise", interrupted)
         with pytest.raises(KeyboardInterrupt):
             convert_and_build(GRAPH, tmp_path, **arguments)  # type: ignore[arg-type]
-    monkeypatch.setattr(flow, "simulate", pytest.fail)
+    monkeypatch.setattr(simulation, "simulate", pytest.fail)
     report = convert_and_build(GRAPH, tmp_path, **arguments)  # type: ignore[arg-type]
     assert report.resources is not None and report.resources.lut
     assert report.bit_exact is not None and report.bit_exact["rtl_stalled_vs_csim"].mismatches == 0
@@ -140,24 +139,6 @@ def test_several_input_pixels_a_beat_speed_up_a_first_layer_that_waits_for_them(
         solve(GRAPH, FoldingSpec(target_interval=120))
     fast = solve(GRAPH, FoldingSpec(target_interval=120, input_pixels=2))
     assert fast["conv"].simd == 9, "only a window that comes whole takes several pixels"
-
-
-def test_modules_one_by_one_cost_what_they_cost_in_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Designs with large memories take the first way; figures do not depend on it."""
-    monkeypatch.setenv("DIETCNN_CACHE", str(tmp_path / "cache"))
-    rng = np.random.default_rng(1)
-    image = node("image", Source(), [], Stream((6,), 0, 7, 0, tuple(range(8))))
-    graph = LoweredGraph("tiny", (image, node("fc", Linear(table_kernel(rng, image.stream, 2, 6, 4)), [image])))
-    design = generate(graph, {"fc": Fold(1, 6)})
-    design.write(tmp_path)
-    alone, apart = (
-        make(design, tmp_path, "xc7z020clg400-1", False, "carry")
-        for make in (flow._one_by_one, partial(flow._synthesised, hierarchy=True))
-    )
-    assert flow.layer_resources(design, alone) == flow.layer_resources(design, apart)
-    gates = apart.parts["tiny"]
-    assert (alone.lut + gates.lut, alone.ff + gates.ff, gates.lut) == (apart.lut, apart.ff, 1)
-    assert set(alone.parts) == {instance.name for instance in design.instances}
 
 
 def test_without_synthesis_the_memories_of_the_design_are_counted(tmp_path: Path) -> None:

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Designs through Yosys layer by layer: figures do not depend on how many runs give them."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Source, Stream, node
+from dietcnn_hls.rtl.design import generate
+from dietcnn_hls.rtl.synthesis import layer_resources, synthesise_one_by_one, synthesise_whole
+from tests.methods.dietcnn.examples import table_kernel
+
+
+def test_modules_one_by_one_cost_what_they_cost_in_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Designs with large memories take the first way; figures do not depend on it."""
+    monkeypatch.setenv("DIETCNN_CACHE", str(tmp_path / "cache"))
+    rng = np.random.default_rng(1)
+    image = node("image", Source(), [], Stream((6,), 0, 7, 0, tuple(range(8))))
+    graph = LoweredGraph("tiny", (image, node("fc", Linear(table_kernel(rng, image.stream, 2, 6, 4)), [image])))
+    design = generate(graph, {"fc": Fold(1, 6)})
+    design.write(tmp_path)
+    alone, apart = (
+        make(design, tmp_path, "xc7z020clg400-1", False, "carry")
+        for make in (synthesise_one_by_one, partial(synthesise_whole, hierarchy=True))
+    )
+    assert layer_resources(design, alone) == layer_resources(design, apart)
+    gates = apart.parts["tiny"]
+    assert (alone.lut + gates.lut, alone.ff + gates.ff, gates.lut) == (apart.lut, apart.ff, 1)
+    assert set(alone.parts) == {instance.name for instance in design.instances}
