@@ -15,6 +15,8 @@ import dietcnn_hls
 from dietcnn_hls import hls, reference
 from dietcnn_hls.api import convert_and_build
 from dietcnn_hls.errors import ConfigError, DatasetError, DietError, OutputError, ResourceError, ToolError
+from dietcnn_hls.hardware import estimate
+from dietcnn_hls.hardware.memories import DesignMemory
 from dietcnn_hls.lowered.storage import save_graph
 from dietcnn_hls.reports.measure import compared, top1
 from dietcnn_hls.reports.model import Report
@@ -156,9 +158,8 @@ def test_no_compiler_is_said_before_work(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_design_too_large_for_its_part_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dietcnn_hls.hardware import blocks
-
-    monkeypatch.setattr(blocks, "bram18", lambda words, bits: 10**6)
+    large = DesignMemory(GRAPH.linear_nodes[0].name, "weights", 10**6, 8, 10**6)
+    monkeypatch.setattr(estimate, "memories", lambda *_: [large])
     with pytest.raises(ResourceError, match=r"Remedies: .*fewer weight symbols"):
         build(tmp_path)
 
