@@ -139,13 +139,13 @@ class DietCNNBackend(FPGABackend):
         Raises:
             ToolError: Vitis is missing or fails.
         """
-        from dietcnn_hls.tools.vitis import run_vitis
+        from dietcnn_hls.tools import vitis
 
         folder = Path(model.config.get_output_dir()).absolute()
         if not (folder / "build_prj.tcl").exists():
             self.write(model)
         steps = [name for name, wanted in (("csim", csim), ("csynth", synth), ("export", export)) if wanted]
-        return run_vitis(folder, steps, timeout_s=timeout_s)
+        return vitis.run(folder, steps, timeout_s=timeout_s)
 
 
 __all__ = ["DietCNNBackend"]

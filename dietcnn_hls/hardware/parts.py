@@ -13,6 +13,9 @@ from dataclasses import dataclass
 
 from dietcnn_hls.errors import ConfigError, suggest
 
+DEFAULT_PART = "xc7z020clg400-1"
+"""The part of a design that names none: that of the PYNQ-Z2, in the vendor's free edition."""
+
 # family names are Yosys's
 XC7, XCU, XCUP = "xc7", "xcu", "xcup"
 
@@ -109,7 +112,7 @@ def lookup(part: str) -> Part:
             return PARTS[device]
     stem = name.split("-")[0]
     raise ConfigError(
-        f"Unknown part '{part}': expected a Xilinx part such as 'xc7z020clg400-1'.{suggest(stem, PARTS)}"
+        f"Unknown part '{part}': expected a Xilinx part such as '{DEFAULT_PART}'.{suggest(stem, PARTS)}"
         " A part that is missing can be added to dietcnn_hls/hardware/parts.py."
     )
 

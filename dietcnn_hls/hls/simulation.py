@@ -6,9 +6,6 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
-import re
-import shutil
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,8 +16,7 @@ from dietcnn_hls.hls.cpp import IntType
 from dietcnn_hls.hls.project import CXX_FLAGS, GRAPH_FILE
 from dietcnn_hls.lowered import LoweredGraph
 from dietcnn_hls.lowered.storage import load_graph
-
-_INSTALL = "Install a C++14 compiler (Debian: apt-get install g++) or name one in the environment variable CXX."
+from dietcnn_hls.tools import compiler
 
 
 class CSim:
@@ -86,35 +82,8 @@ def compile(folder: Path) -> CSim:
         for old in library.parent.glob(f"{graph.name}-*.so"):
             old.unlink()
         sources = [folder / f"{graph.name}_bridge.cpp", folder / "firmware" / f"{graph.name}.cpp"]
-        compile_library(sources, library)
+        compiler.shared_library(sources, library, CXX_FLAGS)
     return CSim(graph, library, folder / "firmware" / "weights")
-
-
-def compile_library(sources: list[Path], library: Path, flags: tuple[str, ...] = CXX_FLAGS) -> None:
-    """Compile C++ `sources` into the shared `library`, which appears whole or not at all.
-
-    Raises:
-        ToolError: no compiler, or one that fails (with its first error line).
-    """
-    compiler = os.environ.get("CXX") or "g++"
-    if shutil.which(compiler) is None:
-        raise ToolError(f"C simulation needs a C++ compiler and '{compiler}' was not found. {_INSTALL}")
-    partial = library.with_suffix(f".{os.getpid()}.partial")
-    command = [compiler, *flags, "-fPIC", "-shared", "-o", str(partial), *map(str, sources)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-        if done.returncode != 0:
-            raise ToolError(f"{compiler} could not compile {sources[-1].name}: {_first_error(done.stderr)}")
-        partial.replace(library)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _first_error(output: str) -> str:
-    """The first line that says error, or the last line, or that there was none."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    found = next((line for line in lines if re.search(r"\b(error|undefined reference)\b", line)), None)
-    return found or (lines[-1] if lines else "it gave no message")
 
 
 def _fingerprint(folder: Path) -> str:
@@ -126,4 +95,4 @@ def _fingerprint(folder: Path) -> str:
     return digest.hexdigest()[:12]
 
 
-__all__ = ["CSim", "compile", "compile_library"]
+__all__ = ["CSim", "compile"]

@@ -13,8 +13,6 @@ lies unnamed inside an expression), per inference in steady state.
 
 from __future__ import annotations
 
-import json
-import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +24,7 @@ import numpy as np
 
 from dietcnn_hls.errors import DatasetError, DietError
 from dietcnn_hls.rtl.design import Port, RtlDesign
-from dietcnn_hls.tools.verilator import Program, compile_program
+from dietcnn_hls.tools import verilator
 from dietcnn_hls.tools.yosys.gates import gate_level_sources
 
 if TYPE_CHECKING:
@@ -134,7 +132,9 @@ def simulate_many(
     """Simulate several designs of different names in one program, each on its own images; see `simulate`."""
     for design, images in zip(designs, codes, strict=True):
         _check(design, images)
-    program = compile_program(tuple(designs), trace=activity, optimize=optimize, cache_dir=cache_dir)
+    program = verilator.compile_program(
+        [_seen(design) for design in designs], trace=activity, optimize=optimize, cache_dir=cache_dir
+    )
     waits = timeout or max(_patience(design) for design in designs)
     count = max(len(images) for images in codes)
     workers = max(1, min(workers, count // _INTERVAL_IMAGES))
@@ -209,32 +209,44 @@ def _patience(design: RtlDesign) -> int:
     return 1000 + 20 * (design.input.beats + design.output.beats + sum(design.layer_cycles().values()))
 
 
+def lint(design: RtlDesign) -> str:
+    """What ``verilator --lint-only -Wall`` says about a design; empty when it is clean."""
+    return verilator.lint(_seen(design))
+
+
+def _seen(design: RtlDesign) -> verilator.Design:
+    """The design as Verilator sees it."""
+    widths = design.input.width, design.output.width
+    return verilator.Design(design.name, design.files, design.sources, *widths, tuple(design.streams), design.mapped)
+
+
 def _run(
-    program: Program, designs: Sequence[RtlDesign], codes: Sequence[np.ndarray], stalls: Stalls | None, timeout: int, worker: int
-) -> tuple[dict[str, Any], list[np.ndarray]]:
+    program: verilator.Program,
+    designs: Sequence[RtlDesign],
+    codes: Sequence[np.ndarray],
+    stalls: Stalls | None,
+    patience: int,
+    worker: int,
+) -> verilator.Outcome:
     """One process: report and raw output words of every design."""
-    rates = (stalls.seed + 7919 * worker, round(1000 * stalls.input), round(1000 * stalls.output)) if stalls else (0, 0, 0)
-    with tempfile.TemporaryDirectory(prefix="dietcnn_sim_") as name:
-        folder = Path(name)
-        plan = [f"{rates[0]} {rates[1]} {rates[2]} {timeout}"]
-        for i, (design, images) in enumerate(zip(designs, codes, strict=True)):
-            words = np.zeros((len(images) * design.input.beats, program.in_words), np.uint32)
-            words[:, : words_of(design.input)] = pack(design.input, images)
-            words.tofile(folder / f"in{i}")
-            plan.append(f"{folder}/in{i} {folder}/out{i} {design.input.beats} {design.output.beats} {len(images)}")
-        (folder / "plan").write_text("\n".join(plan) + "\n")
-        done = subprocess.run(
-            [str(program.path), str(folder / "plan")], cwd=program.path.parent, capture_output=True, text=True, check=False
+    feeds = [
+        verilator.Feed(pack(design.input, images), design.input.beats, design.output.beats, len(images))
+        for design, images in zip(designs, codes, strict=True)
+    ]
+    waits = replace(stalls, seed=stalls.seed + 7919 * worker) if stalls else Stalls(0, 0.0, 0.0)
+    try:
+        outcome = verilator.run(
+            program, feeds, seed=waits.seed, input_stalls=waits.input, output_stalls=waits.output, patience=patience
         )
-        if done.returncode == 3:
-            raise SimulationError(_stalled(designs, json.loads(done.stdout)))
-        if done.returncode != 0:
-            raise SimulationError(f"the simulation of {_names(designs)} failed: {done.stderr.strip()[-500:]}")
-        outputs = [np.fromfile(folder / f"out{i}", np.uint32).reshape(-1, program.out_words) for i in range(len(designs))]
-    return json.loads(done.stdout), outputs
+    except verilator.RunFailed as error:
+        names = ", ".join(f"'{design.name}'" for design in designs)
+        raise SimulationError(f"the simulation of {names} failed: {error}") from error
+    if outcome.stuck is not None:
+        raise SimulationError(_stalled(designs, outcome.stuck))
+    return outcome
 
 
-def _stalled(designs: Sequence[RtlDesign], state: dict[str, Any]) -> str:
+def _stalled(designs: Sequence[RtlDesign], state: Mapping[str, Any]) -> str:
     """What a dead-locked design waits for."""
     first = sum(len(design.streams) for design in designs[: state["stuck"]])
     design = designs[state["stuck"]]
@@ -256,14 +268,14 @@ def _result(
     design: RtlDesign,
     index: int,
     first_stream: int,
-    runs: list[tuple[dict[str, Any], list[np.ndarray]]],
+    runs: Sequence[verilator.Outcome],
     stalls: Stalls | None,
     activity: bool,
 ) -> SimResult:
     shape = design.graph.output.stream.shape
-    words = np.concatenate([outputs[index] for _, outputs in runs])[:, : words_of(design.output)]
+    words = np.concatenate([run.outputs[index] for run in runs])[:, : words_of(design.output)]
     outputs = unpack(design.output, words, shape)
-    times = [report["designs"][index] for report, _ in runs]
+    times = [run.facts["designs"][index] for run in runs]
     latency = interval = None
     if stalls is None and times[0]["complete"]:
         complete = times[0]["complete"]
@@ -272,15 +284,22 @@ def _result(
         if len(complete) >= _INTERVAL_IMAGES:
             interval = -(-(complete[-1] - complete[middle - 1]) // (len(complete) - middle))
     steady = len(outputs) - 1
-    toggles = runs[0][0]["toggles"] // steady if activity and steady > 0 else None
-    counts = list(zip(runs[0][0]["moved"], runs[0][0]["stalled"], strict=True))[first_stream:]
+    toggles = runs[0].facts["toggles"] // steady if activity and steady > 0 else None
+    counts = list(zip(runs[0].facts["moved"], runs[0].facts["stalled"], strict=True))[first_stream:]
     streams = dict(zip(design.streams, counts, strict=False))
-    cycles = max(report["cycles"] for report, _ in runs)
+    cycles = max(run.facts["cycles"] for run in runs)
     return SimResult(outputs, latency, interval, cycles, toggles, len(outputs), streams)
 
 
-def _names(designs: Sequence[RtlDesign]) -> str:
-    return ", ".join(f"'{design.name}'" for design in designs)
-
-
-__all__ = ["Progress", "SimResult", "SimulationError", "Stalls", "gate_level", "pack", "simulate", "simulate_many", "unpack"]
+__all__ = [
+    "Progress",
+    "SimResult",
+    "SimulationError",
+    "Stalls",
+    "gate_level",
+    "lint",
+    "pack",
+    "simulate",
+    "simulate_many",
+    "unpack",
+]

@@ -14,7 +14,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sysconfig
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from dietcnn_hls.errors import ToolError, suggest
+from dietcnn_hls.tools import process
 
 Status = Literal["ok", "other version", "unsupported", "broken", "missing"]
 COLUMNS = ("tool", "status", "version", "path", "needed for", "remedy")
@@ -53,6 +53,12 @@ class Tool:
         """Whether work that needs the tool can start."""
         return self.status in ("ok", "other version")
 
+    @property
+    def executable(self) -> Path:
+        """The program, of a usable tool that is one."""
+        assert self.path is not None
+        return Path(self.path)
+
 
 @dataclass(frozen=True)
 class _Want:
@@ -68,7 +74,7 @@ class _Want:
 
 @dataclass(frozen=True)
 class _Found:
-    """What looking for a tool gave; `problem` is set when it is there but does not answer."""
+    """What looking for a tool gave; `problem` says more than that it is missing, or why it is no use where it is there."""
 
     path: str | None = None
     version: str | None = None
@@ -145,7 +151,7 @@ def _examine(name: str) -> Tool:
 
 def _judge(want: _Want, found: _Found) -> tuple[Status, str]:
     if found.path is None:
-        return "missing", "was not found"
+        return "missing", found.problem or "was not found"
     if found.problem:
         return "broken", found.problem
     if found.version is None:
@@ -174,29 +180,23 @@ def _program(flag: str, *candidates: str) -> _Found:
     if path is None:
         return _Found()
     try:
-        answer = subprocess.run(
-            [path, flag],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+        answer = process.run([path, flag], timeout_s=_SECONDS)
+    except process.OutOfTime:
         return _Found(path, problem=f"does not answer '{flag}' within {_SECONDS} s")
-    except OSError as error:
-        return _Found(path, problem=f"cannot be started ({error.strerror})")
+    except process.CannotStart as error:
+        return _Found(path, problem=f"cannot be started ({error.reason})")
     # Parentheses hold the version of the distributor's package: "g++ (crosstool-NG 1.25.0) 11.3.0".
-    text = re.sub(r"\([^)]*\)", "", answer.stdout.decode("utf-8", "replace"))
+    text = re.sub(r"\([^)]*\)", "", answer.output + answer.errors)
     version = re.search(r"\d+(\.\d+)+", text)
-    if answer.returncode or version is None:
-        return _Found(path, problem=f"does not answer '{flag}' with a version (status {answer.returncode})")
+    if answer.status or version is None:
+        return _Found(path, problem=f"does not answer '{flag}' with a version (status {answer.status})")
     return _Found(path, version.group())
 
 
 def _compiler() -> _Found:
     chosen = os.environ.get("CXX")
-    return _program("--version", *((chosen,) if chosen else ("g++", "clang++")))
+    found = _program("--version", *((chosen,) if chosen else ("g++", "clang++")))
+    return _Found(problem=f"was not found (CXX names '{chosen}')") if chosen and found.path is None else found
 
 
 def _vendor(*candidates: str) -> _Found:
@@ -259,7 +259,7 @@ def _pin(distribution: str) -> Callable[[], str | None]:
 
 _QKERAS_EXTRA = "pip install 'dietcnn_hls[qkeras]'"
 _RTL_EXTRA = "pip install 'dietcnn_hls[rtl]'"
-_VENDOR_REMEDY = "install it from AMD and source its settings64.sh; the open flow (Verilator and Yosys) needs no licence"
+_VENDOR_REMEDY = "install it from AMD and source its settings64.sh; the open flow (synthesis: yosys) needs no licence"
 _WANTED: dict[str, _Want] = {
     "g++": _Want(
         "C-simulation and RTL simulation",
@@ -268,7 +268,7 @@ _WANTED: dict[str, _Want] = {
         at_least="8",
     ),
     "make": _Want(
-        "RTL simulation and `make csim` in a generated project",
+        "`make csim` in a generated project",
         "install GNU make (Debian: apt install make)",
         lambda: _program("--version", "make"),
     ),
@@ -308,7 +308,7 @@ _WANTED: dict[str, _Want] = {
         below="1.4",
     ),
     "da4ml": _Want(
-        "the distributed_arithmetic baseline",
+        "what unrolled layers are measured beside (tests/benchmarks/unrolled_limit.py); no build needs it",
         _RTL_EXTRA,
         lambda: _package("da4ml", "da4ml"),
         pinned=_pin("da4ml"),

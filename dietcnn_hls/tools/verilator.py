@@ -1,184 +1,297 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compiles designs with Verilator and our own small C++ main (``templates/rtl/sim_main.cpp``); programs are cached by content."""
+"""Verilator with our own small C++ main (``templates/rtl/sim_main.cpp``): designs become a native program, kept by content.
+
+A program holds one or more designs with valid/ready ports. It streams words through each, draws bubbles and back-pressure if
+asked, and counts cycles, words and bit changes.
+"""
 
 from __future__ import annotations
 
-import contextlib
+import importlib.resources
+import json
 import os
 import shutil
-import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from dietcnn_hls.atomic import atomic_write_text, content_key
-from dietcnn_hls.errors import OutputError, ToolError
-from dietcnn_hls.rtl.design import TEMPLATES, RtlDesign
+from dietcnn_hls.errors import ToolError
+from dietcnn_hls.tools import cache, compiler, doctor, process
 
-MAIN = TEMPLATES / "sim_main.cpp"
-_TIMEOUT_S = 1800
+MAIN = Path(str(importlib.resources.files("dietcnn_hls.templates"))) / "rtl" / "sim_main.cpp"
+TIMEOUT_S = 1800.0
+"""Limit of Verilator's own work, in seconds."""
+
+_PURPOSE = "RTL simulation"
+_PROGRAM = "sim"
+_STUCK = 3  # exit status of a program in which a design makes no progress
 _RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 _TRACE_RUNTIME = ("verilated_vcd_c.cpp",)
 
 
+class RunFailed(ToolError):
+    """A compiled simulation that ends with an error."""
+
+
 @dataclass(frozen=True)
-class Program:
-    """A compiled simulation; its folder holds the memory files, and it must run there.
+class Verilator:
+    """Verilator and the C++ compiler that it needs; `root` is where its runtime lies."""
+
+    path: Path
+    version: str
+    root: Path
+    compiler: compiler.Compiler
+
+
+@dataclass(frozen=True)
+class Design:
+    """A design as a simulator sees it: ``clk``, ``rst``, and ``in_`` and ``out_`` streams of ``valid``, ``ready`` and ``data``.
 
     Attributes:
-        path: the executable.
+        name: its top module.
+        files: generated files, name -> text: SystemVerilog, and memory files (``.mem``), which lie where the program runs.
+        library: further SystemVerilog files.
+        input_bits: width of ``in_data``.
+        output_bits: width of ``out_data``.
+        streams: prefixes of ``_valid`` and ``_ready`` wires in the top, to be counted.
+        mapped: whether it is a mapped netlist, below whose nets lie models of cells, whose insides are no hardware.
+    """
+
+    name: str
+    files: Mapping[str, str]
+    library: Sequence[Path]
+    input_bits: int
+    output_bits: int
+    streams: Sequence[str] = ()
+    mapped: bool = False
+
+    @property
+    def sources(self) -> list[str]:
+        """Names of the generated SystemVerilog files."""
+        return [name for name in self.files if not name.endswith(".mem")]
+
+
+@dataclass(frozen=True)
+class Program:
+    """A compiled simulation.
+
+    Attributes:
+        folder: holds the program and the memory files; it must run there.
         in_words: 32-bit words of an input beat, the same for all designs.
         out_words: 32-bit words of an output beat.
     """
 
-    path: Path
+    folder: Path
     in_words: int
     out_words: int
 
 
 @dataclass(frozen=True)
-class Tools:
-    """Verilator and the C++ compiler."""
+class Feed:
+    """What one design of a program is fed, and what it answers with.
 
-    verilator: str
-    compiler: str
-    version: str
-    root: Path
+    Attributes:
+        words: (images * beats, words) uint32, each beat in the low bits.
+        beats: input beats of an image.
+        out_beats: output beats of an image.
+        images: images in all.
+    """
+
+    words: np.ndarray
+    beats: int
+    out_beats: int
+    images: int
 
 
-@cache
-def find_tools() -> Tools:
-    """Verilator 5 and a C++ compiler; ToolError with the remedy when one is missing."""
-    verilator = shutil.which("verilator")
-    compiler = shutil.which(os.environ.get("CXX", "g++")) or shutil.which("clang++")
-    if verilator is None:
-        raise ToolError(
-            "Verilator was not found; RTL simulation needs version 5. Install it (Debian and Ubuntu: apt install verilator), "
-            "or build without RTL simulation (synthesis: none)."
-        )
-    if compiler is None:
-        raise ToolError("no C++ compiler was found; RTL simulation needs g++ (Debian and Ubuntu: apt install g++).")
-    version = _call([verilator, "--version"], Path.cwd()).split()[1]
-    if int(version.split(".")[0]) < 5:
-        raise ToolError(
-            f"Verilator {version} is too old; RTL simulation needs version 5 (Debian 12, Ubuntu 24.04 or later have it)."
-        )
-    root = Path(_call([verilator, "--getenv", "VERILATOR_ROOT"], Path.cwd()).strip())
-    return Tools(verilator, compiler, version, root)
+@dataclass(frozen=True)
+class Outcome:
+    """What a run gave.
+
+    Attributes:
+        outputs: by design, (images * out_beats, out_words) uint32; empty where a design is stuck.
+        facts: what the program counted; its main says in which words.
+        stuck: what it knows of a design that makes no progress, or None.
+    """
+
+    outputs: list[np.ndarray]
+    facts: Mapping[str, Any]
+    stuck: Mapping[str, Any] | None = None
+
+
+def find() -> Verilator:
+    """Verilator 5 and a C++ compiler; ToolError with the remedy when one is missing, too old or does not answer."""
+    return _find(os.environ.get("PATH"), os.environ.get("CXX"))
+
+
+@lru_cache(maxsize=4)
+def _find(*_: str | None) -> Verilator:
+    """Asked once in an environment: a simulation takes less time than these answers."""
+    tool = doctor.require("verilator", _PURPOSE)
+    done = process.run([tool.executable, "--getenv", "VERILATOR_ROOT"], timeout_s=TIMEOUT_S)
+    if done.status != 0 or not done.output.strip():
+        raise ToolError(f"{_PURPOSE} needs Verilator's own folder, which {tool.path} does not tell; {tool.remedy}")
+    return Verilator(tool.executable, str(tool.version), Path(done.output.strip()), compiler.find(_PURPOSE))
+
+
+def lint(design: Design) -> str:
+    """What ``verilator --lint-only -Wall`` says about a design; empty when it is clean."""
+    verilator = find()
+    with tempfile.TemporaryDirectory(prefix="dietcnn_lint_") as name:
+        files = [*_write(design, Path(name)), *map(str, design.library)]
+        command: list[str | Path] = [verilator.path, "--lint-only", "-Wall", "-sv", "--top-module", design.name, *files]
+        return process.run(command, Path(name), timeout_s=TIMEOUT_S).errors
 
 
 def compile_program(
-    designs: Sequence[RtlDesign], *, trace: bool = False, optimize: str = "-O2", cache_dir: Path | None = None
+    designs: Sequence[Design], *, trace: bool = False, optimize: str = "-O2", cache_dir: Path | None = None
 ) -> Program:
     """Compile designs of different names into one program, or take it from the cache.
 
+    Args:
+        designs: see `Design`; their files have different names or equal content.
+        trace: count bit changes.
+        optimize: the C++ compiler's level for the designs.
+        cache_dir: folder of programs; `cache.root` when None.
+
     Raises:
-        ToolError: a tool is missing or refuses the design (the message ends with what it said).
+        ToolError: a tool is missing or refuses a design (the message ends with what it said).
         OutputError: the cache cannot be written.
     """
-    from dietcnn_hls.tools.yosys.synthesis import default_cache
-
-    tools = find_tools()
-    in_words = max(3, *(-(-design.input.width // 32) for design in designs))
-    out_words = max(3, *(-(-design.output.width // 32) for design in designs))
+    verilator = find()
+    in_words = max(3, *(-(-design.input_bits // 32) for design in designs))
+    out_words = max(3, *(-(-design.output_bits // 32) for design in designs))
     wrapper = _wrapper(designs, in_words, out_words)
-    sources = sorted({path for design in designs for path in design.sources})
+    library = sorted({path for design in designs for path in design.library})
     files = {name: text for design in designs for name, text in design.files.items()}
-    # below the nets of a mapped netlist lie models of cells, whose insides are no hardware
     depth = 2 if all(design.mapped for design in designs) else None
-    key = content_key(tools.version, tools.compiler, trace, depth, optimize, wrapper, files, sources, MAIN)[:32]
-    folder = (cache_dir or default_cache()) / "verilator" / key
-    program = Program(folder / "sim", in_words, out_words)
-    if not program.path.exists():
-        _build(tools, designs, sources, wrapper, program, trace, depth, optimize)
-    return program
+    built_by = (verilator.version, str(verilator.compiler.path), verilator.compiler.version)
+    key = content_key(*built_by, trace, depth, optimize, wrapper, files, library, MAIN)[:32]
 
-
-def lint(design: RtlDesign) -> str:
-    """What ``verilator --lint-only -Wall`` says about a design; empty when it is clean."""
-    tools = find_tools()
-    with tempfile.TemporaryDirectory(prefix="dietcnn_lint_") as name:
-        files = [str(path) for path in design.write(Path(name))]
-        command = [tools.verilator, "--lint-only", "-Wall", "-sv", "--top-module", design.name, *files]
-        done = subprocess.run(command, cwd=name, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S)
-    return done.stderr
-
-
-def _build(
-    tools: Tools,
-    designs: Sequence[RtlDesign],
-    sources: Sequence[Path],
-    wrapper: str,
-    program: Program,
-    trace: bool,
-    depth: int | None,
-    optimize: str,
-) -> None:
-    """Build in a folder beside the final one, then rename it."""
-    folder = program.path.parent
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
-    except OSError as error:
-        raise OutputError(
-            f"the simulation cache {folder.parent} cannot be written ({error.strerror}); set DIETCNN_CACHE"
-        ) from error
-    try:
-        for design in designs:
-            for name, text in design.files.items():
-                atomic_write_text(work / name, text)
-        atomic_write_text(work / "sim_top.sv", wrapper)
-        tops = [name for design in designs for name in design.files if name not in design.memory_files]
-        flags = ["--trace", "--trace-underscore", *(["--trace-depth", str(depth)] if depth else [])] if trace else []
-        command = [tools.verilator, "--cc", "-sv", "--top-module", "sim_top", "--Mdir", "obj", "-O3", "-Wno-fatal", "-Wno-lint"]
-        command += ["--x-assign", "fast", "--x-initial", "fast", "--noassert", "--unroll-count", "100000", *flags]
-        _call([*command, "sim_top.sv", *tops, *map(str, sources)], work)
-        defines = [f"-DDESIGNS={len(designs)}", f"-DIN_WORDS={program.in_words}", f"-DOUT_WORDS={program.out_words}"]
+    def make(folder: Path) -> None:
+        sources = [name for design in designs for name in _write(design, folder)]
+        atomic_write_text(folder / "sim_top.sv", wrapper)
+        _verilate(verilator, ["sim_top.sv", *sources, *map(str, library)], folder, trace, depth)
+        defines = [f"-DDESIGNS={len(designs)}", f"-DIN_WORDS={in_words}", f"-DOUT_WORDS={out_words}"]
         defines += [f"-DSTREAMS={max(1, sum(len(design.streams) for design in designs))}"]
-        _compile(tools, work, defines, trace, optimize)
-        with contextlib.suppress(OSError):  # another process may have been faster
-            work.rename(folder)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+        _compile(verilator, folder, defines, trace, optimize, _runtime(verilator, trace, cache_dir))
+
+    place = cache.entry("verilator", key, make, lambda folder: (folder / _PROGRAM).is_file(), cache_dir)
+    return Program(place, in_words, out_words)
 
 
-def _compile(tools: Tools, work: Path, defines: list[str], trace: bool, optimize: str) -> None:
-    include = tools.root / "include"
-    base = [tools.compiler, "-std=c++17", f"-I{include}", f"-I{include / 'vltstd'}", "-Iobj", *_common_defines(trace)]
-    runtime = _runtime(tools, trace, work.parent)
-    units = [work / "obj" / "all.cpp"]
-    units[0].write_text("".join(f'#include "{path.name}"\n' for path in sorted((work / "obj").glob("*.cpp"))))
-    shutil.copy(MAIN, work / "sim_main.cpp")
-    jobs = [[*base, optimize, "-c", "obj/all.cpp", "-o", "all.o"], [*base, "-O2", *defines, "-c", "sim_main.cpp", "-o", "main.o"]]
+def run(
+    program: Program,
+    feeds: Sequence[Feed],
+    *,
+    seed: int = 0,
+    input_stalls: float = 0.0,
+    output_stalls: float = 0.0,
+    patience: int,
+) -> Outcome:
+    """Run a program on a batch for each of its designs.
+
+    Args:
+        program: from `compile_program`.
+        feeds: one for each design, in their order.
+        seed: of the stalls.
+        input_stalls: share of cycles without input word; `output_stalls`: without room for output.
+        patience: cycles without progress after which a design counts as stuck.
+
+    Raises:
+        RunFailed: a design yields what it should not, or the program fails.
+        ToolError: the program cannot be started.
+    """
+    with tempfile.TemporaryDirectory(prefix="dietcnn_sim_") as name:
+        folder = Path(name)
+        plan = [f"{seed} {round(1000 * input_stalls)} {round(1000 * output_stalls)} {patience}"]
+        for i, feed in enumerate(feeds):
+            words = np.zeros((len(feed.words), program.in_words), np.uint32)
+            words[:, : feed.words.shape[1]] = feed.words
+            words.tofile(folder / f"in{i}")
+            plan.append(f"{folder}/in{i} {folder}/out{i} {feed.beats} {feed.out_beats} {feed.images}")
+        (folder / "plan").write_text("\n".join(plan) + "\n")
+        done = process.run([program.folder / _PROGRAM, folder / "plan"], program.folder, timeout_s=process.LONG_S)
+        if done.status not in (0, _STUCK):
+            raise RunFailed(f"{done.errors.strip()[-500:] or 'no message'} (status {done.status})")
+        return read(done, [folder / f"out{i}" for i in range(len(feeds))], program.out_words)
+
+
+def read(done: process.Finished, files: Sequence[Path], out_words: int) -> Outcome:
+    """What a run left: the report that it printed and the words of every design.
+
+    Raises:
+        ToolError: a report that is none.
+    """
+    try:
+        facts = json.loads(done.output)
+    except ValueError as error:
+        raise ToolError(f"the simulation's report cannot be read ({error}); remove its folder from the cache") from error
+    if done.status == _STUCK:
+        return Outcome([], {}, facts)
+    return Outcome([np.fromfile(file, np.uint32).reshape(-1, out_words) for file in files], facts)
+
+
+def _write(design: Design, folder: Path) -> list[str]:
+    """Write the generated files; returns the names of the SystemVerilog ones."""
+    for name, text in design.files.items():
+        atomic_write_text(folder / name, text)
+    return design.sources
+
+
+def _verilate(verilator: Verilator, sources: Sequence[str], folder: Path, trace: bool, depth: int | None) -> None:
+    flags = ["--trace", "--trace-underscore", *(["--trace-depth", str(depth)] if depth else [])] if trace else []
+    command = ["--cc", "-sv", "--top-module", "sim_top", "--Mdir", "obj", "-O3", "-Wno-fatal", "-Wno-lint"]
+    command += ["--x-assign", "fast", "--x-initial", "fast", "--noassert", "--unroll-count", "100000", *flags]
+    done = process.run([verilator.path, *command, *sources], folder, timeout_s=TIMEOUT_S)
+    if done.status != 0:
+        raise ToolError(f"{verilator.path.name} failed: {(done.errors or done.output).strip()[-1500:]}")
+
+
+def _compile(
+    verilator: Verilator, folder: Path, defines: Sequence[str], trace: bool, optimize: str, runtime: Sequence[Path]
+) -> None:
+    base = [*_flags(verilator, trace), "-Iobj"]
+    all_in_one = folder / "obj" / "all.cpp"
+    names = sorted(path.name for path in all_in_one.parent.glob("*.cpp"))
+    all_in_one.write_text("".join(f'#include "{name}"\n' for name in names))
+    shutil.copy(MAIN, folder / MAIN.name)
+    jobs = [[*base, optimize, "-c", "obj/all.cpp", "-o", "all.o"], [*base, "-O2", *defines, "-c", MAIN.name, "-o", "main.o"]]
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda command: _call(command, work), jobs))
-    _call([tools.compiler, "all.o", "main.o", *map(str, runtime), "-lpthread", "-o", "sim"], work)
+        list(pool.map(lambda arguments: compiler.run(verilator.compiler, arguments, folder), jobs))
+    compiler.run(verilator.compiler, ["all.o", "main.o", *runtime, "-lpthread", "-o", _PROGRAM], folder)
 
 
-def _common_defines(trace: bool) -> list[str]:
-    return [f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}", "-DVM_SC=0", "-DVM_COVERAGE=0", "-DVL_TIME_CONTEXT"]
+def _flags(verilator: Verilator, trace: bool) -> list[str]:
+    include = verilator.root / "include"
+    defines = [f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}", "-DVM_SC=0", "-DVM_COVERAGE=0", "-DVL_TIME_CONTEXT"]
+    return ["-std=c++17", f"-I{include}", f"-I{include / 'vltstd'}", *defines]
 
 
-def _runtime(tools: Tools, trace: bool, cache: Path) -> list[Path]:
+def _runtime(verilator: Verilator, trace: bool, cache_dir: Path | None) -> list[Path]:
     """Verilator's runtime, compiled once."""
-    include = tools.root / "include"
     names = [*_RUNTIME, *(_TRACE_RUNTIME if trace else ())]
-    folder = cache / f"runtime-{tools.version}-{int(trace)}"
-    objects = [folder / f"{name}.o" for name in names]
-    if not all(path.exists() for path in objects):
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, path in zip(names, objects, strict=True):
-            partial = path.with_suffix(f".{os.getpid()}")
-            base = [tools.compiler, "-std=c++17", "-O2", f"-I{include}", f"-I{include / 'vltstd'}", *_common_defines(trace)]
-            _call([*base, "-c", str(include / name), "-o", str(partial)], folder)
-            partial.replace(path)
-    return objects
+
+    def make(folder: Path) -> None:
+        for name in names:
+            source = verilator.root / "include" / name
+            compiler.run(verilator.compiler, [*_flags(verilator, trace), "-O2", "-c", source, "-o", f"{name}.o"], folder)
+
+    def whole(folder: Path) -> bool:
+        return all((folder / f"{name}.o").is_file() for name in names)
+
+    key = content_key(verilator.version, str(verilator.compiler.path), verilator.compiler.version, trace)[:12]
+    place = cache.entry("verilator", f"runtime-{verilator.version}-{key}", make, whole, cache_dir)
+    return [place / f"{name}.o" for name in names]
 
 
-def _wrapper(designs: Sequence[RtlDesign], in_words: int, out_words: int) -> str:
+def _wrapper(designs: Sequence[Design], in_words: int, out_words: int) -> str:
     """``sim_top``: the designs side by side, every port an array of 32-bit words for C++."""
     count = len(designs)
     flags = 32 * max(3, -(-count // 32))
@@ -197,13 +310,13 @@ def _wrapper(designs: Sequence[RtlDesign], in_words: int, out_words: int) -> str
     for i, design in enumerate(designs):
         lines += [
             f"  {design.name} dut{i} (.clk(clk), .rst(rst), .in_valid(in_valid[{i}]), .in_ready(in_ready[{i}]),",
-            f"      .in_data(in_data[{i * in_words * 32} +: {design.input.width}]),",
+            f"      .in_data(in_data[{i * in_words * 32} +: {design.input_bits}]),",
             f"      .out_valid(out_valid[{i}]), .out_ready(out_ready[{i}]),",
-            f"      .out_data(out_data[{i * out_words * 32} +: {design.output.width}]));",
+            f"      .out_data(out_data[{i * out_words * 32} +: {design.output_bits}]));",
         ]
-        unused = out_words * 32 - design.output.width
+        unused = out_words * 32 - design.output_bits
         if unused:
-            lines.append(f"  assign out_data[{i * out_words * 32 + design.output.width} +: {unused}] = '0;")
+            lines.append(f"  assign out_data[{i * out_words * 32 + design.output_bits} +: {unused}] = '0;")
         for wire in design.streams:
             lines.append(
                 f"  assign stream_valid[{index}] = dut{i}.{wire}_valid; assign stream_ready[{index}] = dut{i}.{wire}_ready;"
@@ -220,16 +333,4 @@ def _wrapper(designs: Sequence[RtlDesign], in_words: int, out_words: int) -> str
     return "\n".join([*lines, "endmodule", ""])
 
 
-def _call(command: Sequence[str], folder: Path) -> str:
-    """Run a tool; ToolError with the end of its messages when it fails."""
-    tool = Path(command[0]).name
-    try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        raise ToolError(f"{tool} did not finish within {_TIMEOUT_S} s") from None
-    if done.returncode != 0:
-        raise ToolError(f"{tool} failed: {(done.stderr or done.stdout).strip()[-1500:]}")
-    return done.stdout
-
-
-__all__ = ["Program", "Tools", "compile_program", "find_tools", "lint"]
+__all__ = ["Design", "Feed", "Outcome", "Program", "RunFailed", "Verilator", "compile_program", "find", "lint", "read", "run"]

@@ -86,17 +86,12 @@ def find_solution(project: Path) -> Path:
     raise ToolError(f"{project} holds {state} Vitis project folders <name>_prj/solution1; expected one. Run synthesis first.")
 
 
-def read_project(project: Path) -> VitisReport:
-    """Read the C synthesis reports below an hls4ml-style output folder.
+def read_solution(solution: Path) -> VitisReport:
+    """Read the C synthesis reports of one solution folder.
 
     Raises:
         ToolError: when the reports are missing or malformed; the message names the file.
     """
-    return read_solution(find_solution(project))
-
-
-def read_solution(solution: Path) -> VitisReport:
-    """Read the C synthesis reports of one solution folder; raises as :func:`read_project`."""
     folder = solution / "syn" / "report"
     file = folder / "csynth.xml"
     root = _parse(file)

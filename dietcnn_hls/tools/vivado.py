@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""For users who have Vivado: a batch script that implements a generated design, and readers of the reports it leaves.
+"""For users who have Vivado: a batch script that implements a generated design, running it, and reading the reports it leaves.
 
 The script needs no project and no licence beyond the part's: it synthesises out of context, places, routes, and writes
-``reports/utilization.rpt`` and ``reports/timing_summary.rpt`` beside itself. The readers know the text of Vivado 2019 to 2024,
-whose tables differ by a column ("Prohibited") and by family ("Slice LUTs" or "CLB LUTs").
+``reports/utilization.rpt`` and ``reports/timing_summary.rpt`` beside itself.
 """
 
 from __future__ import annotations
@@ -11,16 +10,18 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from dietcnn_hls.atomic import atomic_write_text
 from dietcnn_hls.errors import ConfigError, OutputError, ToolError
 from dietcnn_hls.hardware.parts import lookup
-from dietcnn_hls.reports.model import VIVADO, Resources
+from dietcnn_hls.tools import amd, doctor
+from dietcnn_hls.tools.vivado_report import VivadoReport, read_timing, read_utilization
 
 SCRIPT_NAME = "build_vivado.tcl"
+LOG_NAME = "vivado.log"
 CONSTRAINTS_NAME = "clock.xdc"
 UTILIZATION = Path("reports/utilization.rpt")
 TIMING = Path("reports/timing_summary.rpt")
@@ -28,70 +29,72 @@ TIMING = Path("reports/timing_summary.rpt")
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 # Tcl gives no character between braces a meaning, except these.
 _UNSAFE = re.compile(r"[{}\\\x00-\x1f\x7f]")
-_HEADER = re.compile(r"^\|\s*(?P<key>[\w ]+?)\s*:\s*(?P<value>.*?)\s*(\|\s*)?$", re.MULTILINE)
-_NUMBER = r"(-?\d+(?:\.\d+)?)"
-_SUMMARY = re.compile(rf"^\s*WNS\(ns\)\s.*\n[\s-]+\n\s*({_NUMBER}|NA|inf)\s", re.MULTILINE)
-_CLOCK = re.compile(rf"^\s*\S+\s+\{{[\d. ]+\}}\s+{_NUMBER}\s+{_NUMBER}\s*$", re.MULTILINE)
-_SLACK = re.compile(rf"^Slack(?: \(\w+\))? ?:\s+{_NUMBER}ns", re.MULTILINE)
-_LEVELS = re.compile(r"^\s*Logic Levels:\s+(\d+)", re.MULTILINE)
+_STEP = re.compile(r"^Command: (\w+)")
 
 
-@dataclass(frozen=True)
-class VivadoReport:
-    """What Vivado says of one design after its last step.
+@dataclass(frozen=True, slots=True)
+class Vivado:
+    """An installed Vivado; the version is that of its folder, None where that does not tell."""
 
-    Attributes:
-        version, device, state: tool version such as ``2021.2``, the part, and ``Synthesized`` or ``Routed``.
-        lut, ff, dsp, bram18, uram, muxf: sites used; a RAMB36 counts two, MUXF7 to MUXF9 together. `lut` contains `lutram`.
-        carry: CARRY4 cells; a CARRY8 counts two.
-        wns_ns: worst negative slack (setup); None without a timing report or when no path is constrained.
-        period_ns: period of the clock it was held to (the shortest, if there are several).
-        levels: logic levels of the worst path, every CARRY4 and MUXF counted; None as `wns_ns`.
+    executable: Path
+    version: str | None
+
+
+def find() -> Vivado:
+    """Vivado on PATH; ToolError with the remedy when there is none."""
+    tool = doctor.require("vivado", "Vivado synthesis")
+    return Vivado(tool.executable, tool.version)
+
+
+def run(folder: Path, *, timeout_s: float = 6 * 3600.0, progress: Callable[[str], None] | None = None) -> VivadoReport:
+    """Run the script that `write` has put into `folder`, and read its reports; all output is kept in ``vivado.log`` there.
+
+    Args:
+        folder: of the script.
+        timeout_s: wall-clock limit of the whole run.
+        progress: called with the name of each step, such as ``place_design``.
+
+    Raises:
+        ConfigError: a folder without the script.
+        ToolError: when Vivado is missing, times out, has no licence, exits with an error, or ends without fresh reports.
     """
-
-    version: str
-    device: str
-    state: str
-    lut: int
-    lutram: int
-    ff: int
-    dsp: int
-    bram18: int
-    uram: int
-    muxf: int
-    carry: int
-    wns_ns: float | None = None
-    period_ns: float | None = None
-    levels: int | None = None
-
-    @property
-    def met(self) -> bool | None:
-        """Whether every setup path holds the clock; None when not known."""
-        return None if self.wns_ns is None else self.wns_ns >= 0
-
-    @property
-    def reachable_ns(self) -> float | None:
-        """Clock period that the worst path would just hold."""
-        if self.wns_ns is None or self.period_ns is None:
-            return None
-        return round(self.period_ns - self.wns_ns, 3)
-
-    def resources(self) -> Resources:
-        """The figures as a report states them."""
-        return Resources(
-            lut=self.lut,
-            ff=self.ff,
-            dsp=self.dsp,
-            bram18=self.bram18,
-            uram=self.uram,
-            muxf=self.muxf,
-            carry=self.carry,
-            levels=self.levels,
-            source=VIVADO,
-        )
+    if not (folder / SCRIPT_NAME).is_file():
+        raise ConfigError(f"{folder} has no {SCRIPT_NAME}; it is no folder of a generated design. Build with synthesis='yosys'.")
+    tool = find()
+    reports = (str(UTILIZATION), str(TIMING))
+    before = amd.seen(folder, *reports)
+    # without its own log and journal: the one that is kept here holds the same
+    command: list[str | Path] = [tool.executable, "-mode", "batch", "-nolog", "-nojournal", "-source", SCRIPT_NAME]
+    log = folder / LOG_NAME
+    status, lines = amd.run_logged("Vivado", command, log, timeout_s, lambda line: _tell(line, progress))
+    if status != 0:
+        raise ToolError(f"Vivado exited with status {status}: {amd.cause(lines)}. Log: {log}")
+    fresh = {path for path, *_ in amd.seen(folder, *reports) - before}
+    for report in reports:
+        if (folder / report).as_posix() not in fresh:
+            raise ToolError(f"Vivado ended with status 0 but wrote no new {report}: {amd.cause(lines)}. Log: {log}")
+    return read(folder)
 
 
-def write_vivado(
+def _tell(line: str, progress: Callable[[str], None] | None) -> None:
+    step = _STEP.search(line)
+    if step and progress is not None:
+        progress(step[1])
+
+
+def read(folder: Path) -> VivadoReport:
+    """Read the reports that the script leaves in `folder`; without a timing report its fields are None.
+
+    Raises:
+        ToolError: no utilisation report, or a report that lacks what it should hold.
+    """
+    if not (folder / UTILIZATION).is_file():
+        raise ToolError(f"{folder} has no {UTILIZATION}: run 'vivado -mode batch -source {SCRIPT_NAME}' there first.")
+    report = read_utilization(folder / UTILIZATION)
+    return read_timing(folder / TIMING, report) if (folder / TIMING).is_file() else report
+
+
+def write(
     folder: Path,
     sources: Sequence[Path],
     top: str,
@@ -196,88 +199,4 @@ def _copy(folder: Path, files: Sequence[Path] | Mapping[str, Path]) -> list[str]
     return list(named)
 
 
-def read_vivado(folder: Path) -> VivadoReport:
-    """Read the reports that `write_vivado`'s script leaves in `folder`; without a timing report its fields are None.
-
-    Raises:
-        ToolError: no utilisation report, or a report that lacks what it should hold.
-    """
-    if not (folder / UTILIZATION).is_file():
-        raise ToolError(f"{folder} has no {UTILIZATION}: run 'vivado -mode batch -source {SCRIPT_NAME}' there first.")
-    report = read_utilization(folder / UTILIZATION)
-    return read_timing(folder / TIMING, report) if (folder / TIMING).is_file() else report
-
-
-def read_utilization(path: Path) -> VivadoReport:
-    """Read a text report of ``report_utilization``, whole design; ToolError where it is none or lacks a row."""
-    text = _text(path)
-    header = {match["key"]: match["value"] for match in _HEADER.finditer(text)}
-    rows = _rows(text)
-
-    def used(*names: str) -> int:
-        found = next((rows[name] for name in names if name in rows), None)
-        if found is None:
-            raise ToolError(f"{path} has no row '{names[0]}'; is it the text of report_utilization for a Xilinx FPGA?")
-        return round(found)
-
-    version = re.search(r"20\d\d\.\d", header.get("Tool Version", ""))
-    return VivadoReport(
-        version=version.group() if version else "",
-        device=header.get("Device", ""),
-        state=header.get("Design State", ""),
-        lut=used("Slice LUTs", "CLB LUTs"),
-        lutram=used("LUT as Memory"),
-        ff=used("Slice Registers", "CLB Registers"),
-        dsp=used("DSPs"),
-        bram18=2 * used("RAMB36/FIFO") + used("RAMB18"),
-        uram=round(rows.get("URAM", 0)),
-        muxf=sum(round(rows.get(f"F{size} Muxes", 0)) for size in (7, 8, 9)),
-        carry=round(rows.get("CARRY4", 0) + 2 * rows.get("CARRY8", 0)),
-    )
-
-
-def read_timing(path: Path, report: VivadoReport) -> VivadoReport:
-    """Add what ``report_timing_summary`` says to a utilisation report; ToolError where the text is none."""
-    text = _text(path)
-    summary = _SUMMARY.search(text)
-    if summary is None:
-        raise ToolError(f"{path} has no design timing summary; is it the text of report_timing_summary?")
-    if summary[1] in ("NA", "inf"):
-        return report
-    wns = float(summary[1])
-    periods = [float(match[1]) for match in _CLOCK.finditer(text)]
-    return replace(report, wns_ns=wns, period_ns=min(periods, default=None), levels=_levels(text, wns))
-
-
-def _levels(text: str, wns: float) -> int | None:
-    """Logic levels of the first detailed path whose slack is the worst one; hold paths stand in the same text."""
-    for slack in _SLACK.finditer(text):
-        if float(slack[1]) == wns:
-            levels = _LEVELS.search(text, slack.end())
-            return int(levels[1]) if levels else None
-    return None
-
-
-def _rows(text: str) -> dict[str, float]:
-    """``{site type or primitive: used}`` of all tables; the first table that names one wins.
-
-    "Used" is found by the table's own heading, because versions differ in the columns after it.
-    """
-    rows: dict[str, float] = {}
-    column: int | None = None
-    for line in text.splitlines():
-        cells = [cell.strip() for cell in line.strip().strip("|").split("|")] if line.startswith("|") else []
-        if "Used" in cells:
-            column = cells.index("Used")
-        elif column is not None and len(cells) > column and re.fullmatch(r"\d+(\.\d+)?", cells[column]):
-            rows.setdefault(cells[0].rstrip("*"), float(cells[column]))
-        elif not line.strip():
-            column = None
-    return rows
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise ToolError(f"{path} cannot be read ({error.strerror}); run Vivado again.") from error
+__all__ = ["SCRIPT_NAME", "TIMING", "UTILIZATION", "Vivado", "VivadoReport", "find", "read", "run", "write"]

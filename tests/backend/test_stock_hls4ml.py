@@ -182,7 +182,7 @@ def test_predict_wants_a_compiled_model_and_inputs_on_the_grid(tmp_path: Path) -
 
 def test_build_runs_vitis_on_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr("dietcnn_hls.tools.vitis.run_vitis", lambda folder, steps, timeout_s: asked.append((folder, steps)))
+    monkeypatch.setattr("dietcnn_hls.tools.vitis.run", lambda folder, steps, timeout_s: asked.append((folder, steps)))
     stock(reachable_model(), tmp_path / "out").build(export=True, csim=False)
     assert asked == [(tmp_path / "out", ["csynth", "export"])]
     assert (tmp_path / "out" / "build_prj.tcl").exists()

@@ -28,7 +28,7 @@ from dietcnn_hls.methods.encodingnet import library
 from dietcnn_hls.methods.encodingnet.kernel import NetlistKernel
 from dietcnn_hls.methods.fixed_point.kernel import MultiplyKernel
 from dietcnn_hls.rtl.verilog import Instance, Parameter
-from dietcnn_hls.tools.yosys.engine import find_engine, run_yosys
+from dietcnn_hls.tools import yosys
 from dietcnn_hls.tools.yosys.synthesis import synthesise
 from tests.benchmarks.lanes import TOP, Ports, kernel_array, wrapper
 
@@ -119,7 +119,7 @@ def gates(text: str, files: tuple[Path, ...], folder: Path) -> float:
         "opt_clean",
         "write_json mapped.json",
     ]
-    run_yosys(find_engine(), "\n".join(script) + "\n", folder, what="gate count", proof=["mapped.json"], timeout_s=600)
+    yosys.run(yosys.find(), "\n".join(script) + "\n", folder, what="gate count", proof=["mapped.json"], timeout_s=600)
     cells = json.loads((folder / "mapped.json").read_text())["modules"][TOP]["cells"].values()
     kinds = [cell["type"] for cell in cells]
     unknown = {kind for kind in kinds if kind not in AREAS and "DFF" not in kind and kind != "$scopeinfo"}

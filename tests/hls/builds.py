@@ -12,8 +12,8 @@ from pathlib import Path
 from dietcnn_hls import hls
 from dietcnn_hls.hardware.geometry import legal_folds
 from dietcnn_hls.hls.project import CXX_FLAGS
-from dietcnn_hls.hls.simulation import compile_library
 from dietcnn_hls.lowered import Fold, LoweredGraph
+from dietcnn_hls.tools.compiler import shared_library
 
 QUICK_FLAGS = tuple("-O1" if flag == "-O2" else flag for flag in CXX_FLAGS if "vect" not in flag)
 
@@ -54,5 +54,5 @@ def build_all(folder: Path, cases: Sequence[Case], flags: tuple[str, ...] = QUIC
     unity = folder / "all.cpp"
     unity.write_text("".join(f'#include "{source}"\n' for source in sources))
     library = folder / "all.so"
-    compile_library([unity], library, flags)
+    shared_library([unity], library, flags)
     return (hls.CSim(graph, library, project / "firmware" / "weights") for graph, project in graphs)

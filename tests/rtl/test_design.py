@@ -21,7 +21,7 @@ from dietcnn_hls.methods.dietcnn.kernel import TableKernel
 from dietcnn_hls.rtl.builder import RtlOptions
 from dietcnn_hls.rtl.design import TEMPLATES, generate, library
 from dietcnn_hls.rtl.verilog import Packed, layer_identifiers
-from dietcnn_hls.tools.verilator import find_tools
+from dietcnn_hls.tools import verilator
 from tests import graphs
 from tests.methods.dietcnn.examples import symbolic_kernel, table_kernel
 
@@ -138,7 +138,7 @@ class TestErrors:
     def test_modules_check_their_parameters(self) -> None:
         """An impossible parameter set stops elaboration with the offending values."""
         file = str(TEMPLATES / "window_ring.sv")
-        command = [find_tools().verilator, "--lint-only", "-Wall", "-y", str(TEMPLATES), file]
+        command = [str(verilator.find().path), "--lint-only", "-Wall", "-y", str(TEMPLATES), file]
         done = subprocess.run([*command, "-GKERNEL_W=3", "-GWIDTH=8", "-GDEPTH=2"], capture_output=True, text=True, check=False)
         assert done.returncode != 0
         assert "DEPTH=2 must be a power of two that holds the SPAN=3 of a window" in done.stderr
@@ -204,7 +204,7 @@ class TestText:
 class TestLint:
     @pytest.mark.parametrize("path", sorted(TEMPLATES.glob("*.sv")), ids=lambda path: path.stem)
     def test_module(self, path: Path) -> None:
-        command = [find_tools().verilator, "--lint-only", "-Wall", "-y", str(TEMPLATES), str(path)]
+        command = [str(verilator.find().path), "--lint-only", "-Wall", "-y", str(TEMPLATES), str(path)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, "")
 

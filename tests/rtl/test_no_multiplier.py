@@ -16,7 +16,7 @@ from dietcnn_hls.hardware.geometry import legal_folds
 from dietcnn_hls.lowered import LoweredGraph
 from dietcnn_hls.rtl.builder import RtlOptions
 from dietcnn_hls.rtl.design import RtlDesign, generate
-from dietcnn_hls.tools.yosys.engine import find_engine, run_yosys
+from dietcnn_hls.tools import yosys
 from tests.graphs import Shape, branching_graph, pooling_graph, random_graph
 from tests.kernels import examples, with_hardware
 
@@ -55,7 +55,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     instances = "".join(f"  {made.name} {made.name}_unit (.clk(clk));\n" for made in designs)
     (folder / "everything.sv").write_text(f"module everything (input logic clk);\n{instances}endmodule\n")
     script = f"read_verilog -sv -defer everything.sv {' '.join(files)}\nhierarchy -top everything\nproc\nwrite_json all.json\n"
-    run_yosys(find_engine(), script, folder, what="all designs", proof=["all.json"], timeout_s=600)
+    yosys.run(yosys.find(), script, folder, what="all designs", proof=["all.json"], timeout_s=600)
     modules = json.loads((folder / "all.json").read_text())["modules"]
     return {made.name: multiplied(modules, made.name) for made in designs}
 

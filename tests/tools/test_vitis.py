@@ -15,8 +15,8 @@ from dietcnn_hls.errors import ConfigError, ToolError
 from dietcnn_hls.hardware.blocks import vitis_bram18
 from dietcnn_hls.hardware.parts import family
 from dietcnn_hls.reports.model import Latency, Resources
-from dietcnn_hls.tools.vitis import VitisTool, find_vitis, run_vitis, to_sections
-from dietcnn_hls.tools.vitis_report import find_solution, read_memories, read_project
+from dietcnn_hls.tools import vitis
+from dietcnn_hls.tools.vitis_report import find_solution, read_memories
 
 TREE = Path(__file__).parents[1] / "recorded" / "vitis" / "lenet"
 REPORTS = Path("cnn_forward_prj") / "solution1" / "syn" / "report"
@@ -48,12 +48,12 @@ def _install(name: str, folder: Path) -> None:
 
 
 def test_recorded_reports_are_read_exactly() -> None:
-    report = read_project(TREE)
+    report = vitis.read(TREE)
     assert (report.version, report.part, report.target_clock_ns) == ("2021.2", "xc7vx485t-ffg1157-1", 10.0)
     assert report.latency() == Latency(cycles=560_910, interval=560_911, source="vitis_csynth")
     assert report.resources() == Resources(lut=7117, ff=3765, dsp=27, bram18=85, uram=0, source="vitis_csynth")
-    assert to_sections(report) == {"latency": report.latency(), "resources": report.resources()}
-    assert to_sections(None) == {}
+    assert vitis.to_sections(report) == {"latency": report.latency(), "resources": report.resources()}
+    assert vitis.to_sections(None) == {}
     assert report.top.clock_ns == 7.293
     assert len(report.modules) == 3
     module = report.module("cnn_forward_Pipeline_VITIS_LOOP_196_2")
@@ -64,7 +64,7 @@ def test_recorded_reports_are_read_exactly() -> None:
 
 
 def test_recorded_memories_follow_the_rule() -> None:
-    report = read_project(TREE)
+    report = vitis.read(TREE)
     memories = report.memories
     assert len(memories) == 20
     assert sum(row.bram18 for row in memories) == 45
@@ -78,7 +78,7 @@ def test_unbounded_latency_stays_absent(tmp_path: Path) -> None:
     path = tmp_path / REPORTS / "csynth.xml"
     text = path.read_text().replace(">560910<", ">undef<").replace(">560911<", ">?<").replace("DSP>", "DSP48E>")
     path.write_text(text)
-    report = read_project(tmp_path)
+    report = vitis.read(tmp_path)
     assert report.latency() == Latency(source="vitis_csynth")
     assert report.resources().dsp == 27
 
@@ -94,7 +94,7 @@ def test_modules_inside_the_top_report(tmp_path: Path) -> None:
             f"<ModuleInformation><Module><Name>pool1</Name>{area}</Module></ModuleInformation></profile>",
         )
     )
-    module = read_project(tmp_path).module("pool1")
+    module = vitis.read(tmp_path).module("pool1")
     assert module is not None
     assert (module.resources["lut"], module.latency) == (7117, (None, None))
 
@@ -121,7 +121,7 @@ def test_damaged_reports_are_named(damage: object, text: str, tmp_path: Path) ->
     shutil.copytree(TREE, tmp_path, dirs_exist_ok=True)
     damage(tmp_path / REPORTS / "csynth.xml")  # type: ignore[operator]
     with pytest.raises(ToolError, match=text):
-        read_project(tmp_path)
+        vitis.read(tmp_path)
 
 
 def test_solution_folder_must_be_one(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_solution_folder_must_be_one(tmp_path: Path) -> None:
 
 def test_successful_run(project: Path, fake: pytest.MonkeyPatch) -> None:
     phases: list[str] = []
-    report = run_vitis(project, progress=phases.append)
+    report = vitis.run(project, progress=phases.append)
     assert report is not None
     assert report.top.resources["lut"] == 7117
     assert phases == ["C SIMULATION", "C/RTL SYNTHESIS", "module conv1"]
@@ -145,7 +145,7 @@ def test_successful_run(project: Path, fake: pytest.MonkeyPatch) -> None:
 
 
 def test_steps_reach_the_script(project: Path, fake: pytest.MonkeyPatch) -> None:
-    assert run_vitis(project, ["csim"]) is None
+    assert vitis.run(project, ["csim"]) is None
     lines = (project / "build_opt.tcl").read_text().split("\n")
     assert [line.split() for line in lines[1:5]] == [["reset", "0"], ["csim", "1"], ["synth", "0"], ["cosim", "0"]]
     assert not (project / "cnn_forward_prj").exists()
@@ -154,8 +154,8 @@ def test_steps_reach_the_script(project: Path, fake: pytest.MonkeyPatch) -> None
 def test_older_tool(project: Path, tmp_path: Path, fake: pytest.MonkeyPatch) -> None:
     (tmp_path / "bin" / "vitis-run").unlink()
     _install("vitis_hls", tmp_path / "bin")
-    assert find_vitis() == VitisTool(tmp_path / "bin" / "vitis_hls", unified=False)
-    run_vitis(project, ["csim"])
+    assert vitis.find() == vitis.Vitis(tmp_path / "bin" / "vitis_hls", unified=False)
+    vitis.run(project, ["csim"])
     assert "['-f', 'build_prj.tcl']" in (project / "vitis.log").read_text()
 
 
@@ -177,41 +177,42 @@ def test_older_tool(project: Path, tmp_path: Path, fake: pytest.MonkeyPatch) -> 
 def test_each_failure_is_named(mode: str, text: str, project: Path, fake: pytest.MonkeyPatch) -> None:
     fake.setenv("FAKE_VITIS", mode)
     with pytest.raises(ToolError, match=text):
-        run_vitis(project)
+        vitis.run(project)
     assert (project / "vitis.log").stat().st_size > 0
 
 
 def test_reports_of_an_earlier_run_do_not_count(project: Path, fake: pytest.MonkeyPatch) -> None:
-    run_vitis(project)
-    assert run_vitis(project) is not None
+    vitis.run(project)
+    assert vitis.run(project) is not None
     fake.setenv("FAKE_VITIS", "no_report")
     with pytest.raises(ToolError, match="wrote no new"):
-        run_vitis(project)
+        vitis.run(project)
 
 
 def test_time_out_ends_the_tool(project: Path, fake: pytest.MonkeyPatch) -> None:
     fake.setenv("FAKE_VITIS", "hang")
     start = time.monotonic()
     with pytest.raises(ToolError, match=r"stopped after 1 s, at: \*{5} C SIMULATION \*{5}.*Raise the timeout"):
-        run_vitis(project, timeout_s=1.0)
+        vitis.run(project, timeout_s=1.0)
     assert time.monotonic() - start < 30
 
 
 def test_missing_tool_and_bad_requests(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
-    assert find_vitis() is None
-    with pytest.raises(ToolError, match=r"neither vitis-run nor vitis_hls is on PATH.*settings64\.sh.*synthesis='yosys'"):
-        run_vitis(project)
+    with pytest.raises(ToolError, match=r"^Vitis HLS synthesis needs vitis, which was not found: .*settings64\.sh; .*yosys"):
+        vitis.find()
+    with pytest.raises(ToolError, match="needs vitis"):
+        vitis.run(project)
     with pytest.raises(ConfigError, match=r"Unknown Vitis step 'synth'.* Did you mean 'csynth'"):
-        run_vitis(project, ["synth"])
+        vitis.run(project, ["synth"])
     with pytest.raises(ConfigError, match="No Vitis step"):
-        run_vitis(project, [])
+        vitis.run(project, [])
     with pytest.raises(ConfigError, match=r"has no build_prj\.tcl"):
-        run_vitis(tmp_path)
+        vitis.run(tmp_path)
 
 
 def test_broken_executable(project: Path, tmp_path: Path, fake: pytest.MonkeyPatch) -> None:
     (tmp_path / "bin" / "vitis-run").write_text("#!/no/such/interpreter\n")
     with pytest.raises(ToolError, match="cannot be started"):
-        run_vitis(project)
+        vitis.run(project)
     assert os.access(tmp_path / "bin" / "vitis-run", os.X_OK)

@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 from dietcnn_hls.errors import ConfigError, OutputError, ToolError
 from dietcnn_hls.reports.model import Resources
-from dietcnn_hls.tools.vivado import TIMING, UTILIZATION, read_utilization, read_vivado, write_vivado
+from dietcnn_hls.tools import vivado
+from dietcnn_hls.tools.vivado import TIMING, UTILIZATION
+from dietcnn_hls.tools.vivado_report import read_utilization
 
 DATA = Path(__file__).parents[1] / "recorded" / "vivado"
 PART = "xc7z020clg400-1"
@@ -27,7 +30,7 @@ def source(tmp_path: Path) -> Path:
 def test_script_is_complete_and_quotes_names_as_data(tmp_path: Path, source: Path) -> None:
     weights = source.with_name("conv1.mem")
     weights.write_text("0f\n")
-    script = write_vivado(
+    script = vivado.write(
         tmp_path / "vivado",
         [source],
         "lenet",
@@ -61,10 +64,10 @@ def test_script_is_complete_and_quotes_names_as_data(tmp_path: Path, source: Pat
 def test_included_names_keep_their_folders(tmp_path: Path, source: Path) -> None:
     weights = source.with_name("w.mem")
     weights.write_text("1\n")
-    script = write_vivado(source.parent, [source], "lenet", part=PART, clock_ns=4, include_files={"mem/conv1.mem": weights})
+    script = vivado.write(source.parent, [source], "lenet", part=PART, clock_ns=4, include_files={"mem/conv1.mem": weights})
     assert "read_mem {mem/conv1.mem}" in script.read_text()
     assert (source.parent / "mem" / "conv1.mem").read_text() == "1\n"
-    write_vivado(source.parent, [source], "lenet", part=PART, clock_ns=4, include_files=[weights])
+    vivado.write(source.parent, [source], "lenet", part=PART, clock_ns=4, include_files=[weights])
     assert weights.read_text() == "1\n"
 
 
@@ -85,33 +88,33 @@ def test_included_names_keep_their_folders(tmp_path: Path, source: Path) -> None
 def test_unsafe_requests_are_refused(tmp_path: Path, source: Path, changes: dict[str, object], message: str) -> None:
     arguments = {"top": "lenet", "part": PART, "clock_ns": 5.0, **changes}
     with pytest.raises(ConfigError) as caught:
-        write_vivado(tmp_path, [source], str(arguments.pop("top")), **arguments)  # type: ignore[arg-type]
+        vivado.write(tmp_path, [source], str(arguments.pop("top")), **arguments)  # type: ignore[arg-type]
     assert message in str(caught.value)
     assert not (tmp_path / "build_vivado.tcl").exists()
 
 
 def test_folder_is_made_or_named(tmp_path: Path, source: Path) -> None:
-    script = write_vivado(tmp_path / "a" / "b", [source], "lenet", part=PART, clock_ns=5.0)
+    script = vivado.write(tmp_path / "a" / "b", [source], "lenet", part=PART, clock_ns=5.0)
     assert script == tmp_path / "a" / "b" / "build_vivado.tcl"
     assert "max_dsp" not in script.read_text()
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="file cannot be made"):
-        write_vivado(tmp_path / "file", [source], "lenet", part=PART, clock_ns=5.0)
+        vivado.write(tmp_path / "file", [source], "lenet", part=PART, clock_ns=5.0)
 
 
 def test_unsafe_and_missing_files(tmp_path: Path, source: Path) -> None:
     braced = source.with_name("a}b.sv")
     braced.write_text("")
     with pytest.raises(ConfigError, match=r"a}b\.sv' holds a brace"):
-        write_vivado(tmp_path, [braced], "lenet", part=PART, clock_ns=5.0)
+        vivado.write(tmp_path, [braced], "lenet", part=PART, clock_ns=5.0)
     with pytest.raises(OutputError, match=r"gone\.sv does not exist"):
-        write_vivado(tmp_path, [tmp_path / "gone.sv"], "lenet", part=PART, clock_ns=5.0)
+        vivado.write(tmp_path, [tmp_path / "gone.sv"], "lenet", part=PART, clock_ns=5.0)
     with pytest.raises(OutputError, match=r"gone\.mem cannot be copied"):
-        write_vivado(tmp_path, [source], "lenet", part=PART, clock_ns=5.0, include_files=[tmp_path / "gone.mem"])
+        vivado.write(tmp_path, [source], "lenet", part=PART, clock_ns=5.0, include_files=[tmp_path / "gone.mem"])
 
 
 def test_routed_7_series_reports() -> None:
-    report = read_vivado(DATA / "zynq_2021")
+    report = vivado.read(DATA / "zynq_2021")
     assert (report.version, report.device, report.state) == ("2021.2", "7z020clg400-1", "Routed")
     assert (report.lut, report.lutram, report.ff, report.dsp, report.bram18, report.uram) == (6214, 192, 4105, 7, 25, 0)
     assert (report.muxf, report.carry) == (362, 905)
@@ -123,7 +126,7 @@ def test_routed_7_series_reports() -> None:
 
 
 def test_synthesised_ultrascale_reports_without_timing() -> None:
-    report = read_vivado(DATA / "alveo_2024")
+    report = vivado.read(DATA / "alveo_2024")
     assert (report.version, report.device, report.state) == ("2024.1", "xcu50-fsvh2104-2-e", "Synthesized")
     assert (report.lut, report.lutram, report.ff, report.dsp, report.bram18, report.uram) == (40321, 521, 30111, 0, 80, 6)
     assert (report.muxf, report.carry) == (1043, 4420)
@@ -143,20 +146,78 @@ def test_met_and_unconstrained_timing(tmp_path: Path) -> None:
     shutil.copytree(DATA / "zynq_2021", tmp_path, dirs_exist_ok=True)
     timing = (tmp_path / TIMING).read_text()
     (tmp_path / TIMING).write_text(timing.replace("-0.412", "0.250").replace("VIOLATED", "MET"))
-    report = read_vivado(tmp_path)
+    report = vivado.read(tmp_path)
     assert (report.wns_ns, report.met, report.reachable_ns, report.levels) == (0.25, True, 4.75, 6)
     (tmp_path / TIMING).write_text(timing.replace("     -0.412       -3.905", "         NA           NA"))
-    assert read_vivado(tmp_path).wns_ns is None
+    assert vivado.read(tmp_path).wns_ns is None
 
 
 def test_reports_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match=r"has no reports/utilization\.rpt: run 'vivado -mode batch"):
-        read_vivado(tmp_path)
+        vivado.read(tmp_path)
     shutil.copytree(DATA / "zynq_2021", tmp_path, dirs_exist_ok=True)
     (tmp_path / TIMING).write_text("ERROR: [Common 17-69] Command failed: No open design.\n")
     with pytest.raises(ToolError, match="has no design timing summary"):
-        read_vivado(tmp_path)
+        vivado.read(tmp_path)
     text = (tmp_path / UTILIZATION).read_text()
     (tmp_path / UTILIZATION).write_text(text.replace("| DSPs ", "| Widgets "))
     with pytest.raises(ToolError, match="has no row 'DSPs'"):
-        read_vivado(tmp_path)
+        vivado.read(tmp_path)
+
+
+class TestRuns:
+    @pytest.fixture
+    def folder(self, tmp_path: Path, source: Path) -> Path:
+        """A folder with a script, as a build leaves it."""
+        return vivado.write(tmp_path / "vivado", [source], "lenet", part=PART, clock_ns=5.0).parent
+
+    @pytest.fixture
+    def fake(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+        """A ``vivado`` on PATH, in a folder of its version; the test sets FAKE_VIVADO."""
+        programs = tmp_path / "Vivado" / "2021.2" / "bin"
+        programs.mkdir(parents=True)
+        text = (Path(__file__).parent / "fake_vivado.py").read_text().replace("/usr/bin/env python3", sys.executable, 1)
+        (programs / "vivado").write_text(text)
+        (programs / "vivado").chmod(0o755)
+        monkeypatch.setenv("PATH", str(programs))
+        monkeypatch.setenv("FAKE_VIVADO", "ok")
+        monkeypatch.setenv("FAKE_VIVADO_REPORTS", str(DATA / "zynq_2021" / "reports"))
+        return monkeypatch
+
+    def test_a_successful_run_is_read(self, folder: Path, fake: pytest.MonkeyPatch) -> None:
+        steps: list[str] = []
+        assert vivado.find().version == "2021.2"
+        report = vivado.run(folder, progress=steps.append)
+        assert report == vivado.read(DATA / "zynq_2021")
+        assert (report.lut, report.wns_ns) == (6214, -0.412)
+        assert steps == ["synth_design", "place_design", "route_design"]
+        log = (folder / "vivado.log").read_text()
+        assert "['-mode', 'batch', '-nolog', '-nojournal', '-source', 'build_vivado.tcl']" in log
+
+    @pytest.mark.parametrize(
+        ("mode", "text"),
+        [
+            ("licence", r"Vivado has no licence .*for feature 'Synthesis'.*XILINXD_LICENSE_FILE.*Log: .*vivado\.log"),
+            ("error", r"Vivado exited with status 1: ERROR: \[Synth 8-439\] module 'lane_sum' not found.*Log: .*vivado\.log"),
+            ("no_report", r"ended with status 0 but wrote no new reports/utilization\.rpt: ERROR: .*Placer could not place"),
+            ("no_timing", r"wrote no new reports/timing_summary\.rpt: last output: Command: route_design"),
+        ],
+    )
+    def test_each_failure_is_named(self, mode: str, text: str, folder: Path, fake: pytest.MonkeyPatch) -> None:
+        vivado.run(folder)
+        fake.setenv("FAKE_VIVADO", mode)
+        with pytest.raises(ToolError, match=text):
+            vivado.run(folder)
+        assert (folder / "vivado.log").stat().st_size > 0
+
+    def test_a_time_out_names_the_step(self, folder: Path, fake: pytest.MonkeyPatch) -> None:
+        fake.setenv("FAKE_VIVADO", "hang")
+        with pytest.raises(ToolError, match=r"Vivado was stopped after 1 s, at: Command: synth_design .*Raise the timeout"):
+            vivado.run(folder, timeout_s=1.0)
+
+    def test_missing_tool_and_missing_script(self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+        with pytest.raises(ToolError, match=r"^Vivado synthesis needs vivado, which was not found: .*settings64\.sh"):
+            vivado.run(folder)
+        with pytest.raises(ConfigError, match=r"has no build_vivado\.tcl; it is no folder of a generated design"):
+            vivado.run(tmp_path)

@@ -34,7 +34,7 @@ def _write(state: State) -> Facts:
     check_fits(design.memories, hardware.part)
     sources = design.write(folder)
     (folder / "diagram.md").write_text(f"# {design.name}\n\n```mermaid\n{diagram(design)}```\n")
-    vivado.write_vivado(
+    vivado.write(
         folder / "vivado",
         sources,
         design.name,
@@ -90,7 +90,7 @@ def has_rtl(request: Request) -> bool:
 
 def seen(count: Callable[[Request], int]) -> Callable[[Request], Any]:
     """A simulation depends on how many images it sees and on the simulator's version."""
-    return lambda request: (count(request), verilator.find_tools().version)
+    return lambda request: (count(request), verilator.find().version)
 
 
 RTL = Stage(

@@ -10,7 +10,7 @@ from dietcnn_hls.tools import vitis
 
 
 def _vitis(state: State) -> Facts:
-    return Facts(plain(vitis.to_sections(vitis.run_vitis(state.workspace.resolve("hls")))))
+    return Facts(plain(vitis.to_sections(vitis.run(state.workspace.resolve("hls")))))
 
 
 VITIS = Stage(

@@ -14,7 +14,7 @@ from dietcnn_hls.build.stage import Stage, no_images
 from dietcnn_hls.build.stages.rtl import VERILATOR, has_rtl, seen
 from dietcnn_hls.build.stages.software import csim_expected
 from dietcnn_hls.rtl import simulation, synthesis
-from dietcnn_hls.tools.yosys.engine import find_engine
+from dietcnn_hls.tools import yosys as tool
 from dietcnn_hls.tools.yosys.timing import TIMING_TEXT, timing_of
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _no_netlist(request: Request) -> str:
 
 
 def _inputs(request: Request) -> tuple[object, ...]:
-    return request.measure.flows, find_engine("auto").build
+    return request.measure.flows, tool.find().build
 
 
 SYNTHESIS = Stage(

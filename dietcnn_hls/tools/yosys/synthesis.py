@@ -40,7 +40,6 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import os
 import shutil
 import tempfile
 from collections import Counter
@@ -52,16 +51,17 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dietcnn_hls.atomic import atomic_write_text, content_key
-from dietcnn_hls.errors import ConfigError, OutputError, ToolError
-from dietcnn_hls.hardware.parts import family
+from dietcnn_hls.errors import ConfigError, ToolError
+from dietcnn_hls.hardware.parts import DEFAULT_PART, family
 from dietcnn_hls.reports.model import Resources, yosys_source
-from dietcnn_hls.tools.yosys.engine import LOG_NAME, Engine, EngineChoice, find_engine, run_yosys
+from dietcnn_hls.tools import cache
+from dietcnn_hls.tools.yosys import engine as yosys
+from dietcnn_hls.tools.yosys.engine import LOG_NAME, Engine, EngineChoice
 from dietcnn_hls.tools.yosys.netlist import Cell, count_cells, read_instances, read_netlist
 from dietcnn_hls.tools.yosys.paths import build_graph, longest_path
 from dietcnn_hls.tools.yosys.script import NETLIST_JSON, NETLIST_VERILOG, Flow, synthesis_script
 from dietcnn_hls.tools.yosys.workfolder import plan, prepare
 
-DEFAULT_PART = "xc7z020clg400-1"
 PER_MODULE = "per-module"
 RESULT_NAME = "result.json"
 _MAPPED = f"{NETLIST_JSON}.gz"
@@ -157,14 +157,6 @@ class SynthesisJob:
     hierarchy: bool = False
 
 
-def default_cache() -> Path:
-    """Folder of cached results: ``$DIETCNN_CACHE``, else ``dietcnn_hls`` in the user's cache folder."""
-    chosen = os.environ.get("DIETCNN_CACHE")
-    if chosen:
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dietcnn_hls"
-
-
 def synthesise(
     sources: Sequence[Path],
     top: str,
@@ -192,7 +184,7 @@ def synthesise(
         include_files: what ``$readmemh`` and ```include`` read: files, found by their names, or ``{name in the design: file}``.
         hierarchy: keep the instances in the top module apart: the result is their sum, as `sum_results` has it, and its
             ``parts`` are theirs. One run in place of one for each module.
-        cache_dir: folder of results; `default_cache` when None.
+        cache_dir: folder of results; `cache.root` when None.
         timeout_s: wall-clock limit of Yosys.
 
     Raises:
@@ -202,7 +194,7 @@ def synthesise(
             holds unmapped logic, a combinational loop or conflicting drivers.
     """
     job = SynthesisJob(tuple(sources), top, dict(parameters or {}), part, flow, dsp, include_files, hierarchy)
-    return _cached(_plan(job, find_engine(engine)), cache_dir or default_cache(), timeout_s)
+    return _cached(_plan(job, yosys.find(engine)), cache_dir, timeout_s)
 
 
 def synthesise_many(
@@ -226,13 +218,13 @@ def synthesise_many(
     """
     if workers < 1:
         raise ConfigError(f"workers is {workers}; at least one is needed.")
-    chosen, cache = find_engine(engine), cache_dir or default_cache()
+    chosen = yosys.find(engine)
     with ThreadPoolExecutor(workers) as pool:
         plans = [_plan(job, chosen) for job in jobs]
         futures: dict[str, Future[SynthesisResult]] = {}
         for planned in plans:
             if planned.key not in futures:
-                futures[planned.key] = pool.submit(_cached, planned, cache, timeout_s)
+                futures[planned.key] = pool.submit(_cached, planned, cache_dir, timeout_s)
         try:
             results: list[SynthesisResult] = []
             for number, planned in enumerate(plans, start=1):
@@ -320,22 +312,20 @@ def _plan(job: SynthesisJob, engine: Engine) -> _Plan:
     return _Plan(job, engine, chosen, script, files, content_key(_REVISION, engine.name, engine.build, script, files))
 
 
-def _cached(planned: _Plan, cache: Path, timeout_s: float) -> SynthesisResult:
+def _cached(planned: _Plan, cache_dir: Path | None, timeout_s: float) -> SynthesisResult:
     """The cached result, or a new one that is put into the cache."""
-    entry = cache / "yosys" / planned.key
+
+    def make(folder: Path) -> None:
+        with tempfile.TemporaryDirectory(dir=folder.parent) as name:
+            work = Path(name)
+            found = _measure(planned, work, timeout_s, (cache_dir or cache.root()) / "yosys" / "logs")
+            _compress(work / NETLIST_JSON, folder / _MAPPED)
+            (work / NETLIST_VERILOG).rename(folder / NETLIST_VERILOG)
+        atomic_write_text(folder / RESULT_NAME, found.model_dump_json(indent=2, exclude=set(_PLACES)) + "\n")
+
+    entry = cache.entry("yosys", planned.key, make, lambda folder: _load(folder) is not None, cache_dir)
     found = _load(entry)
-    if found is None:
-        try:
-            entry.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".work-", dir=entry.parent) as folder:
-                found = _measure(planned, Path(folder), timeout_s)
-                _compress(Path(folder) / NETLIST_JSON, Path(folder) / _MAPPED)
-                for name in _PLACES.values():
-                    os.replace(Path(folder) / name, entry / name)
-            # written last and whole: an entry with a result is complete
-            atomic_write_text(entry / RESULT_NAME, found.model_dump_json(indent=2, exclude=set(_PLACES)) + "\n")
-        except OSError as error:
-            raise OutputError(f"the synthesis cache {cache} cannot be written ({error.strerror}); name another one.") from error
+    assert found is not None
     return found.model_copy(update={"part": planned.job.part, **{field: entry / name for field, name in _PLACES.items()}})
 
 
@@ -353,19 +343,19 @@ def _compress(source: Path, target: Path) -> None:
         shutil.copyfileobj(plain, packed)
 
 
-def _measure(planned: _Plan, folder: Path, timeout_s: float) -> SynthesisResult:
-    """Run Yosys in `folder` and count its netlist; on failure the log is kept in the cache and named."""
+def _measure(planned: _Plan, folder: Path, timeout_s: float, logs: Path) -> SynthesisResult:
+    """Run Yosys in `folder` and count its netlist; on failure the log is kept in `logs` and named."""
     job, engine = planned.job, planned.engine
     prepare(folder, planned.files)
     try:
-        cpu_s = run_yosys(
+        cpu_s = yosys.run(
             engine, planned.script, folder, what=job.top, proof=(NETLIST_JSON, NETLIST_VERILOG), timeout_s=timeout_s
         )
         return _counted(planned, folder / NETLIST_JSON, cpu_s)
     except ToolError as error:
-        kept = folder.parent / "logs" / f"{job.top}-{planned.key[:12]}.log"
+        kept = logs / f"{job.top}-{planned.key[:12]}.log"
         with contextlib.suppress(OSError):
-            kept.parent.mkdir(exist_ok=True)
+            logs.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(folder / LOG_NAME, kept)
         raise ToolError(f"{error} Log: {kept}" if kept.is_file() else str(error)) from error
 

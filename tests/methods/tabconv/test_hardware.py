@@ -16,8 +16,7 @@ from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Source, Stream, Wind
 from dietcnn_hls.methods.tabconv.fit import subspace_taps
 from dietcnn_hls.methods.tabconv.kernel import ProductQuantKernel
 from dietcnn_hls.rtl.design import generate
-from dietcnn_hls.rtl.simulation import Stalls, simulate_many
-from dietcnn_hls.tools.verilator import lint
+from dietcnn_hls.rtl.simulation import Stalls, lint, simulate_many
 
 WINDOW, CHANNELS, OUTPUTS = (3, 2), 2, 4
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from dietcnn_hls.tools.yosys.engine import LOG_NAME, find_engine, run_yosys
+from dietcnn_hls.tools import yosys
+from dietcnn_hls.tools.yosys.engine import LOG_NAME
 from dietcnn_hls.tools.yosys.script import CARRY_MAP
 from dietcnn_hls.tools.yosys.workfolder import template
 
@@ -56,5 +57,5 @@ def test_every_operator_is_proved_equal(tmp_path: Path) -> None:
     (tmp_path / "operators.sv").write_text(DESIGN)
     shutil.copyfile(template(CARRY_MAP), tmp_path / CARRY_MAP)
     script = "".join(PROOF.format(*case) for case in CASES)
-    run_yosys(find_engine("yowasp"), script, tmp_path, what="carry.v", proof=(), timeout_s=300)
+    yosys.run(yosys.find("yowasp"), script, tmp_path, what="carry.v", proof=(), timeout_s=300)
     assert (tmp_path / LOG_NAME).read_text().count("SAT proof finished - no model found: SUCCESS!") == len(CASES)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dietcnn_hls.hardware.timing import Delays, MissingDelay, NetModel, delays_of
-from dietcnn_hls.tools.yosys.engine import find_engine, run_yosys
+from dietcnn_hls.tools import yosys
 from dietcnn_hls.tools.yosys.gates import _cells_sim
 from dietcnn_hls.tools.yosys.netlist import Bit, Cell, Netlist, read_netlist
 from dietcnn_hls.tools.yosys.primitives import behaviour
@@ -301,7 +301,7 @@ def test_yosys_adds_up_the_same(tmp_path: Path) -> None:
     """The latest arrival that `sta` reports is our slowest path, to the picosecond, where we take Yosys' delays."""
     shutil.copyfile(DESIGNS / "lanes.sv", tmp_path / "lanes.sv")
     (tmp_path / "several.sv").write_text(SEVERAL)
-    run_yosys(find_engine("yowasp"), SCRIPT, tmp_path, what="sta", proof=["mapped.json"], timeout_s=300)
+    yosys.run(yosys.find("yowasp"), SCRIPT, tmp_path, what="sta", proof=["mapped.json"], timeout_s=300)
     said = re.findall(r"Latest arrival time in '(.*)' is (\d+)", (tmp_path / "yosys.log").read_text())
     assert len(said) == 4
     delays = yosys_delays()

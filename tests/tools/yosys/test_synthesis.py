@@ -12,10 +12,10 @@ import pytest
 
 from dietcnn_hls.errors import ConfigError, OutputError, ToolError
 from dietcnn_hls.reports.model import Resources
+from dietcnn_hls.tools import cache as cache_of_tools
 from dietcnn_hls.tools.yosys.synthesis import (
     SynthesisJob,
     SynthesisResult,
-    default_cache,
     sum_results,
     synthesise,
     synthesise_many,
@@ -223,9 +223,9 @@ def test_cache_folder(monkeypatch: pytest.MonkeyPatch, runs: Path, design: Path,
     assert result.netlist is not None and result.netlist.is_relative_to(tmp_path / "chosen")
     monkeypatch.delenv("DIETCNN_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert default_cache() == tmp_path / "xdg" / "dietcnn_hls"
+    assert cache_of_tools.root() == tmp_path / "xdg" / "dietcnn_hls"
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match=r"the synthesis cache .*file cannot be written"):
+    with pytest.raises(OutputError, match=r"the cache .*file cannot be written"):
         synthesise([design], "a", engine="native", cache_dir=tmp_path / "file")
 
 

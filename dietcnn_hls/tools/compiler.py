@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The C++ compiler: the one that CXX names, else g++ or clang++."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dietcnn_hls.errors import ToolError
+from dietcnn_hls.tools import doctor, process
+
+TIMEOUT_S = 1800.0
+"""Limit of one compilation, in seconds."""
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """A compiler that can be run."""
+
+    path: Path
+    version: str
+
+
+def find(purpose: str = "compiling C++") -> Compiler:
+    """The compiler; ToolError with the remedy when there is none, or one that does not answer or is too old.
+
+    Args:
+        purpose: what it is for, to start the message with ("C-simulation").
+    """
+    found = doctor.require("g++", purpose)
+    return Compiler(Path(str(found.path)), str(found.version))
+
+
+def run(compiler: Compiler, arguments: Sequence[str | Path], folder: Path | None = None) -> None:
+    """Compile or link, in `folder`.
+
+    Raises:
+        ToolError: the compiler fails (with the first error in its messages), takes too long or cannot be started.
+    """
+    done = process.run([compiler.path, *arguments], folder, timeout_s=TIMEOUT_S)
+    if done.status != 0:
+        raise ToolError(f"{compiler.path.name} failed: {read(done.errors)}")
+
+
+def read(messages: str) -> str:
+    """What a failed run says: the first line of its messages that names an error, else the last one."""
+    lines = [line.strip() for line in messages.splitlines() if line.strip()]
+    found = next((line for line in lines if re.search(r"\b(error|undefined reference)\b", line)), None)
+    return found or (lines[-1] if lines else "it gave no message")
+
+
+def shared_library(sources: Sequence[Path], library: Path, flags: Sequence[str]) -> None:
+    """Compile C++ `sources` into the shared `library`, which appears whole or not at all; raises as `find` and `run`."""
+    partial = library.with_suffix(f".{os.getpid()}.partial")
+    try:
+        run(find("C-simulation"), [*flags, "-fPIC", "-shared", "-o", partial, *sources])
+        partial.replace(library)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+__all__ = ["Compiler", "find", "read", "run", "shared_library"]
