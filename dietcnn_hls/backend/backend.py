@@ -17,6 +17,7 @@ from dietcnn_hls import hls, reference
 from dietcnn_hls.backend.layers import register_layers
 from dietcnn_hls.backend.support import as_grid
 from dietcnn_hls.errors import ConfigError, ToolError, suggest
+from dietcnn_hls.hardware.parts import DEFAULT_PART
 from dietcnn_hls.lowered import Grid
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class DietCNNBackend(FPGABackend):
             if value is not None:
                 raise ConfigError(f"backend DietCNN has no option '{name}'.{suggest(name, known)}")
         return {
-            "Part": part or "xc7z020clg400-1",
+            "Part": part or DEFAULT_PART,
             "ClockPeriod": 5.0 if clock_period is None else clock_period,
             "IOType": io_type or "io_parallel",
             "Metadata": metadata or {},

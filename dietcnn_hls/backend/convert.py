@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dietcnn_hls.errors import ConfigError
 from dietcnn_hls.hardware.folding import FoldingSpec
+from dietcnn_hls.hardware.parts import DEFAULT_PART
 from dietcnn_hls.lowered import Fold, Grid, LoweredGraph
 from dietcnn_hls.names import check_design_name
 
@@ -22,7 +23,7 @@ def convert(
     *,
     name: str | None = None,
     io_type: str = "io_stream",
-    part: str = "xc7z020clg400-1",
+    part: str = DEFAULT_PART,
     clock_period: float = 5.0,
     folding: Mapping[str, Fold] | FoldingSpec | None = None,
     metadata: Mapping[str, object] | None = None,

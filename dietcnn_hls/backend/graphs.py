@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dietcnn_hls.backend.layers import INPUT, LAYERS, LoweredLayer, register_layers
 from dietcnn_hls.errors import ConfigError, LoweringError
 from dietcnn_hls.hardware.folding import FoldingSpec, check_folding, fold_for_reuse, solve
+from dietcnn_hls.hardware.parts import DEFAULT_PART
 from dietcnn_hls.lowered import Fold, LoweredGraph, Node
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def model_graph_from_lowered(
     output_dir: str | Path,
     *,
     io_type: str = "io_stream",
-    part: str = "xc7z020clg400-1",
+    part: str = DEFAULT_PART,
     clock_period: float = 5.0,
     folding: Mapping[str, Fold] | FoldingSpec | None = None,
 ) -> ModelGraph:

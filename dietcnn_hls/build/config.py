@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 from dietcnn_hls.build import reading
 from dietcnn_hls.errors import ConfigError
 from dietcnn_hls.hardware.folding import FoldingSpec
-from dietcnn_hls.hardware.parts import lookup
+from dietcnn_hls.hardware.parts import DEFAULT_PART, lookup
 from dietcnn_hls.methods.choice import MethodChoice, method_choice
 from dietcnn_hls.names import check_design_name
 from dietcnn_hls.validation import check_plain, validate
@@ -70,7 +70,7 @@ class DatasetConfig(_Section):
 class HardwareConfig(_Section):
     """``hardware:`` the target and its folding."""
 
-    part: str = Field("xc7z020clg400-1", description="Xilinx part")
+    part: str = Field(DEFAULT_PART, description="Xilinx part")
     clock_period: float = Field(5.0, ge=0.1, le=1e6, description="nanoseconds, assumed; no open tool gives Fmax")
     io_type: IoType = "io_stream"
     folding: FoldingSpec = Field(default_factory=FoldingSpec)

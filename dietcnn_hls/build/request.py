@@ -18,6 +18,7 @@ from dietcnn_hls.build.config import ChecksConfig, HardwareConfig, MeasureConfig
 from dietcnn_hls.build.origins import Origin, open_origin
 from dietcnn_hls.errors import ConfigError, DatasetError, suggest
 from dietcnn_hls.hardware.folding import FoldingSpec
+from dietcnn_hls.hardware.parts import DEFAULT_PART
 from dietcnn_hls.lowered import Grid, LoweredGraph
 from dietcnn_hls.methods.choice import method_choice
 from dietcnn_hls.names import check_design_name
@@ -84,7 +85,7 @@ def make_request(
     *,
     method: Any = None,
     io_type: Any = "io_stream",
-    part: Any = "xc7z020clg400-1",
+    part: Any = DEFAULT_PART,
     clock_period: Any = 5.0,
     folding: Any = None,
     x_test: Any = None,

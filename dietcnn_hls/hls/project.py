@@ -16,6 +16,7 @@ import numpy as np
 
 from dietcnn_hls import reference
 from dietcnn_hls.errors import ConfigError, DatasetError, OutputError
+from dietcnn_hls.hardware.parts import DEFAULT_PART
 from dietcnn_hls.hls.cpp import Constant, IntType
 from dietcnn_hls.hls.layers import LayerCode, layer_code
 from dietcnn_hls.hls.network import Edge, Network, build_network
@@ -44,7 +45,7 @@ def generate(
     folder: Path,
     *,
     io_type: str = "io_stream",
-    part: str = "xc7z020clg400-1",
+    part: str = DEFAULT_PART,
     clock_period: float = 5.0,
     folding: Mapping[str, Fold] | None = None,
 ) -> None:
