@@ -96,7 +96,7 @@ def doctor(as_json: bool) -> None:
     if as_json:
         click.echo(examiner.to_json())
         return
-    for row in examiner.to_rows():
+    for row in (examiner.COLUMNS, *examiner.to_rows()):
         click.echo("  ".join(row).rstrip())
 
 

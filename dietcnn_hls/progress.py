@@ -40,15 +40,23 @@ def step(description: str) -> Iterator[None]:
     Elsewhere (a log, a pipe) one line is written when the step starts. Steps and tracks may be nested.
     """
     terminal = _is_terminal()
-    if not terminal and sys.stderr is not None:
-        with contextlib.suppress(OSError, ValueError):  # nobody reads any more: no reason to end long work
-            sys.stderr.write(f"{description}\n")
-            sys.stderr.flush()
+    if not terminal:
+        note(description)
     start = time.monotonic()
     with _display.task(description, None):
         yield
     if terminal:
         _display.say(f"{description} ({time.monotonic() - start:.1f} s)")
+
+
+def note(line: str) -> None:
+    """Show a line that stays, such as what an outside tool is at."""
+    if _is_terminal():
+        _display.say(line)
+    elif sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):  # nobody reads any more: no reason to end long work
+            sys.stderr.write(f"{line}\n")
+            sys.stderr.flush()
 
 
 def _is_terminal() -> bool:

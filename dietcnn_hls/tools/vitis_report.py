@@ -68,10 +68,6 @@ class VitisReport:
         """Estimated resources of the top, for a report."""
         return Resources.model_validate({**self.top.resources, "source": VITIS_CSYNTH})
 
-    def module(self, name: str) -> VitisModule | None:
-        """Sub-module of that name, if Vitis kept it as one."""
-        return next((module for module in self.modules if module.name == name), None)
-
 
 def find_solution(project: Path) -> Path:
     """The solution folder of an hls4ml-style output folder, ``<project>/<name>_prj/solution1``.

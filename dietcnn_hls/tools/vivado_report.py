@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dietcnn_hls.errors import ToolError
-from dietcnn_hls.reports.model import VIVADO, Resources
+from dietcnn_hls.reports.model import VIVADO, Resources, Timing
 
 _HEADER = re.compile(r"^\|\s*(?P<key>[\w ]+?)\s*:\s*(?P<value>.*?)\s*(\|\s*)?$", re.MULTILINE)
 _NUMBER = r"(-?\d+(?:\.\d+)?)"
@@ -50,17 +50,19 @@ class VivadoReport:
     period_ns: float | None = None
     levels: int | None = None
 
-    @property
-    def met(self) -> bool | None:
-        """Whether every setup path holds the clock; None when not known."""
-        return None if self.wns_ns is None else self.wns_ns >= 0
-
-    @property
-    def reachable_ns(self) -> float | None:
-        """Clock period that the worst path would just hold."""
+    def timing(self) -> Timing | None:
+        """The clock that the worst path would just hold, as a report states it; None without a constrained path."""
         if self.wns_ns is None or self.period_ns is None:
             return None
-        return round(self.period_ns - self.wns_ns, 3)
+        period = round(self.period_ns - self.wns_ns, 3)
+        return Timing(
+            period_ns=period,
+            fmax_mhz=round(1000 / period, 1),
+            slack_ns=self.wns_ns,
+            levels=self.levels,
+            clock_ns=max(self.period_ns, period),
+            source=VIVADO,
+        )
 
     def resources(self) -> Resources:
         """The figures as a report states them."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dietcnn_hls.errors import ConfigError, OutputError, ToolError
-from dietcnn_hls.reports.model import Resources
+from dietcnn_hls.reports.model import Resources, Timing
 from dietcnn_hls.tools import vivado
 from dietcnn_hls.tools.vivado import TIMING, UTILIZATION
 from dietcnn_hls.tools.vivado_report import read_utilization
@@ -118,8 +118,8 @@ def test_routed_7_series_reports() -> None:
     assert (report.version, report.device, report.state) == ("2021.2", "7z020clg400-1", "Routed")
     assert (report.lut, report.lutram, report.ff, report.dsp, report.bram18, report.uram) == (6214, 192, 4105, 7, 25, 0)
     assert (report.muxf, report.carry) == (362, 905)
-    assert (report.wns_ns, report.period_ns, report.levels, report.met) == (-0.412, 5.0, 6, False)
-    assert report.reachable_ns == 5.412
+    assert (report.wns_ns, report.period_ns, report.levels) == (-0.412, 5.0, 6)
+    assert report.timing() == Timing(period_ns=5.412, fmax_mhz=184.8, slack_ns=-0.412, levels=6, clock_ns=5.412, source="vivado")
     assert report.resources() == Resources(
         lut=6214, ff=4105, dsp=7, bram18=25, uram=0, muxf=362, carry=905, levels=6, source="vivado"
     )
@@ -130,7 +130,7 @@ def test_synthesised_ultrascale_reports_without_timing() -> None:
     assert (report.version, report.device, report.state) == ("2024.1", "xcu50-fsvh2104-2-e", "Synthesized")
     assert (report.lut, report.lutram, report.ff, report.dsp, report.bram18, report.uram) == (40321, 521, 30111, 0, 80, 6)
     assert (report.muxf, report.carry) == (1043, 4420)
-    assert (report.wns_ns, report.period_ns, report.levels, report.met, report.reachable_ns) == (None,) * 5
+    assert (report.wns_ns, report.period_ns, report.levels, report.timing()) == (None,) * 4
 
 
 def test_older_tables_without_the_prohibited_column(tmp_path: Path) -> None:
@@ -147,7 +147,8 @@ def test_met_and_unconstrained_timing(tmp_path: Path) -> None:
     timing = (tmp_path / TIMING).read_text()
     (tmp_path / TIMING).write_text(timing.replace("-0.412", "0.250").replace("VIOLATED", "MET"))
     report = vivado.read(tmp_path)
-    assert (report.wns_ns, report.met, report.reachable_ns, report.levels) == (0.25, True, 4.75, 6)
+    assert (report.wns_ns, report.levels) == (0.25, 6)
+    assert report.timing() == Timing(period_ns=4.75, fmax_mhz=210.5, slack_ns=0.25, levels=6, clock_ns=5.0, source="vivado")
     (tmp_path / TIMING).write_text(timing.replace("     -0.412       -3.905", "         NA           NA"))
     assert vivado.read(tmp_path).wns_ns is None
 

@@ -11,7 +11,7 @@ from dietcnn_hls.build.stages.network import FOLDING, IMAGES, LOWERED, MODEL
 from dietcnn_hls.build.stages.report import REPORT
 from dietcnn_hls.build.stages.rtl import RTL, RTL_ACTIVE, RTL_SIMULATED, RTL_STALLED
 from dietcnn_hls.build.stages.software import CSIM, CSIM_MORE, HLS, HLS4ML, KERAS, REFERENCE
-from dietcnn_hls.build.stages.vendor import VITIS
+from dietcnn_hls.build.stages.vendor import VITIS, VIVADO
 from dietcnn_hls.build.stages.yosys import LAYERS, NETLIST, SYNTHESIS, TIMING
 
 STAGES: tuple[Stage, ...] = (
@@ -34,6 +34,7 @@ STAGES: tuple[Stage, ...] = (
     TIMING,
     NETLIST,
     VITIS,
+    VIVADO,
     REPORT,
 )
 
