@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 ROOMS = ("lowered", "hardware", "reports", "build", "data", "methods", "tools", "hls", "backend", "training", "hostile", "rtl")
 """Folders of tests, the quick ones first; tests of the ground floor, beside these folders, come before them."""
+
+os.environ["DIETCNN_ASSERT"] = "1"
+"""All simulations of the suite check the assertions of streams and cores, those of whole builds included."""
 
 _HERE = Path(__file__).parent
 

@@ -25,7 +25,9 @@ from dietcnn_hls.atomic import atomic_write_text, content_key
 from dietcnn_hls.errors import ToolError
 from dietcnn_hls.tools import cache, compiler, doctor, process
 
-MAIN = Path(str(importlib.resources.files("dietcnn_hls.templates"))) / "rtl" / "sim_main.cpp"
+_TEMPLATES = Path(str(importlib.resources.files("dietcnn_hls.templates"))) / "rtl"
+MAIN = _TEMPLATES / "sim_main.cpp"
+STREAM_CHECK = _TEMPLATES / "stream_check.sv"
 TIMEOUT_S = 1800.0
 """Limit of Verilator's own work, in seconds."""
 
@@ -149,6 +151,11 @@ def lint(design: Design) -> str:
         return process.run(command, Path(name), timeout_s=TIMEOUT_S).errors
 
 
+def asserting() -> bool:
+    """Whether simulations check the assertions of streams and cores: the environment variable DIETCNN_ASSERT is 1."""
+    return os.environ.get("DIETCNN_ASSERT") == "1"
+
+
 def compile_program(
     designs: Sequence[Design], *, trace: bool = False, optimize: str = "-O2", cache_dir: Path | None = None
 ) -> Program:
@@ -156,7 +163,7 @@ def compile_program(
 
     Args:
         designs: see `Design`; their files have different names or equal content.
-        trace: count bit changes.
+        trace: count bit changes, those of the hardware alone: assertions are then left out.
         optimize: the C++ compiler's level for the designs.
         cache_dir: folder of programs; `cache.root` when None.
 
@@ -167,17 +174,18 @@ def compile_program(
     verilator = find()
     in_words = max(3, *(-(-design.input_bits // 32) for design in designs))
     out_words = max(3, *(-(-design.output_bits // 32) for design in designs))
-    wrapper = _wrapper(designs, in_words, out_words)
-    library = sorted({path for design in designs for path in design.library})
+    checked = asserting() and not trace
+    wrapper = _wrapper(designs, in_words, out_words, checked)
+    library = sorted({path for design in designs for path in design.library} | ({STREAM_CHECK} if checked else set()))
     files = {name: text for design in designs for name, text in design.files.items()}
     depth = 2 if all(design.mapped for design in designs) else None
     built_by = (verilator.version, str(verilator.compiler.path), verilator.compiler.version)
-    key = content_key(*built_by, trace, depth, optimize, wrapper, files, library, MAIN)[:32]
+    key = content_key(*built_by, trace, checked, depth, optimize, wrapper, files, library, MAIN)[:32]
 
     def make(folder: Path) -> None:
         sources = [name for design in designs for name in _write(design, folder)]
         atomic_write_text(folder / "sim_top.sv", wrapper)
-        _verilate(verilator, ["sim_top.sv", *sources, *map(str, library)], folder, trace, depth)
+        _verilate(verilator, ["sim_top.sv", *sources, *map(str, library)], folder, trace, checked, depth)
         defines = [f"-DDESIGNS={len(designs)}", f"-DIN_WORDS={in_words}", f"-DOUT_WORDS={out_words}"]
         defines += [f"-DSTREAMS={max(1, sum(len(design.streams) for design in designs))}"]
         _compile(verilator, folder, defines, trace, optimize, _runtime(verilator, trace, cache_dir))
@@ -219,7 +227,8 @@ def run(
         (folder / "plan").write_text("\n".join(plan) + "\n")
         done = process.run([program.folder / _PROGRAM, folder / "plan"], program.folder, timeout_s=process.LONG_S)
         if done.status not in (0, _STUCK):
-            raise RunFailed(f"{done.errors.strip()[-500:] or 'no message'} (status {done.status})")
+            # assertions speak on stdout
+            raise RunFailed(f"{(done.output + done.errors).strip()[-700:] or 'no message'} (status {done.status})")
         return read(done, [folder / f"out{i}" for i in range(len(feeds))], program.out_words)
 
 
@@ -245,10 +254,11 @@ def _write(design: Design, folder: Path) -> list[str]:
     return design.sources
 
 
-def _verilate(verilator: Verilator, sources: Sequence[str], folder: Path, trace: bool, depth: int | None) -> None:
+def _verilate(verilator: Verilator, sources: Sequence[str], folder: Path, trace: bool, checked: bool, depth: int | None) -> None:
     flags = ["--trace", "--trace-underscore", *(["--trace-depth", str(depth)] if depth else [])] if trace else []
     command = ["--cc", "-sv", "--top-module", "sim_top", "--Mdir", "obj", "-O3", "-Wno-fatal", "-Wno-lint"]
-    command += ["--x-assign", "fast", "--x-initial", "fast", "--noassert", "--unroll-count", "100000", *flags]
+    command += ["--x-assign", "fast", "--x-initial", "fast", "--unroll-count", "100000", *flags]
+    command += ["--assert", "+define+DIETCNN_ASSERT"] if checked else ["--noassert"]
     done = process.run([verilator.path, *command, *sources], folder, timeout_s=TIMEOUT_S)
     if done.status != 0:
         raise ToolError(f"{verilator.path.name} failed: {(done.errors or done.output).strip()[-1500:]}")
@@ -291,8 +301,8 @@ def _runtime(verilator: Verilator, trace: bool, cache_dir: Path | None) -> list[
     return [place / f"{name}.o" for name in names]
 
 
-def _wrapper(designs: Sequence[Design], in_words: int, out_words: int) -> str:
-    """``sim_top``: the designs side by side, every port an array of 32-bit words for C++."""
+def _wrapper(designs: Sequence[Design], in_words: int, out_words: int, checked: bool) -> str:
+    """``sim_top``: the designs side by side, every port an array of 32-bit words for C++; streams are watched if `checked`."""
     count = len(designs)
     flags = 32 * max(3, -(-count // 32))
     streams = sum(len(design.streams) for design in designs)
@@ -330,7 +340,27 @@ def _wrapper(designs: Sequence[Design], in_words: int, out_words: int) -> str:
     ):
         if width > used:
             lines.append(f"  assign {name}[{width - 1}:{used}] = '0;")
-    return "\n".join([*lines, "endmodule", ""])
+    watches = [_watch(design.name, wire) for design in designs for wire in design.streams] if checked else []
+    return "\n".join([*lines, "endmodule", *watches, ""])
 
 
-__all__ = ["Design", "Feed", "Outcome", "Program", "RunFailed", "Verilator", "compile_program", "find", "lint", "read", "run"]
+def _watch(top: str, wire: str) -> str:
+    """A check of one stream, bound into the design's top."""
+    ports = f".clk(clk), .rst(rst), .valid({wire}_valid), .ready({wire}_ready), .data({wire}_data)"
+    return f"bind {top} stream_check #(.WIDTH($bits({wire}_data))) {wire}_check ({ports});"
+
+
+__all__ = [
+    "Design",
+    "Feed",
+    "Outcome",
+    "Program",
+    "RunFailed",
+    "Verilator",
+    "asserting",
+    "compile_program",
+    "find",
+    "lint",
+    "read",
+    "run",
+]

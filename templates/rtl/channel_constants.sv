@@ -33,5 +33,8 @@ module channel_constants #(
       else if (advance) word <= word == BITS'(WORDS - 1) ? '0 : word + 1'b1;
     end
     lookup #(.ENTRIES(WORDS), .BITS(WIDTH), .TABLE(TABLE)) constants (.index(word), .value(data));
+`ifdef DIETCNN_ASSERT
+    always_ff @(posedge clk) if (!rst) assert (32'(word) < WORDS) else $error("word %0d of WORDS=%0d", word, WORDS);
+`endif
   end
 endmodule

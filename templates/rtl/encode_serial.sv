@@ -69,4 +69,8 @@ module encode_serial #(
   wire flip = FLIP[channel];
   wire [OUT_BITS-1:0] count = OUT_BITS'(below[STEPS-1:0]);
   assign out_data = flip ? OUT_BITS'(MAX_CODE) - count : count;
+`ifdef DIETCNN_ASSERT
+  always_ff @(posedge clk) if (!rst) assert (32'(channel) < CHANNELS)
+    else $error("channel %0d of CHANNELS=%0d", channel, CHANNELS);
+`endif
 endmodule

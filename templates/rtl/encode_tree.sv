@@ -63,6 +63,9 @@ module encode_tree #(
       if (rst) count <= '0;
       else if (advance && in_valid) count <= count == WORD_BITS'(WORDS - 1) ? '0 : count + 1'b1;
     end
+`ifdef DIETCNN_ASSERT
+    always_ff @(posedge clk) if (!rst) assert (32'(count) < WORDS) else $error("count %0d of WORDS=%0d", count, WORDS);
+`endif
     assign word = count;
   end
 

@@ -46,4 +46,8 @@ module kernel_flow #(
     else if (finish) out_valid <= 1'b1;
     else if (out_ready) out_valid <= 1'b0;
   end
+`ifdef DIETCNN_ASSERT
+  always_ff @(posedge clk) if (!rst) assert (!(finish && out_valid && !out_ready))
+    else $error("a result was overwritten before it was taken");
+`endif
 endmodule

@@ -77,6 +77,10 @@ module kernel_pq #(
       if (rst) count <= '0;
       else if (in_valid && in_ready) count <= in_last ? '0 : count + 1'b1;
     end
+`ifdef DIETCNN_ASSERT
+    always_ff @(posedge clk) if (!rst) assert (!(in_valid && in_ready) || in_last == (32'(count) == BEATS - 1))
+      else $error("beat %0d of BEATS=%0d has last=%0d", count, BEATS, in_last);
+`endif
     assign beat = count;
   end
   wire [GROUPS*TREE_BITS-1:0] trees;

@@ -58,6 +58,10 @@ module kernel_symbolic #(
       if (rst || finish) count <= '0;
       else if (take) count <= count + 1'b1;
     end
+`ifdef DIETCNN_ASSERT
+    always_ff @(posedge clk) if (!rst) assert (!take || finish == (32'(count) == BEATS - 1))
+      else $error("beat %0d of BEATS=%0d has last=%0d", count, BEATS, finish);
+`endif
     assign beat = count;
   end
   if (LEVELS < 2) begin : g_no_stage

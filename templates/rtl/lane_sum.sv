@@ -97,6 +97,12 @@ module lane_sum #(
       if (rst || finish) partial <= '0;
       else if (take) partial <= next;
     end
+`ifdef DIETCNN_ASSERT
+    int unsigned beat;  // of the pass, at the final stage
+    always_ff @(posedge clk) beat <= rst || finish ? 0 : beat + 32'(take);
+    always_ff @(posedge clk) if (!rst) assert (!take || finish == (beat == BEATS - 1))
+      else $error("beat %0d of BEATS=%0d has last=%0d", beat, BEATS, finish);
+`endif
   end
   if (LEVELS == 1) begin : g_no_stage
     wire unused = &{1'b0, enable};

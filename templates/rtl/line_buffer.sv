@@ -70,10 +70,16 @@ module line_buffer #(
         if (rst) position <= '0;
         else if (step) position <= following;
       end
+`ifdef DIETCNN_ASSERT
+      always_ff @(posedge clk) if (!rst) assert (32'(position) < LINE) else $error("position %0d of LINE=%0d", position, LINE);
+`endif
       memory_sdp #(.DEPTH(LINE), .WIDTH(KEPT), .BLOCK(BLOCK)) kept_rows (
           .clk(clk), .write(step), .write_address(position), .write_data(shifted),
           .read(step), .read_address(following), .read_data(above)
       );
     end
   end
+`ifdef DIETCNN_ASSERT
+  stream_check #(.WIDTH(ROWS*WORD_BITS)) out_check (.clk(clk), .rst(rst), .valid(out_valid), .ready(out_ready), .data(out_data));
+`endif
 endmodule

@@ -23,5 +23,8 @@ module loop_counter #(
       if (rst || (step && last)) value <= '0;
       else if (step) value <= value + 1'b1;
     end
+`ifdef DIETCNN_ASSERT
+    always_ff @(posedge clk) if (!rst) assert (32'(value) < COUNT) else $error("value %0d of COUNT=%0d", value, COUNT);
+`endif
   end
 endmodule

@@ -39,5 +39,8 @@ module pad_axis #(
       assign before_end = value < BITS'(BEFORE + LENGTH);
     end
     assign inside_image = after_start && before_end;
+`ifdef DIETCNN_ASSERT
+    always_ff @(posedge clk) if (!rst) assert (32'(value) < COUNT) else $error("value %0d of COUNT=%0d", value, COUNT);
+`endif
   end
 endmodule

@@ -40,4 +40,8 @@ module stream_down #(
     end
     assign out_data[b] = column[place];
   end
+`ifdef DIETCNN_ASSERT
+  stream_check #(.WIDTH(WORD_BITS)) out_check (.clk(clk), .rst(rst), .valid(out_valid), .ready(out_ready), .data(out_data));
+  always_ff @(posedge clk) if (!rst) assert (32'(place) < RATIO) else $error("place %0d of RATIO=%0d words", place, RATIO);
+`endif
 endmodule

@@ -45,4 +45,13 @@ module stream_fifo #(
       .clk(clk), .write(write), .write_address(write_address), .write_data(in_data),
       .read(read), .read_address(read_address), .read_data(out_data)
   );
+`ifdef DIETCNN_ASSERT
+  stream_check #(.WIDTH(WORD_BITS)) out_check (.clk(clk), .rst(rst), .valid(out_valid), .ready(out_ready), .data(out_data));
+  // neither overrun nor underrun: the count is what the pointers enclose
+  wire [BITS-1:0] enclosed = write_address - read_address;
+  always_ff @(posedge clk) if (!rst) assert (32'(count) <= DEPTH)
+    else $error("%0d words in a buffer of DEPTH=%0d", count, DEPTH);
+  always_ff @(posedge clk) if (!rst) assert (count[BITS-1:0] == enclosed)
+    else $error("%0d words counted, %0d between the pointers", count, enclosed);
+`endif
 endmodule

@@ -22,4 +22,8 @@ module stream_fork #(
     if (rst || (in_valid && in_ready)) served <= '0;
     else if (in_valid) served <= settled;
   end
+`ifdef DIETCNN_ASSERT
+  always_ff @(posedge clk) if (!rst) assert (!(&served))
+    else $error("a word is still there that all READERS=%0d have taken", READERS);
+`endif
 endmodule

@@ -42,4 +42,7 @@ module stream_pad #(
   assign out_valid = !is_image || in_valid;
   assign in_ready = is_image && out_ready;
   assign out_data = is_image ? in_data : FILL;
+`ifdef DIETCNN_ASSERT
+  stream_check #(.WIDTH(WORD_BITS)) out_check (.clk(clk), .rst(rst), .valid(out_valid), .ready(out_ready), .data(out_data));
+`endif
 endmodule

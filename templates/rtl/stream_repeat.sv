@@ -25,4 +25,7 @@ module stream_repeat #(
     else if (in_ready) out_valid <= in_valid;
     if (in_ready && in_valid) out_data <= in_data;
   end
+`ifdef DIETCNN_ASSERT
+  stream_check #(.WIDTH(WORD_BITS)) out_check (.clk(clk), .rst(rst), .valid(out_valid), .ready(out_ready), .data(out_data));
+`endif
 endmodule

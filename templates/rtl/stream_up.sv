@@ -30,4 +30,7 @@ module stream_up #(
     assign out_data = {in_data, stored};
     always_ff @(posedge clk) if (step) stored <= out_data[RATIO*WORD_BITS-1:WORD_BITS];
   end
+`ifdef DIETCNN_ASSERT
+  stream_check #(.WIDTH(RATIO*WORD_BITS)) out_check (.clk(clk), .rst(rst), .valid(out_valid), .ready(out_ready), .data(out_data));
+`endif
 endmodule

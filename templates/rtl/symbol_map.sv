@@ -38,6 +38,9 @@ module symbol_map #(
       if (rst) word <= '0;
       else if (in_valid && in_ready) word <= word == BITS'(WORDS - 1) ? '0 : word + 1'b1;
     end
+`ifdef DIETCNN_ASSERT
+    always_ff @(posedge clk) if (!rst) assert (32'(word) < WORDS) else $error("word %0d of WORDS=%0d", word, WORDS);
+`endif
     for (genvar l = 0; l < LANES; l = l + 1) begin : g_lane
       lookup #(.ENTRIES(ENTRIES), .BITS(OUT_BITS), .TABLE(TABLE[l*ENTRIES*OUT_BITS +: ENTRIES*OUT_BITS])) map (
           .index({word, in_data[l*IN_BITS +: IN_BITS]}), .value(codes[l*OUT_BITS +: OUT_BITS])

@@ -34,5 +34,8 @@ module weight_memory #(
     rom #(.DEPTH(DEPTH), .WIDTH(WIDTH), .BLOCK(BLOCK), .FILE(FILE)) weight_rom (
         .clk(clk), .read(fetch), .address(wanted), .data(data)
     );
+`ifdef DIETCNN_ASSERT
+    always_ff @(posedge clk) if (!rst) assert (32'(address) < DEPTH) else $error("address %0d of DEPTH=%0d", address, DEPTH);
+`endif
   end
 endmodule

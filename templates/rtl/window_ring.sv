@@ -118,4 +118,14 @@ module window_ring #(
       .clk(clk), .write(write), .write_address(write_address), .write_data(in_data),
       .read(issue), .read_address(address), .read_data(out_data)
   );
+`ifdef DIETCNN_ASSERT
+  stream_check #(.WIDTH(WORD_BITS)) out_check (.clk(clk), .rst(rst), .valid(out_valid), .ready(out_ready), .data(out_data));
+  // words between the one that is read and the write pointer
+  wire [BITS-1:0] apart = write_address - address;
+  wire [BITS:0] behind = {apart == '0, apart};
+  always_ff @(posedge clk) if (!rst) assert (int'(lead) <= int'(ROOM) && int'(lead) >= -int'(SPAN + STEP_IMAGE))
+    else $error("lead %0d: words overwritten (ROOM=%0d) or windows left twice", lead, ROOM);
+  always_ff @(posedge clk) if (!rst) assert (!issue || int'(behind) <= int'(lead) + int'(SPAN))
+    else $error("the word read lies %0d behind the write pointer, of %0d that are there", behind, int'(lead) + int'(SPAN));
+`endif
 endmodule
