@@ -31,6 +31,14 @@ class ExactnessWarning(UserWarning):
     """Keras itself may round what the design computes exactly; the design is right, an equality check may say otherwise."""
 
 
+class LeftToHostWarning(UserWarning):
+    """A part of the model that the design does not compute; the host has to, where it is wanted."""
+
+
+class ConfigWarning(UserWarning):
+    """A wish for the whole model that single layers cannot fulfil; says what they have instead."""
+
+
 class ResourceError(DietError):
     """A table or memory that does not fit the chosen part."""
 

@@ -7,17 +7,15 @@ Behind integers an activation becomes per-channel thresholds (`Encode`) or, unif
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from dietcnn_hls.backend.linear import bias_fraction, bias_integers
+from dietcnn_hls.backend.linear import bias_fraction
 from dietcnn_hls.backend.thresholds import batch_norm, fold_thresholds
+from dietcnn_hls.backend.trained import Codebook, Uniform
 from dietcnn_hls.errors import UnsupportedLayerError
 from dietcnn_hls.lowered import Encode, Requantize, Stream, SymbolMap
-from dietcnn_hls.methods.qkeras_reader import quantized_bits, quantized_relu
 
 MAX_THRESHOLDS = 255
 """Largest number of thresholds an encoder may have."""
@@ -46,50 +44,12 @@ class Before:
         return batch_norm(y, self.scale[:, None], self.shift[:, None])
 
 
-@dataclass(frozen=True)
-class Codebook:
-    """``levels[#{j : y >= thresholds[j]}]``: K levels as integers on ``2**-fraction``, K-1 float32 thresholds."""
-
-    levels: tuple[int, ...]
-    fraction: int
-    thresholds: np.ndarray
-
-
-@dataclass(frozen=True)
-class Uniform:
-    """``clip(round(y * 2**fraction), lo, hi)``, rounding 'half_even' (QKeras' quantised activations) or 'half_up' (ours)."""
-
-    lo: int
-    hi: int
-    fraction: int
-    rounding: str = "half_even"
-
-    def values(self, y: np.ndarray) -> np.ndarray:
-        """The quantised values of `y`, float64."""
-        scaled = y.astype(np.float64) * 2.0**self.fraction
-        rounded = np.rint(scaled) if self.rounding == "half_even" else np.floor(scaled + 0.5)
-        return np.clip(rounded, self.lo, self.hi) * 2.0**-self.fraction  # type: ignore[no-any-return]
-
-    @property
-    def codebook(self) -> Codebook:
-        """The same as a codebook of consecutive integers.
-
-        y rounds to j or above from j - 1/2 on, but with half_even and odd j that tie itself rounds down.
-        """
-        steps = np.arange(self.lo + 1, self.hi + 1)
-        ties = ((steps - 0.5) * 2.0**-self.fraction).astype(np.float32)
-        if self.rounding == "half_even":
-            ties = np.where(steps % 2 == 0, ties, np.nextafter(ties, np.float32(np.inf)))
-        return Codebook(tuple(range(self.lo, self.hi + 1)), self.fraction, ties)
-
-
 def lower_activation(
     name: str, source: Stream, activation: Codebook | Uniform, before: Before
 ) -> Encode | Requantize | SymbolMap:
-    """An activation that reads `source` through `before`, as one operation.
+    """An activation that reads `source` through `before`, as one operation. Behind integers a bias lies on their grid.
 
     Raises:
-        LoweringError: a bias finer than the accumulator's grid.
         UnsupportedLayerError: more than `MAX_THRESHOLDS` thresholds.
     """
     if isinstance(activation, Uniform):
@@ -105,7 +65,7 @@ def lower_activation(
     if source.levels is not None:
         table = (before.values(source)[..., None] >= activation.thresholds).sum(axis=-1)
         return SymbolMap(table.astype(np.uint16), activation.levels, activation.fraction)
-    bias = None if before.bias is None else bias_integers(before.bias, source.fraction, name)
+    bias = None if before.bias is None else np.rint(before.bias * 2.0**source.fraction).astype(np.int64)
     return fold_thresholds(
         source, activation.thresholds, activation.levels, activation.fraction, before.scale, before.shift, bias
     )
@@ -116,18 +76,9 @@ def symbol_bias(name: str, source: Stream, bias: np.ndarray) -> SymbolMap:
     assert source.levels is not None
     fraction = max(source.fraction, bias_fraction(bias, name))
     levels = np.asarray(source.levels, np.int64) << (fraction - source.fraction)
-    sums = levels[None] + bias_integers(bias, fraction, name)[:, None]
+    sums = levels[None] + np.rint(bias * 2.0**fraction).astype(np.int64)[:, None]
     codebook, table = np.unique(sums, return_inverse=True)
     return SymbolMap(table.reshape(sums.shape).astype(np.uint16), tuple(int(v) for v in codebook), fraction)
 
 
-def qkeras_uniform(name: str, quantizer: Mapping[str, Any], relu: bool) -> Uniform:
-    """QKeras' ``quantized_relu`` (`relu`) or ``quantized_bits`` of layer `name`, by its config.
-
-    Raises:
-        UnsupportedLayerError: an option that is not a plain uniform quantiser.
-    """
-    return Uniform(*(quantized_relu if relu else quantized_bits)(name, quantizer["config"]))
-
-
-__all__ = ["Before", "Codebook", "Uniform", "lower_activation", "qkeras_uniform", "symbol_bias"]
+__all__ = ["MAX_THRESHOLDS", "Before", "lower_activation", "symbol_bias"]

@@ -15,7 +15,8 @@ from hls4ml.model.optimizer import get_backend_passes
 
 from dietcnn_hls import hls, reference
 from dietcnn_hls.backend.layers import register_layers
-from dietcnn_hls.backend.support import as_grid
+from dietcnn_hls.backend.naming import with_any_name
+from dietcnn_hls.backend.options import as_grid
 from dietcnn_hls.errors import ConfigError, ToolError, suggest
 from dietcnn_hls.hardware.parts import DEFAULT_PART
 from dietcnn_hls.lowered import Grid
@@ -23,8 +24,9 @@ from dietcnn_hls.lowered import Grid
 if TYPE_CHECKING:
     # hls4ml registers backends while its graph module is still being imported
     from hls4ml.model.graph import ModelGraph
+    from hls4ml.model.layers import Layer
 
-PREPARE = ("check_model", "read_input_grid", "drop_identity", "fold_batch_norm", "move_pool")
+PREPARE = ("read_model", "read_input_grid", "drop_identity", "leave_softmax", "fold_batch_norm", "move_pool")
 LOWER = (
     *("lower_input", "lower_linear", "lower_activation", "lower_max_pool", "lower_sum_pool"),
     *("lower_reshape", "lower_add", "check_lowered"),
@@ -46,9 +48,15 @@ class DietCNNBackend(FPGABackend):
             if f"dietcnn:{name}" not in found:
                 raise ToolError(f"the installation lacks the pass '{name}' of dietcnn_hls.backend; install the package again")
         prepare = register_flow("prepare", [f"dietcnn:{name}" for name in PREPARE], backend=self.name)
-        lower = register_flow("lower", [f"dietcnn:{name}" for name in LOWER], requires=[prepare], backend=self.name)
+        # where hls4ml's recipe for extensions puts a user's own passes
+        optimize = register_flow("optimize", [], requires=[prepare], backend=self.name)
+        lower = register_flow("lower", [f"dietcnn:{name}" for name in LOWER], requires=[optimize], backend=self.name)
         self._default_flow = register_flow("ip", None, requires=[lower], backend=self.name)
         self._writer_flow = register_flow("write", ["dietcnn:write_hls"], requires=[self._default_flow], backend=self.name)
+
+    def create_layer_class(self, layer_class: type[Layer]) -> type[Layer]:
+        """hls4ml's class of a layer, such that the layer may have any name."""
+        return with_any_name(super().create_layer_class(layer_class), layer_class)
 
     def get_default_flow(self) -> str:
         return self._default_flow  # type: ignore[no-any-return]
@@ -78,7 +86,7 @@ class DietCNNBackend(FPGABackend):
         Raises:
             ConfigError: an option that this backend does not have.
         """
-        from dietcnn_hls.backend.keras_handlers import register_handlers
+        from dietcnn_hls.backend.readers.keras import register_handlers
 
         register_handlers()  # not sooner: hls4ml's front ends are imported after its backends
         known = ("part", "clock_period", "io_type", "metadata", "input_grid")

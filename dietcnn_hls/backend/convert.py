@@ -51,7 +51,7 @@ def convert(
     import hls4ml
 
     from dietcnn_hls.backend.graphs import model_graph_from_lowered, set_folding
-    from dietcnn_hls.backend.support import check_keras_layers
+    from dietcnn_hls.backend.readers.keras import check_model, register_handlers
 
     if isinstance(model, LoweredGraph):
         if input_grid is not None and input_grid.stream(model.input.stream.shape) != model.input.stream:
@@ -59,9 +59,8 @@ def convert(
         graph = LoweredGraph(name or model.name, model.nodes, {**model.metadata, **(metadata or {})})
         check_design_name(graph.name)
         return model_graph_from_lowered(graph, output_dir, io_type=io_type, part=part, clock_period=clock_period, folding=folding)
-    if not hasattr(model, "to_json"):
-        raise ConfigError(f"convert() takes a Keras model or a LoweredGraph, not {type(model).__name__}")
-    check_keras_layers(model)
+    register_handlers()
+    check_model(model)
     converted = hls4ml.converters.convert_from_keras_model(
         model,
         output_dir=str(output_dir),

@@ -50,10 +50,18 @@ def insert_after(model: ModelGraph, node: Layer, new: Layer) -> None:
 
 def replace_by_op(model: ModelGraph, node: Layer, op: Operation, stream: Stream, **attributes: object) -> Layer:
     """Replace `node` by the lowered layer that carries `op`."""
-    values = {"op": op, "stream": stream, "trace": False, **attributes}
-    new = model.make_node(LAYERS.of(op, node.name).__name__, node.name, values, list(node.inputs), list(node.outputs))
+    new = make_lowered(model, node.name, op, stream, list(node.inputs), list(node.outputs), **attributes)
     model.replace_node(node, new)
     return new
+
+
+def make_lowered(
+    model: ModelGraph, name: str, op: Operation, stream: Stream, inputs: list[str], outputs: list[str], **attributes: object
+) -> Layer:
+    """The lowered layer that carries `op`."""
+    kind = LAYERS.of(op, name).__name__
+    values = {"name": name, "class_name": kind, "op": op, "stream": stream, "trace": False, **attributes}
+    return model.make_node(kind, name, values, inputs, outputs)
 
 
 def _redirect(model: ModelGraph, readers: list[Layer], old: str, new: str) -> None:
@@ -62,4 +70,4 @@ def _redirect(model: ModelGraph, readers: list[Layer], old: str, new: str) -> No
     model.outputs = [new if name == old else name for name in model.outputs]
 
 
-__all__ = ["consumers", "insert_after", "replace_by_op", "source", "swap"]
+__all__ = ["consumers", "insert_after", "make_lowered", "replace_by_op", "source", "swap"]

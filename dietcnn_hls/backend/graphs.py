@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dietcnn_hls.backend.layers import INPUT, LAYERS, LoweredLayer, register_layers
-from dietcnn_hls.errors import ConfigError, LoweringError
+from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.hardware.folding import FoldingSpec, check_folding, fold_for_reuse, solve
 from dietcnn_hls.hardware.parts import DEFAULT_PART
 from dietcnn_hls.lowered import Fold, LoweredGraph, Node
@@ -25,12 +25,15 @@ def lowered_graph(model: ModelGraph) -> LoweredGraph:
         LoweringError: the model was not converted with ``backend='DietCNN'``.
     """
     nodes = []
+    made_by = {output: layer.name for layer in model.graph.values() for output in layer.outputs}
     for layer in model.graph.values():
         if not isinstance(layer, LoweredLayer):
             raise LoweringError(f"layer '{layer.name}' is not lowered; convert the model with backend='DietCNN'")
-        inputs = tuple(name for name in layer.inputs if name != INPUT)
+        inputs = tuple(made_by[name] for name in layer.inputs) if layer.op.arity else ()
         nodes.append(Node(layer.name, layer.op, inputs, layer.stream))
-    return LoweredGraph(model.config.get_project_name(), tuple(nodes), dict(model.config.get_config_value("Metadata") or {}))
+    metadata = dict(model.config.get_config_value("Metadata") or {})
+    left = list(model.graph.values())[-1].get_attr("left_to_host")
+    return LoweredGraph(model.config.get_project_name(), tuple(nodes), metadata | ({"left_to_host": left} if left else {}))
 
 
 def folding_of(model: ModelGraph, graph: LoweredGraph) -> dict[str, Fold]:
@@ -70,7 +73,7 @@ def model_graph_from_lowered(
     """A ModelGraph of an already lowered (for example saved) graph; needs neither Keras nor TensorFlow.
 
     Raises:
-        ConfigError: bad options, or a node called 'input', a name that hls4ml keeps for itself.
+        ConfigError: bad options.
     """
     from hls4ml.model.graph import ModelGraph
     from hls4ml.utils.config import create_config
@@ -87,8 +90,6 @@ def model_graph_from_lowered(
 
 
 def _layer(node: Node) -> dict[str, Any]:
-    if node.name == INPUT:
-        raise ConfigError(f"hls4ml keeps the name '{INPUT}' for itself; rename that layer of the model")
     kind = LAYERS.of(node.op, node.name).__name__
     layer: dict[str, Any] = {"name": node.name, "class_name": kind, "op": node.op, "stream": node.stream}
     layer["inputs"] = list(node.inputs) or [INPUT]

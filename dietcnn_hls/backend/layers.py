@@ -27,19 +27,17 @@ from dietcnn_hls.lowered import (
 )
 
 INPUT = "input"
-"""What hls4ml says that an input layer reads; no layer may have this name."""
+"""What hls4ml says that an input layer reads."""
 
 
-class KerasLayer(Layer):
-    """A layer as the front end read it; ``output_shape`` is its shape without the batch."""
+class FrontLayer(Layer):
+    """One of our Keras layers as the front end met it: attribute ``output_shape``, its shape without the batch."""
 
     def initialize(self) -> None:
         self.add_output_variable(list(self.get_attr("output_shape")))
 
 
-class LookupLinear(KerasLayer):
-    """Attributes ``kernel``, ``bias_values`` (float64 or None), ``scheme`` and the geometry of convolutions."""
-
+class LookupLinear(FrontLayer):
     _expected_attributes = [ConfigurableAttribute("reuse_factor", default=1)]
 
 
@@ -55,24 +53,24 @@ class LookupDense(LookupLinear):
     pass
 
 
-class CodebookActivation(KerasLayer):
-    """Attributes ``levels`` (integers), ``fraction`` and ``thresholds`` (float32)."""
+class CodebookActivation(FrontLayer):
+    pass
 
 
-class UniformActivation(KerasLayer):
-    """Attribute ``uniform``: (lo, hi, fraction, rounding)."""
+class UniformActivation(FrontLayer):
+    pass
 
 
-class ExactBatchNormalization(KerasLayer):
-    """Attributes ``scale`` and ``shift``, float32 by channel. Shift batch-norms are read as this too."""
+class ExactBatchNormalization(FrontLayer):
+    pass
 
 
-class SumPooling2D(KerasLayer):
-    """Attributes of its window, and ``shift``."""
+class SumPooling2D(FrontLayer):
+    pass
 
 
-class InputGrid(KerasLayer):
-    """Attribute ``input_grid``: (lo, hi, fraction) of the values that enter. Stands behind the input and computes nothing."""
+class InputGrid(FrontLayer):
+    pass
 
 
 class LoweredLayer(Layer):
@@ -142,13 +140,15 @@ class DietAdd(LoweredLayer):
     pass
 
 
-LOOKUP_LAYERS = (LookupConv2D, LookupDepthwiseConv2D, LookupDense)
-_KERAS = (*LOOKUP_LAYERS, CodebookActivation, UniformActivation, ExactBatchNormalization, SumPooling2D, InputGrid)
+_FRONT = (
+    *(LookupConv2D, LookupDepthwiseConv2D, LookupDense, CodebookActivation, UniformActivation),
+    *(ExactBatchNormalization, SumPooling2D, InputGrid),
+)
 
 
 def register_layers() -> None:
     """Make all layers known to hls4ml, those that have been registered since the last call included."""
-    layers: tuple[type[Layer], ...] = (*_KERAS, *LAYERS.entries())
+    layers: tuple[type[Layer], ...] = (*_FRONT, *LAYERS.entries())
     for layer in layers:
         if layer_map.get(layer.__name__) is not layer:
             register_layer(layer.__name__, layer)
@@ -161,4 +161,4 @@ def _precision(stream: Stream) -> IntegerPrecisionType | FixedPrecisionType:
     return FixedPrecisionType(width=stream.bits, integer=stream.bits - stream.fraction, signed=stream.signed)
 
 
-__all__ = ["LAYERS", "LOOKUP_LAYERS", "CodebookActivation", "ExactBatchNormalization", "LookupLinear", "LoweredLayer"]
+__all__ = ["INPUT", "LAYERS", "LoweredLayer", "register_layers"]

@@ -51,13 +51,13 @@ def check_arguments(layer: str, kind: str, given: Mapping[str, Any], rules: Rule
         if name not in rules:
             if value is not None:
                 raise UnsupportedLayerError(
-                    f"layer '{layer}': {kind} with {name}={_shown(value)} has no lowering: this argument is unknown; leave it out"
+                    f"layer '{layer}' ({kind}): {name}={_shown(value)} has no lowering: this argument is unknown; leave it out"
                 )
             continue
         rule = rules[name]
         if rule is not None and not rule.allows(value):
             remedy = rule.remedy or f"use {name}={_shown(rule.values[0])}"
-            raise UnsupportedLayerError(f"layer '{layer}': {kind} with {name}={_shown(value)} has no lowering: {remedy}")
+            raise UnsupportedLayerError(f"layer '{layer}' ({kind}): {name}={_shown(value)} has no lowering: {remedy}")
 
 
 def _same(value: Any, allowed: Any) -> bool:

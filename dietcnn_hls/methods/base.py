@@ -30,6 +30,11 @@ class Scheme:
     ends make them, for Keras those in ``methods/<name>/reader.py``.
     """
 
+    @property
+    def weight_range(self) -> tuple[int, int, int] | None:
+        """(lowest integer, highest integer, fraction) of the weights; None where they lie on no one grid."""
+        return None
+
 
 @dataclass(frozen=True)
 class LinearSpec:

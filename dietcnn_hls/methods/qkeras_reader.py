@@ -53,7 +53,7 @@ def quantized_bits(layer: str, config: Mapping[str, Any]) -> tuple[int, int, int
     unsigned = bits - signed
     if unsigned < 1:
         raise UnsupportedLayerError(
-            f"layer '{layer}': quantized_bits with bits={bits} is a sign, which has no lowering; use bits=2, or ternary weights"
+            f"layer '{layer}' (quantized_bits): bits={bits} is a sign, which has no lowering; use bits=2, or ternary weights"
         )
     symmetric = _whole(layer, "quantized_bits", config, "symmetric", 0)
     low = -(2**unsigned) + symmetric if signed else 0
@@ -73,7 +73,7 @@ def quantized_relu(layer: str, config: Mapping[str, Any]) -> tuple[int, int, int
         steps = float(bound) * 2.0**fraction
         if steps < 1 or steps != int(steps):
             raise UnsupportedLayerError(
-                f"layer '{layer}': quantized_relu with relu_upper_bound={bound!r} has no lowering: the bound must be a multiple "
+                f"layer '{layer}' (quantized_relu): relu_upper_bound={bound!r} has no lowering: the bound must be a multiple "
                 f"of the step 2^-{fraction} of its values"
             )
         highest = min(highest, int(steps))
@@ -83,7 +83,7 @@ def quantized_relu(layer: str, config: Mapping[str, Any]) -> tuple[int, int, int
 def _whole(layer: str, kind: str, config: Mapping[str, Any], name: str, default: int) -> int:
     value = config.get(name, default)
     if value != int(value) or (name == "bits" and value < 1):
-        raise UnsupportedLayerError(f"layer '{layer}': {kind} with {name}={value!r} has no lowering: use a whole number")
+        raise UnsupportedLayerError(f"layer '{layer}' ({kind}): {name}={value!r} has no lowering: use a whole number")
     return int(value)
 
 

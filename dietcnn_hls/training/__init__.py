@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dietcnn_hls import methods
-from dietcnn_hls.backend.keras_handlers import register_handlers
+from dietcnn_hls.backend.readers.keras import register_handlers
 from dietcnn_hls.training.design import Trained, accuracy, load_model, logits, train_design
 from dietcnn_hls.training.integer_layers import PositiveGain, ShiftBatchNormalization, SumPooling2D, UniformActivation
 from dietcnn_hls.training.layers import (

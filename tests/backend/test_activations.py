@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dietcnn_hls import reference
-from dietcnn_hls.backend.activations import Before, Codebook, Uniform, lower_activation, symbol_bias
-from dietcnn_hls.backend.linear import bias_fraction, bias_integers, snapped_bias
+from dietcnn_hls.backend.activations import Before, lower_activation, symbol_bias
+from dietcnn_hls.backend.linear import bias_fraction, bias_integers
+from dietcnn_hls.backend.trained import Codebook, TrainedLinear, Uniform
 from dietcnn_hls.errors import LoweringError, UnsupportedLayerError
 from dietcnn_hls.lowered import Encode, Requantize, Source, Stream, SymbolMap, node
+from dietcnn_hls.methods.fixed_point.scheme import UniformScheme
 
 uniforms = st.builds(
     lambda bits, fraction, signed, rounding: Uniform(
@@ -78,13 +80,14 @@ def test_too_many_thresholds_are_refused() -> None:
         lower_activation("act", Stream((1,), 0, 9, 0), Uniform(0, 511, 8), before)
 
 
-def test_biases_snap_half_up_and_stay_on_their_grid() -> None:
-    bias = np.array([0.124, 0.125, -0.125, -0.126, 0.0], np.float32)
-    assert snapped_bias(bias, 2).tolist() == [0.0, 0.25, 0.0, -0.25, 0.0]
-    assert snapped_bias(np.zeros(3, np.float32), 2) is None and snapped_bias(None, 2) is None
-    assert bias_integers(np.array([0.75, -0.5]), 3, "conv").tolist() == [6, -4]
+def linear(bias: list[float] | None) -> TrainedLinear:
+    return TrainedLinear("conv", np.ones((3, 2)), UniformScheme(-1, 1, 0), None if bias is None else np.array(bias), None)
+
+
+def test_biases_stay_on_their_grid() -> None:
+    assert bias_integers(linear([0.75, -0.5]), 3).tolist() == [6, -4] and bias_integers(linear(None), 3).tolist() == [0, 0]
     assert bias_fraction(np.array([3.0]), "conv") == 0 and bias_fraction(np.array([0.75]), "conv") == 2
     with pytest.raises(LoweringError, match=r"layer 'conv': the bias is not on the accumulator's grid 2\^-1"):
-        bias_integers(np.array([0.75]), 1, "conv")
+        bias_integers(linear([0.75, 0.0]), 1)
     with pytest.raises(LoweringError, match="layer 'conv': the bias lies on no grid of 40 bits"):
         bias_fraction(np.array([2.0**-50]), "conv")

@@ -68,7 +68,7 @@ def test_the_model_may_say_its_grid() -> None:
 
 def test_grids_that_contradict_or_stand_elsewhere_are_refused(tmp_path: Path) -> None:
     said = InputGrid(-128, 127, 4, name="grid")
-    with pytest.raises(ConfigError, match=r"made for inputs of signed 8 bits / 2\^4, not of unsigned 8 bits / 2\^8"):
+    with pytest.raises(ConfigError, match=r"input_grid says unsigned 8 bits / 2\^8, the model says signed 8 bits / 2\^4"):
         lower_keras(network(said), "net", input_grid=IMAGE)
     late = tf.keras.Sequential([keras_layers.InputLayer((5, 4, 2)), *network().layers, InputGrid(0, 1, 0, name="late")])
     with pytest.raises(UnsupportedLayerError, match=r"layer 'late' \(InputGrid\).*directly behind the model's input"):

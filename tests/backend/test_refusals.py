@@ -12,14 +12,12 @@ import hls4ml
 import numpy as np
 import pytest
 
-from dietcnn_hls.backend import convert, model_graph_from_lowered
+from dietcnn_hls.backend import convert
 from dietcnn_hls.backend.graphs import lowered_graph
 from dietcnn_hls.errors import ConfigError, DietError, ExactnessWarning, LoweringError, UnsupportedLayerError
-from dietcnn_hls.lowered import LoweredGraph, Source, Stream, node
 from dietcnn_hls.methods.dietcnn.training import Codebook
 from dietcnn_hls.training.layers import CodebookActivation, ExactBatchNormalization, LookupConv2D, LookupDense
 from tests.backend.keras_models import keras_layers, qkeras, tf
-from tests.graphs import random_graph
 
 
 def functional(*layers: Any, shape: tuple[int, ...] = (6, 6, 2), encoder: bool = True) -> Any:
@@ -69,6 +67,11 @@ def subtracted() -> Any:
     return tf.keras.Model(inputs, keras_layers.Subtract(name="minus")([x, x]), name="model")
 
 
+def called_with_training() -> Any:
+    inputs = keras_layers.Input((6, 6, 2), name="image")
+    return tf.keras.Model(inputs, conv()(keras_layers.Dropout(0.5, name="drop")(inputs, training=True)), name="model")
+
+
 CASES: list[tuple[str, Callable[[], Any], str]] = [
     ("stock batch-norm", lambda: functional(conv(), keras_layers.BatchNormalization(name="bn")), r"layer 'bn' \(BatchNormalization\).*ExactBatch"),
     ("float conv", lambda: functional(keras_layers.Conv2D(3, 3, name="c")), r"layer 'c' \(Conv2D\).*weights are floats.*fit_codebooks"),
@@ -94,6 +97,9 @@ CASES: list[tuple[str, Callable[[], Any], str]] = [
     ("two outputs", two_outputs, r"model 'model' has 1 inputs and 2 outputs"),
     ("leaky quantised relu", lambda: functional(conv(), quantised("quantized_relu(4,0,negative_slope=0.25)")), r"layer 'act'"),
     ("one-bit activation", lambda: functional(conv(), quantised("quantized_bits(1,0,alpha=1)")), r"layer 'act'.*sign.*bits=2"),
+    ("dense on an image", lambda: functional(LookupDense(3, kernel_quantizer=Codebook(4, 3), name="d")), r"layer 'd' \(LookupDense\).*reads an image of shape \(6, 6, 2\); put Flatten before it, or use a convolution of kernel_size=1"),
+    ("softmax over another axis", lambda: functional(conv(), keras_layers.Softmax(axis=1, name="s")), r"layer 's' \(Softmax\).*axis=1 is not the last"),
+    ("call with an argument", called_with_training, r"layer 'drop' \(Dropout\).*called with training=True"),
     ("ternary kernel", lambda: functional(qkeras.QConv2D(3, 3, kernel_quantizer=qkeras.ternary(alpha=1), name="q")), r"layer 'q': no method lowers the kernel quantiser 'ternary'"),
 ]  # fmt: skip
 
@@ -127,11 +133,6 @@ def test_nested_models_are_refused(tmp_path: Path) -> None:
         convert(outer, tmp_path)
 
 
-def test_hls4mls_reserved_name_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnsupportedLayerError, match=r"layer 'input' .*give the layer another"):
-        convert(functional(conv("input")), tmp_path)
-
-
 def test_sums_that_float32_may_round_are_announced(tmp_path: Path) -> None:
     wide = qkeras.QConv2D(1, 3, kernel_quantizer=qkeras.quantized_bits(16, 0, alpha=1), use_bias=False, name="wide")
     model = functional(wide, shape=(6, 6, 8), encoder=False)
@@ -159,7 +160,6 @@ LOWERING: list[tuple[str, Callable[[], Any], str]] = [
     ("variance below zero", lambda: assigned(functional(conv(), ExactBatchNormalization(name="bn"), CodebookActivation(4, 5)), "bn", "moving_variance", -1), "layer 'bn': batch-norm holds NaN"),
     ("bias finer than the sums", lambda: assigned(functional(conv(bias_fraction=12)), "conv", "bias", 2.0**-12), r"layer 'conv': the bias is not on the accumulator's grid 2\^-8; set bias_fraction to at most 8"),
     ("padding without a zero", codebook_without_zero, "layer 'conv' pads with zero, but the codebook that it reads has no exact zero"),
-    ("dense on an image", lambda: functional(LookupDense(3, kernel_quantizer=Codebook(4, 3), name="d")), "layer 'd': kernel of 2 taps on a window of 72"),
 ]  # fmt: skip
 
 
@@ -179,9 +179,9 @@ def test_what_cannot_be_exact_is_refused(tmp_path: Path, title: str, model: Call
         ({"hls_config": {"LayerName": {"convv": {"ReuseFactor": 2}}}}, "the model has no layer 'convv'. Did you mean 'conv'"),
         (
             {"hls_config": {"Model": {"Strategy": "distributed_arithmetic"}}},
-            "layer 'image' asks for Strategy 'distributed_arithmetic'",
+            "hls_config.Model: asks for Strategy 'distributed_arithmetic'",
         ),
-        ({"hls_config": {"Model": {"ReuseFactor": 0}}}, "layer 'image' asks for ReuseFactor 0"),
+        ({"hls_config": {"Model": {"ReuseFactor": 0}}}, "hls_config.Model: asks for ReuseFactor 0"),
     ],
 )
 def test_options_that_cannot_be_honoured_are_refused(tmp_path: Path, options: dict[str, Any], text: str) -> None:
@@ -192,13 +192,6 @@ def test_options_that_cannot_be_honoured_are_refused(tmp_path: Path, options: di
 def test_convert_names_what_it_takes(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="takes a Keras model or a LoweredGraph, not str"):
         convert("model.h5", tmp_path)
-
-
-def test_an_input_called_input_is_refused(tmp_path: Path) -> None:
-    graph = random_graph(0)
-    source = node("input", Source(), [], Stream((4,), 0, 3, 0))
-    with pytest.raises(ConfigError, match="hls4ml keeps the name 'input' for itself"):
-        model_graph_from_lowered(LoweredGraph("g", (source,), graph.metadata), str(tmp_path))
 
 
 def test_other_backends_models_are_not_lowered(tmp_path: Path) -> None:

@@ -1,83 +1,102 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Passes before lowering: refuse what has no lowering, drop identities, fold batch-norm, move pools behind activations."""
+"""Passes before lowering: read layers, drop what computes nothing, fold batch-norm, move pools behind activations."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import dataclasses
+import warnings
+from typing import TYPE_CHECKING
 
 from hls4ml.model.layers import Layer
 from hls4ml.model.optimizer import ModelOptimizerPass, OptimizerPass
 
+from dietcnn_hls.backend import options, readers
+from dietcnn_hls.backend.activations import Before
+from dietcnn_hls.backend.asked import seen
 from dietcnn_hls.backend.edit import consumers, source, swap
-from dietcnn_hls.backend.support import check_keras_model, check_layer, check_options, unsupported
+from dietcnn_hls.backend.layers import LoweredLayer
+from dietcnn_hls.backend.refusals import unsupported
+from dietcnn_hls.backend.trained import (
+    TRAINED,
+    BatchNorm,
+    FinalSoftmax,
+    GridStatement,
+    Identity,
+    ModelInput,
+    is_activation,
+    is_linear,
+    is_pool,
+    trained,
+)
+from dietcnn_hls.errors import LeftToHostWarning
 
 if TYPE_CHECKING:
     # hls4ml registers backends while its graph module is still being imported
     from hls4ml.model.graph import ModelGraph
 
 
-def is_identity(node: Layer) -> bool:
-    return node.class_name == "Activation" and node.get_attr("activation") == "linear" and not is_activation(node)
+class ReadModel(ModelOptimizerPass):
+    """Every layer gets its neutral value, before anything is changed; a saved graph has none to read."""
 
-
-def is_activation(node: Layer) -> bool:
-    """A codebook, uniform or QKeras' quantised activation."""
-    quantised = node.class_name == "Activation" and node.get_attr("activation_quantizer") is not None
-    return node.class_name in ("CodebookActivation", "UniformActivation") or quantised
-
-
-def is_pool(node: Layer) -> bool:
-    return node.class_name == "Pooling2D"
-
-
-def is_linear(node: Layer) -> bool:
-    return node.class_name in (
-        *("LookupConv2D", "LookupDepthwiseConv2D", "LookupDense"),
-        *("Conv2D", "DepthwiseConv2D", "Dense"),
-    )
-
-
-class CheckModel(ModelOptimizerPass):
-    """Refuses, before anything is changed, what has no lowering; hls4ml alone would drop it or read it wrongly."""
-
-    name = "check_model"
+    name = "read_model"
 
     def __init__(self) -> None:
         """Nothing to configure; the base class would want a function."""
 
     def transform(self, model: ModelGraph) -> bool:
-        keras_model: Any = model.config.config.get("KerasModel")
-        if keras_model is not None and not isinstance(keras_model, str):
-            check_keras_model(keras_model)
-        check_options(model)
-        for node in model.graph.values():
-            check_layer(model, node)
+        if not all(isinstance(node, LoweredLayer) for node in model.graph.values()):
+            readers.read(model)
+            options.remember(model)
         return True
 
 
 class ReadInputGrid(OptimizerPass):
-    """What the model says of its input's grid becomes an attribute of the input."""
+    """What the model says of its input's grid goes to the input."""
 
     def match(self, node: Layer) -> bool:
-        return node.class_name == "InputGrid"
+        return isinstance(trained(node), GridStatement)
 
     def transform(self, model: ModelGraph, node: Layer) -> bool:
-        others = [reader.name for reader in consumers(model, source(node)) if reader is not node]
+        entry = source(node)
+        if not isinstance(trained(entry), ModelInput):
+            raise unsupported(node, "it says what enters the design; put it directly behind the model's input")
+        others = [reader.name for reader in consumers(model, entry) if reader is not node]
         if others:
-            raise unsupported(node.name, "InputGrid", f"'{others[0]}' reads the input past it; let that read this layer")
-        source(node).set_attr("input_grid", node.get_attr("input_grid"))
-        model.remove_node(node)
+            raise unsupported(node, f"'{others[0]}' reads the input past it; let that read this layer")
+        entry.set_attr(TRAINED, dataclasses.replace(trained(entry), grid=trained(node).grid))
+        _drop(model, node)
         return True
 
 
 class DropIdentity(OptimizerPass):
-    """Linear activations, and the softmax at the very end: the design ends at the logits."""
+    """Linear activations, dropout and the like."""
 
     def match(self, node: Layer) -> bool:
-        return is_identity(node) or node.class_name == "Softmax"
+        return isinstance(trained(node), Identity)
 
     def transform(self, model: ModelGraph, node: Layer) -> bool:
-        model.remove_node(node)
+        _drop(model, node)
+        return True
+
+
+class LeaveSoftmax(OptimizerPass):
+    """The softmax at the very end is left to the host: the design ends at the logits, and says so."""
+
+    def match(self, node: Layer) -> bool:
+        return isinstance(trained(node), FinalSoftmax)
+
+    def transform(self, model: ModelGraph, node: Layer) -> bool:
+        if consumers(model, node) or node.outputs[0] not in model.outputs:
+            raise unsupported(node, "only the model's last layer may be a softmax; the design ends at the logits")
+        warnings.warn(
+            f"layer '{node.name}' (softmax) is left to the host: the design ends at the logits, so predict() returns them. The "
+            "largest logit has the largest probability; where probabilities are needed, apply softmax to what predict() returns.",
+            LeftToHostWarning,
+            stacklevel=2,
+        )
+        entry = source(node)
+        entry.set_attr("left_to_host", [*(entry.get_attr("left_to_host") or []), {"layer": node.name, "operation": "softmax"}])
+        _drop(model, node)
         return True
 
 
@@ -90,9 +109,11 @@ class MovePool(OptimizerPass):
     def match(self, node: Layer) -> bool:
         if not is_activation(node) or not is_pool(source(node)):
             return False
-        pool, scale = source(node), node.get_attr("scale")
-        behind_linear = is_linear(source(pool)) or source(pool).class_name == "ExactBatchNormalization"
-        return behind_linear and len(consumers(node.model, pool)) == 1 and (scale is None or bool((scale >= 0).all()))
+        pool, before = source(node), before_of(node)
+        behind_linear = is_linear(source(pool)) or isinstance(trained(source(pool)), BatchNorm)
+        return (
+            behind_linear and len(consumers(node.model, pool)) == 1 and (before.scale is None or bool((before.scale >= 0).all()))
+        )
 
     def transform(self, model: ModelGraph, node: Layer) -> bool:
         swap(model, source(node), node)
@@ -100,17 +121,33 @@ class MovePool(OptimizerPass):
 
 
 class FoldBatchNorm(OptimizerPass):
-    """Batch-norm becomes attributes ``scale`` and ``shift`` of the activations that read it."""
+    """Batch-norm goes into the activations that read it."""
 
     def match(self, node: Layer) -> bool:
-        if node.class_name != "ExactBatchNormalization":
+        if not isinstance(trained(node), BatchNorm):
             return False
         readers = consumers(node.model, node)
-        return bool(readers) and all(is_activation(r) and r.get_attr("scale") is None for r in readers)
+        return bool(readers) and all(is_activation(r) and before_of(r).scale is None for r in readers)
 
     def transform(self, model: ModelGraph, node: Layer) -> bool:
+        norm = trained(node)
         for reader in consumers(model, node):
-            reader.set_attr("scale", node.get_attr("scale"))
-            reader.set_attr("shift", node.get_attr("shift"))
+            reader.set_attr("before", dataclasses.replace(before_of(reader), scale=norm.scale, shift=norm.shift))
+        seen(model)[node.name].dropped = "it lies in the thresholds of the activation behind it"
         model.remove_node(node)
         return True
+
+
+def before_of(activation: Layer) -> Before:
+    """What was folded into an activation so far."""
+    before: Before | None = activation.get_attr("before")
+    return before or Before()
+
+
+def _drop(model: ModelGraph, node: Layer) -> None:
+    """Remove a layer that passes on what it reads."""
+    seen(model)[node.name].stands_for = source(node).name
+    left = node.get_attr("left_to_host")
+    if left:
+        source(node).set_attr("left_to_host", left)
+    model.remove_node(node)

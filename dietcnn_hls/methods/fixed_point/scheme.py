@@ -21,3 +21,7 @@ class UniformScheme(Scheme):
     lo: int
     hi: int
     fraction: int
+
+    @property
+    def weight_range(self) -> tuple[int, int, int]:
+        return self.lo, self.hi, self.fraction

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a Keras architecture as a whole must be, whatever it comes from; hls4ml's own reader overlooks most of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dietcnn_hls.backend.readers.keras.layers import check_layer
+from dietcnn_hls.backend.readers.keras.refusals import unknown, unsupported
+from dietcnn_hls.backend.readers.keras.source import KerasLayer, KerasNetwork
+from dietcnn_hls.errors import UnsupportedLayerError
+
+_GRAPHS = ("Functional", "Model")
+_UNBUILT = (
+    "model '{}' is not built, or not Sequential or functional: its input's shape is unknown; begin it with an Input of a fixed "
+    "shape"
+)
+
+
+def check_network(network: KerasNetwork) -> None:
+    """UnsupportedLayerError for what has no lowering, by the layer's name; looks at no weights.
+
+    Shared layers, several inputs or outputs, models inside models, calls with arguments, layers and arguments without lowering.
+    """
+    if network.kind not in ("Sequential", *_GRAPHS):
+        raise UnsupportedLayerError(
+            f"model '{network.name}' is of class {network.kind}, neither Sequential nor functional; make one of its layers"
+        )
+    for ends in (network.inputs, network.outputs):
+        if ends is not None and len(ends) != 1:
+            raise UnsupportedLayerError(
+                f"model '{network.name}' has {len(network.inputs or ())} inputs and {len(network.outputs or ())} outputs; a "
+                "design has one of each"
+            )
+    if not network.layers:
+        raise UnsupportedLayerError(f"model '{network.name}' has no layers")
+    first = next(iter(network.layers.values()))
+    if "batch_input_shape" not in first.config:
+        raise UnsupportedLayerError(_UNBUILT.format(network.name))
+    for layer in network.layers.values():
+        if layer.kind in ("Sequential", *_GRAPHS):
+            raise unknown(layer)
+        check_layer(layer)
+        _check_calls(layer, network)
+
+
+def check_object(model: Any) -> None:
+    """The same for a model in memory that has no architecture, because it is subclassed or not built."""
+    if not getattr(model, "inputs", None):
+        raise UnsupportedLayerError(_UNBUILT.format(getattr(model, "name", "model")))
+
+
+def _check_calls(layer: KerasLayer, network: KerasNetwork) -> None:
+    """A layer is called once, on results of other layers, without further arguments."""
+    calls = layer.inbound
+    if calls is None or layer.kind == "InputLayer":
+        return
+    if len(calls) != 1:
+        what = (
+            "used more than once; give each place a layer of its own"
+            if calls
+            else "read by nothing and reads nothing; leave it out"
+        )
+        raise unsupported(layer.name, layer.kind, f"it is {what}")
+    call = calls[0]
+    sources = [call] if call and isinstance(call[0], str) else list(call)
+    for source in sources:
+        name, node, tensor, *rest = source
+        if node or tensor or name not in network.layers:
+            raise unsupported(
+                layer.name, layer.kind, f"it reads '{name}', which is used more than once; give each place a layer of its own"
+            )
+        for argument, value in (rest[0] if rest else {}).items():
+            if value is not None and value is not False:
+                raise unsupported(layer.name, layer.kind, f"it is called with {argument}={value!r}; call it on its input alone")
+
+
+__all__ = ["check_network", "check_object"]
