@@ -219,10 +219,12 @@ def _encode(network: Network, call: Call, op: Encode) -> LayerCode:
     pragmas = ["ARRAY_PARTITION variable={name} complete dim=1"]
     if channels > 1 and call.parallel > 1:
         pragmas.append(f"ARRAY_RESHAPE variable={{name}} cyclic factor={math.gcd(channels, call.parallel)} dim=2")
-    # signed where the input is: C++ would compare a negative sum of 32 native bits with an unsigned threshold as unsigned
-    sign = min(_source(network, call).lo, 0)
-    element = IntType.holding(max(sign, -1), int(op.thresholds.min()), int(op.thresholds.max()))
-    code.array("thresholds", op.thresholds.T, "thresholds, [level][channel]", element, pragmas)
+    source = _source(network, call)
+    # thresholds out of reach move to the ends of what can be reached; signed where the input is: C++ would compare a negative
+    # sum of 32 native bits with an unsigned threshold as unsigned, and the other way round
+    thresholds = np.clip(op.thresholds, source.lo, source.hi + 1)
+    element = IntType.holding(max(min(source.lo, 0), -1), int(thresholds.min()), int(thresholds.max()))
+    code.array("thresholds", thresholds.T, "thresholds, [level][channel]", element, pragmas)
     if flips:
         code.array("flip", op.flip.astype(np.uint8), "mirrored channels", IntType(1, False))
     return code

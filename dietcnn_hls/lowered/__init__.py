@@ -11,6 +11,7 @@ real value is ``integer * 2**-fraction``. Images are channels-last, (H, W, C); d
 
 from __future__ import annotations
 
+from dietcnn_hls.lowered import checks
 from dietcnn_hls.lowered.counts import Operations, Widths
 from dietcnn_hls.lowered.decoding import DecodingKernel
 from dietcnn_hls.lowered.graph import Fold, LoweredGraph, Node, node
@@ -69,6 +70,7 @@ __all__ = [
     "SymbolMap",
     "Widths",
     "Window",
+    "checks",
     "forget_kernel",
     "forget_operation",
     "infer_stream",

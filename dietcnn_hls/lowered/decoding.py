@@ -11,8 +11,32 @@ from functools import cached_property
 
 import numpy as np
 
+from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.integers import bits_for
+from dietcnn_hls.lowered import checks
 from dietcnn_hls.lowered.kernel import HlsArray, LaneKernel
+from dietcnn_hls.lowered.stream import Stream
+
+
+def check_decoding(integers: np.ndarray, lo: int) -> None:
+    """Check the grid integers of the codes from `lo` on; LoweringError when they cannot be those of a stream."""
+    checks.integer("the first input code", lo)
+    checks.array("the integers of input codes", integers, (None,))
+    if (np.diff(integers.astype(np.int64)) <= 0).any():
+        raise LoweringError("the integers of input codes must increase")
+    if lo and not np.array_equal(integers, np.arange(lo, lo + len(integers))):
+        raise LoweringError(f"input codes from {lo} on are no symbols, so they must be the integers themselves")
+
+
+def check_decoded(integers: np.ndarray, lo: int, stream: Stream) -> None:
+    """Check that `integers` are those of the codes of `stream`, from `lo` on; LoweringError otherwise."""
+    same = (lo, len(integers)) == (stream.lo, stream.hi - stream.lo + 1) and np.array_equal(integers, stream.integers)
+    if not same:
+        least, most = stream.range
+        raise LoweringError(
+            f"a kernel of {len(integers)} input codes from {lo} on, integers {integers[0]}..{integers[-1]}, cannot read codes "
+            f"{stream.lo}..{stream.hi} of integers {least}..{most}"
+        )
 
 
 class DecodingKernel(LaneKernel):
@@ -26,6 +50,12 @@ class DecodingKernel(LaneKernel):
 
     integers: np.ndarray
     lo: int
+
+    def check(self) -> None:
+        check_decoding(self.integers, self.lo)
+
+    def check_input(self, stream: Stream) -> None:
+        check_decoded(self.integers, self.lo, stream)
 
     @cached_property
     def decodes(self) -> bool:
@@ -81,4 +111,4 @@ class DecodingKernel(LaneKernel):
         return {"INTEGERS": (self.integers, self.integer_bits)} if self.decodes else {}
 
 
-__all__ = ["DecodingKernel"]
+__all__ = ["DecodingKernel", "check_decoded", "check_decoding"]

@@ -9,7 +9,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.integers import bits_for
+from dietcnn_hls.lowered import checks
 from dietcnn_hls.lowered.counts import Operations, Widths
 from dietcnn_hls.lowered.operation import ChannelTable, Operation, register_operation
 from dietcnn_hls.lowered.stream import Stream
@@ -37,7 +39,18 @@ class Encode(Operation):
     pointwise: ClassVar[bool] = True
     passes_pixels: ClassVar[bool] = True
 
+    def check(self) -> None:
+        count = len(checks.increasing("the levels of an encoder", self.levels))
+        if count < 2:
+            raise LoweringError("an encoder has two levels or more")
+        checks.integer("an encoder's fraction", self.fraction)
+        checks.array("an encoder's thresholds", self.thresholds, (None, count - 1))
+        if (np.diff(self.thresholds.astype(np.int64), axis=1) < 0).any():
+            raise LoweringError("an encoder's thresholds must not decrease along a row")
+        checks.booleans("an encoder's flip", self.flip, (len(self.thresholds),))
+
     def result(self, *inputs: Stream) -> Stream:
+        _check_rows("thresholds", self.thresholds, inputs[0])
         return Stream(inputs[0].shape, 0, len(self.levels) - 1, self.fraction, tuple(self.levels))
 
     def counts(self, inputs: Sequence[Stream], result: Stream) -> Operations:
@@ -51,8 +64,17 @@ class Encode(Operation):
         return ChannelTable("thresholds", channels, count * _threshold_bits(inputs[0])) if channels > 1 else None
 
 
+def _check_rows(what: str, rows: np.ndarray, source: Stream) -> None:
+    """That there is one row of constants, or one a channel."""
+    if len(rows) not in (1, source.channels):
+        raise LoweringError(f"{len(rows)} rows of {what} for {source.channels} channels")
+
+
 def _threshold_bits(source: Stream) -> int:
     return bits_for(source.lo, source.hi + 1)  # hi + 1 is the threshold that is never reached
+
+
+ROUNDINGS = ("half_up", "half_even", "floor")
 
 
 @register_operation
@@ -76,8 +98,25 @@ class Requantize(Operation):
     kind: ClassVar[str] = "requantize"
     pointwise: ClassVar[bool] = True
 
+    def check(self) -> None:
+        checks.integer("a shift", self.shift, -checks.MAX_SHIFT, checks.MAX_SHIFT)
+        checks.choice("rounding", self.rounding, ROUNDINGS)
+        checks.integer("a re-quantiser's lo", self.lo)
+        checks.integer("a re-quantiser's hi", self.hi, low=self.lo)
+        checks.integer("a re-quantiser's fraction", self.fraction)
+
     def result(self, *inputs: Stream) -> Stream:
-        return Stream(inputs[0].shape, self.lo, self.hi, inputs[0].fraction - self.shift)
+        (source,) = inputs
+        if source.levels is not None:
+            raise LoweringError("symbols are no integers to shift; a SymbolMap re-codes them")
+        if source.fraction - self.shift != self.fraction:
+            raise LoweringError(
+                f"a shift by {self.shift} takes the grid 2^-{source.fraction} to 2^-{source.fraction - self.shift}, not to "
+                f"2^-{self.fraction}"
+            )
+        if source.bits + max(-self.shift, 0) > checks.MAX_BITS:
+            raise LoweringError(f"codes of {source.bits} bits shifted left by {-self.shift} exceed {checks.MAX_BITS} bits")
+        return Stream(source.shape, self.lo, self.hi, self.fraction)
 
     def counts(self, inputs: Sequence[Stream], result: Stream) -> Operations:
         return Operations(additions=0 if self.rounding == "floor" else result.size, comparisons=2 * result.size)
@@ -100,8 +139,17 @@ class SymbolMap(Operation):
     kind: ClassVar[str] = "symbol_map"
     pointwise: ClassVar[bool] = True
 
+    def check(self) -> None:
+        count = len(checks.increasing("the levels of a symbol map", self.levels))
+        checks.integer("a symbol map's fraction", self.fraction)
+        checks.array("a symbol map's table", self.table, (None, None), 0, count - 1)
+
     def result(self, *inputs: Stream) -> Stream:
-        return Stream(inputs[0].shape, 0, len(self.levels) - 1, self.fraction, tuple(self.levels))
+        (source,) = inputs
+        _check_rows("a symbol map's table", self.table, source)
+        if (source.lo, source.hi) != (0, self.table.shape[1] - 1):
+            raise LoweringError(f"a table of {self.table.shape[1]} symbols cannot be read with codes {source.lo}..{source.hi}")
+        return Stream(source.shape, 0, len(self.levels) - 1, self.fraction, tuple(self.levels))
 
     def counts(self, inputs: Sequence[Stream], result: Stream) -> Operations:
         return Operations(lookups=result.size)

@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from dietcnn_hls.errors import LoweringError, suggest
+import numpy as np
+
+from dietcnn_hls.errors import ConfigError, LoweringError, suggest
+from dietcnn_hls.integers import sanitize
+from dietcnn_hls.lowered import checks
 from dietcnn_hls.lowered.counts import Operations, Widths
 from dietcnn_hls.lowered.kernel import Kernel
 from dietcnn_hls.lowered.operation import Operation
@@ -21,6 +25,13 @@ class Fold:
 
     pe: int
     simd: int
+
+    def __post_init__(self) -> None:
+        for word in ("pe", "simd"):
+            lanes = getattr(self, word)
+            if isinstance(lanes, bool) or not isinstance(lanes, int | np.integer) or lanes < 1:
+                raise ConfigError(f"a fold's {word} must be an integer of at least 1, got {lanes!r}")
+            object.__setattr__(self, word, int(lanes))
 
     @property
     def lanes(self) -> int:
@@ -39,6 +50,14 @@ class Node:
     op: Operation
     inputs: tuple[str, ...]
     stream: Stream
+
+    def __post_init__(self) -> None:
+        checks.name("the name of a layer", self.name)
+        checks.instance(f"the operation of '{self.name}'", self.op, Operation)
+        checks.instance(f"the stream of '{self.name}'", self.stream, Stream)
+        checks.instance(f"the inputs of '{self.name}'", self.inputs, tuple)
+        for name in self.inputs:
+            checks.name(f"an input of '{self.name}'", name)
 
     @property
     def kernel(self) -> Kernel:
@@ -63,18 +82,34 @@ class LoweredGraph:
     metadata: dict[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name or sanitize(self.name) != self.name:
+            raise LoweringError(f"the name of a graph must be an identifier of letters, digits and '_', got {self.name!r}")
+        checks.instance("the nodes of a graph", self.nodes, tuple)
+        checks.instance("the metadata of a graph", self.metadata, dict)
+        checks.json_data("the metadata of a graph", self.metadata)
         known: dict[str, Stream] = {}
         for node in self.nodes:
-            if node.name in known:
-                raise LoweringError(f"two operations are named '{node.name}'")
-            for name in node.inputs:
-                if name not in known:
-                    raise LoweringError(f"'{node.name}' reads '{name}', which does not come before it")
-            if infer_stream(node.op, [known[name] for name in node.inputs], node.stream) != node.stream:
-                raise LoweringError(f"'{node.name}' ({node.op.kind}) cannot produce {node.stream}")
+            checks.instance("each node of a graph", node, Node)
+            self._check_node(node, known)
             known[node.name] = node.stream
-        if not self.nodes or self.nodes[0].op.arity:
+        if not known:
             raise LoweringError("a lowered graph begins with its input")
+
+    def _check_node(self, node: Node, known: Mapping[str, Stream]) -> None:
+        """That a node's operation makes its stream of those before it, `known` by name."""
+        if node.name in known:
+            raise LoweringError(f"two operations are named '{node.name}'")
+        if (node.op.arity == 0) != (not known):
+            raise LoweringError(f"a lowered graph begins with its input and has one, but '{node.name}' is '{node.op.kind}'")
+        for name in node.inputs:
+            if name not in known:
+                raise LoweringError(f"'{node.name}' reads '{name}', which does not come before it")
+        try:
+            stream = infer_stream(node.op, [known[name] for name in node.inputs], node.stream)
+        except LoweringError as error:
+            raise LoweringError(f"'{node.name}' ({node.op.kind}): {error}") from error
+        if stream != node.stream:
+            raise LoweringError(f"'{node.name}' ({node.op.kind}) produces {stream}, not {node.stream}")
 
     def __getitem__(self, name: str) -> Node:
         """The node of this name; LoweringError with a suggestion where there is none."""

@@ -18,7 +18,9 @@ import numpy as np
 from dietcnn_hls import finders
 from dietcnn_hls.errors import LoweringError, suggest
 from dietcnn_hls.integers import bits_for
+from dietcnn_hls.lowered import checks
 from dietcnn_hls.lowered.counts import Operations
+from dietcnn_hls.lowered.stream import Stream
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,26 @@ class Kernel(ABC):
     fraction: int
     """Grid of the results: integers over ``2**fraction``."""
 
+    def __post_init__(self) -> None:
+        checks.plain_fields(self)
+        checks.integer(f"{type(self).__name__}.fraction", self.fraction, -checks.MAX_FRACTION, checks.MAX_FRACTION)
+        self.check()
+
+    def check(self) -> None:  # noqa: B027  # fields of the right types may be all that there is to check
+        """Check the fields beyond their types; called when the kernel is made.
+
+        Raises:
+            LoweringError: a field of the wrong shape or range, for example a weight beyond its table.
+        """
+
+    @abstractmethod
+    def check_input(self, stream: Stream) -> None:
+        """Check that the kernel was made for the codes of this stream.
+
+        Raises:
+            LoweringError: its tables have other rows, or its integers are others.
+        """
+
     @property
     @abstractmethod
     def outputs(self) -> int:
@@ -197,6 +219,10 @@ class LaneKernel(Kernel):
 
     weights: np.ndarray
 
+    def check_weights(self, low: int, high: int) -> None:
+        """Check that the weights are (outputs, taps) integers between `low` and `high`."""
+        checks.array(f"{type(self).__name__}.weights", self.weights, (None, None), low, high)
+
     @property
     def outputs(self) -> int:
         return self.weights.shape[0]
@@ -204,6 +230,12 @@ class LaneKernel(Kernel):
     @property
     def taps(self) -> int:
         return self.weights.shape[1]
+
+
+def check_rows(what: str, rows: int, stream: Stream) -> None:
+    """Check that a table of `rows` rows can be read with the codes of `stream`; LoweringError otherwise."""
+    if (stream.lo, stream.hi) != (0, rows - 1):
+        raise LoweringError(f"{what} of {rows} rows cannot be read with codes {stream.lo}..{stream.hi}")
 
 
 AnyKernel = TypeVar("AnyKernel", bound=type[Kernel])
@@ -245,6 +277,7 @@ __all__ = [
     "KernelOutput",
     "LaneKernel",
     "RtlKernel",
+    "check_rows",
     "forget_kernel",
     "kernel_type",
     "register_kernel",

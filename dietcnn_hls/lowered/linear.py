@@ -11,6 +11,7 @@ import numpy as np
 
 from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.integers import bits_for
+from dietcnn_hls.lowered import checks
 from dietcnn_hls.lowered.counts import Operations, Widths
 from dietcnn_hls.lowered.kernel import Kernel
 from dietcnn_hls.lowered.operation import Operation, register_operation
@@ -36,22 +37,36 @@ class Linear(Operation):
     window: Window | None = None
     kind: ClassVar[str] = "linear"
 
+    def check(self) -> None:
+        checks.instance("the kernel of a linear layer", self.kernel, Kernel)
+        checks.instance("the window of a linear layer", self.window, (Window, type(None)))
+        outputs = self.kernel.outputs
+        if self.window is not None and outputs % self.window.groups:
+            raise LoweringError(f"{self.window.groups} groups do not divide {outputs} outputs")
+        if self.bias is not None:
+            checks.array("a bias", self.bias, (outputs,))
+            if self.kernel.output.levels is not None:
+                raise LoweringError("an accumulator of symbols takes its bias in a SymbolMap")
+
     def result(self, *inputs: Stream) -> Stream:
         (source,), kernel = inputs, self.kernel
         if self.window is None:
             shape: tuple[int, ...] = (kernel.outputs,)
             taps = source.size
         else:
-            height, width, channels = source.shape
-            shape = (*self.window.output_hw(height, width), kernel.outputs)
-            taps = self.window.size[0] * self.window.size[1] * channels // self.window.groups
+            rows, columns, channels = self.window.over(source)
+            if channels % self.window.groups:
+                raise LoweringError(f"{self.window.groups} groups do not divide {channels} channels")
+            if any(self.window.padding):
+                source.zero_code  # noqa: B018  # what padded pixels carry must exist
+            shape = (rows, columns, kernel.outputs)
+            taps = self.window.area * channels // self.window.groups
         if taps != kernel.taps:
             raise LoweringError(f"kernel of {kernel.taps} taps on a window of {taps}")
+        kernel.check_input(source)
         output = kernel.output
         if self.bias is None:
             return Stream(shape, output.lo, output.hi, output.fraction, output.levels)
-        if output.levels is not None:
-            raise LoweringError("an accumulator of symbols takes its bias in a SymbolMap")
         lows, highs = kernel.bounds()
         return Stream(shape, int((lows + self.bias).min()), int((highs + self.bias).max()), output.fraction)
 

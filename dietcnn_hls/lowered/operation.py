@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import ClassVar, TypeVar
 
 from dietcnn_hls.errors import LoweringError
+from dietcnn_hls.lowered import checks
 from dietcnn_hls.lowered.counts import Operations, Widths
 from dietcnn_hls.lowered.kernel import Kernel
 from dietcnn_hls.lowered.stream import Stream, Window
@@ -49,6 +50,17 @@ class Operation(ABC):
     passes_pixels: ClassVar[bool] = False
     window: Window | None = None
     kernel: Kernel | None = None
+
+    def __post_init__(self) -> None:
+        checks.plain_fields(self, (Window, Kernel))
+        self.check()
+
+    def check(self) -> None:  # noqa: B027  # an operation without fields has nothing to check
+        """Check the fields; called when the operation is made.
+
+        Raises:
+            LoweringError: a field of the wrong type, shape or range.
+        """
 
     def stream(self, inputs: Sequence[Stream]) -> Stream:
         """What the operation produces from these streams.

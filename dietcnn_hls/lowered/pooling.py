@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from dietcnn_hls.errors import LoweringError
+from dietcnn_hls.lowered import checks
 from dietcnn_hls.lowered.counts import Operations, Widths
 from dietcnn_hls.lowered.operation import Operation, register_operation
 from dietcnn_hls.lowered.stream import Stream, Window
@@ -21,9 +22,14 @@ class MaxPool(Operation):
     window: Window = field()
     kind: ClassVar[str] = "max_pool"
 
+    def check(self) -> None:
+        _check_window(self.window)
+        (kh, kw), (top, bottom, left, right) = self.window.size, self.window.padding
+        if max(top, bottom) >= kh or max(left, right) >= kw:
+            raise LoweringError(f"a pool of {kh} x {kw} with padding {self.window.padding} has windows of padding alone")
+
     def result(self, *inputs: Stream) -> Stream:
-        height, width, channels = inputs[0].shape
-        return inputs[0].reshaped(*self.window.output_hw(height, width), channels)
+        return inputs[0].reshaped(*self.window.over(inputs[0]))
 
     def counts(self, inputs: Sequence[Stream], result: Stream) -> Operations:
         return Operations(comparisons=result.size * (self.window.area - 1))
@@ -44,12 +50,15 @@ class SumPool(Operation):
     shift: int = 0
     kind: ClassVar[str] = "sum_pool"
 
-    def result(self, *inputs: Stream) -> Stream:
-        height, width, channels = inputs[0].shape
+    def check(self) -> None:
+        _check_window(self.window)
+        checks.integer("a mean's shift", self.shift, 0, checks.MAX_SHIFT)
         if any(self.window.padding):
             raise LoweringError("a sum over windows takes no padding")
+
+    def result(self, *inputs: Stream) -> Stream:
         lo, hi = (self.window.area * end for end in inputs[0].range)
-        return Stream((*self.window.output_hw(height, width), channels), lo, hi, inputs[0].fraction + self.shift)
+        return Stream(self.window.over(inputs[0]), lo, hi, inputs[0].fraction + self.shift)
 
     def counts(self, inputs: Sequence[Stream], result: Stream) -> Operations:
         taps = self.window.area
@@ -60,6 +69,13 @@ class SumPool(Operation):
 
     def widths(self, inputs: Sequence[Stream], result: Stream) -> Widths:
         return decoded_sum_widths(inputs, result)
+
+
+def _check_window(window: object) -> None:
+    checks.instance("a pool's window", window, Window)
+    assert isinstance(window, Window)
+    if window.groups != 1:
+        raise LoweringError("a pool has no groups: it takes each channel by itself")
 
 
 def decoded_sum_widths(inputs: Sequence[Stream], result: Stream) -> Widths:

@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lowered graphs on disk: one ``.npz`` with a JSON description and the arrays. Same graph, same bytes; no pickles."""
+"""Lowered graphs on disk: one ``.npz`` with a JSON description and the arrays. Same graph, same bytes; no pickles.
+
+The description names the classes of operations and kernels; only registered ones are made, and each checks itself. A file may
+come from anywhere: nothing of it is believed before it is checked.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +25,22 @@ from dietcnn_hls.lowered.stream import Stream, Window
 
 SCHEMA = 1
 
+SMALL_BYTES = 1 << 28
+"""What a file may unpack to, whatever its own size."""
+
+PACKING = 64
+"""How many times its own size a larger file may unpack to: several times more than weights compress."""
+
+_KEYS = {"schema", "name", "metadata", "nodes"}
+
 
 def save_graph(graph: LoweredGraph, path: Path) -> None:
-    """Write `graph`, whole or not at all; OutputError when the file system refuses."""
+    """Write `graph`, whole or not at all.
+
+    Raises:
+        OutputError: the file system refuses.
+        LoweringError: an operation or kernel that is not registered, so that the file could not be read again.
+    """
     arrays: dict[str, np.ndarray] = {}
     description = {
         "schema": SCHEMA,
@@ -30,21 +49,80 @@ def save_graph(graph: LoweredGraph, path: Path) -> None:
         "nodes": [_pack(node, arrays) for node in graph.nodes],
     }
     text = np.frombuffer(json.dumps(description, sort_keys=True).encode(), dtype=np.uint8)
-    atomic_write_npz(path, {"graph": text, **arrays})
+    atomic_write_npz(Path(path), {"graph": text, **arrays})
 
 
 def load_graph(path: Path) -> LoweredGraph:
-    """Read a graph written by `save_graph`; LoweringError when the file is something else."""
+    """Read a graph written by `save_graph`.
+
+    Raises:
+        LoweringError: the file is missing, damaged or something else, names a kernel that no installed method has, or holds a
+            graph that does not check; the message begins with the file's name.
+    """
+    path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as data:
-            arrays = {name: data[name] for name in data.files}
-        description = json.loads(arrays.pop("graph").tobytes())
-        if description["schema"] != SCHEMA:
-            raise LoweringError(f"{path.name} has schema {description['schema']}; this version reads {SCHEMA}")
-        nodes = tuple(_unpack(node, arrays) for node in description["nodes"])
-        return LoweredGraph(description["name"], nodes, description["metadata"])
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        raise LoweringError(f"{path.name} is not a saved lowered graph: {error}") from error
+        return _graph(_read(path))
+    except OSError as error:
+        raise LoweringError(f"{path.name} is not a saved lowered graph: {error.strerror or error}") from error
+    except Exception as error:  # a damaged file makes zipfile, zlib, json and numpy raise what has no common class
+        raise LoweringError(f"{path.name} is not a saved lowered graph: {str(error) or type(error).__name__}") from error
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a file by name."""
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        size, limit = sum(member.file_size for member in members), max(SMALL_BYTES, PACKING * path.stat().st_size)
+        if size > limit:
+            raise LoweringError(f"it would unpack to {size} bytes, more than the {limit} that graphs of its size do")
+        names = [member.filename.removesuffix(".npy") for member in members]
+        if len(set(names)) != len(names):
+            raise LoweringError("two arrays have one name")
+        return {name: _array(name, archive.read(member)) for name, member in zip(names, members, strict=True)}
+
+
+def _array(name: str, content: bytes) -> np.ndarray:
+    """One array in numpy's format, if its content is as long as its header says."""
+    file = io.BytesIO(content)
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]
+    if version not in readers:
+        raise LoweringError(f"array '{name}' is of numpy's format {version}")
+    shape, _, dtype = readers[version](file)  # type: ignore[no-untyped-call]
+    size = dtype.itemsize
+    for side in shape:
+        size *= int(side)
+    if dtype.kind not in "iub" or size != len(content) - file.tell():
+        raise LoweringError(f"array '{name}' says that it holds {shape} of {dtype}, which its {len(content)} bytes do not")
+    file.seek(0)
+    return np.lib.format.read_array(file, allow_pickle=False)  # type: ignore[no-untyped-call, no-any-return]
+
+
+def _graph(arrays: dict[str, np.ndarray]) -> LoweredGraph:
+    if "graph" not in arrays:
+        raise LoweringError("it has no description")
+    text = arrays.pop("graph").tobytes().decode("utf-8")
+    description = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    if not isinstance(description, dict) or set(description) != _KEYS:
+        raise LoweringError(f"its description must have the keys {', '.join(sorted(_KEYS))}")
+    if description["schema"] != SCHEMA:
+        raise LoweringError(f"it has schema {description['schema']}; this version reads {SCHEMA}")
+    unread = set(arrays)
+    graph = LoweredGraph(description["name"], _unpack(description["nodes"], arrays, unread), description["metadata"])
+    if unread:
+        raise LoweringError(f"nothing reads its array '{min(unread)}'")
+    return graph
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise LoweringError("its description has a key twice")
+    return found
+
+
+def _refuse_constant(word: str) -> Any:
+    raise LoweringError(f"its description holds {word}")
 
 
 _PARTS: dict[str, type] = {cls.__name__: cls for cls in (Node, Stream, Window)}
@@ -58,30 +136,40 @@ def _type(name: str) -> type:
 def _pack(value: Any, arrays: dict[str, np.ndarray]) -> Any:
     """Dataclasses -> {"type", fields}; arrays -> {"array": key}; tuples -> lists; scalars as they are."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: _pack(getattr(value, f.name), arrays) for f in dataclasses.fields(value)}
-        return {"type": type(value).__name__, **fields}
+        name = type(value).__name__
+        if _type(name) is not type(value):
+            raise LoweringError(f"'{name}' is another class than the registered one of that name")
+        return {"type": name} | {f.name: _pack(getattr(value, f.name), arrays) for f in dataclasses.fields(value)}
     if isinstance(value, np.ndarray):
         key = f"a{len(arrays)}"
         arrays[key] = value
         return {"array": key}
-    if isinstance(value, (tuple, list)):
-        return [_pack(item, arrays) for item in value]
-    if isinstance(value, np.generic):
-        return value.item()
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    raise LoweringError(f"a lowered graph cannot hold a {type(value).__name__}")
+    return [_pack(item, arrays) for item in value] if isinstance(value, tuple) else value
 
 
-def _unpack(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+def _unpack(value: Any, arrays: dict[str, np.ndarray], unread: set[str]) -> Any:
+    """The inverse of `_pack`; takes the names of arrays that it meets out of `unread`."""
     if isinstance(value, list):
-        return tuple(_unpack(item, arrays) for item in value)
-    if isinstance(value, dict):
-        if set(value) == {"array"}:
-            return arrays[value["array"]]
-        cls = _type(value["type"])
-        return cls(**{key: _unpack(item, arrays) for key, item in value.items() if key != "type"})
-    return value
+        return tuple(_unpack(item, arrays, unread) for item in value)
+    if not isinstance(value, dict):
+        return value
+    if set(value) == {"array"}:
+        key = value["array"]
+        if not isinstance(key, str) or key not in arrays:
+            raise LoweringError(f"its array {key!r} is missing")
+        unread.discard(key)
+        return arrays[key]
+    name = value.get("type")
+    if not isinstance(name, str):
+        raise LoweringError(f"a part of its description is neither array nor class: {', '.join(map(repr, value))}")
+    cls = _type(name)
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    given = {key: _unpack(item, arrays, unread) for key, item in value.items() if key != "type"}
+    missing = [key for key, field in fields.items() if key not in given and field.default is dataclasses.MISSING]
+    unknown = [key for key in given if key not in fields]
+    if missing or unknown:
+        raise LoweringError(f"its {name} has no '{missing[0]}'" if missing else f"its {name} has an unknown field '{unknown[0]}'")
+    return cls(**given)
 
 
 __all__ = ["load_graph", "save_graph"]

@@ -4,12 +4,17 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from dietcnn_hls.errors import ConfigError, DatasetError, LoweringError
 from dietcnn_hls.integers import bits_for
+from dietcnn_hls.lowered import checks
+
+MAX_SIDE = 1 << 15
+"""Largest size, stride and padding of a window."""
 
 MAX_GRID_BITS = 16
 """Widest input code."""
@@ -151,11 +156,19 @@ class Stream:
     levels: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
+        checks.plain_fields(self)
+        checks.integers("a stream's shape", self.shape, low=1)
+        if len(self.shape) not in (1, 3) or math.prod(self.shape) > checks.MAX_SIZE:
+            raise LoweringError(f"a stream is (H, W, C) or (N,) and holds up to {checks.MAX_SIZE} codes, got {self.shape}")
+        checks.integer("a stream's lo", self.lo)
+        checks.integer("a stream's hi", self.hi, low=self.lo)
+        checks.integer("a stream's fraction", self.fraction, -checks.MAX_FRACTION, checks.MAX_FRACTION)
         if self.levels is not None:
+            checks.increasing("the levels of a codebook", self.levels)
             if (self.lo, self.hi) != (0, len(self.levels) - 1):
                 raise LoweringError(f"a stream of {len(self.levels)} symbols must range over 0..{len(self.levels) - 1}")
-            if any(a >= b for a, b in zip(self.levels, self.levels[1:], strict=False)):
-                raise LoweringError(f"codebook levels must increase strictly, got {self.levels}")
+        elif self.bits > checks.MAX_BITS:
+            raise LoweringError(f"codes of {self.bits} bits; no stream holds more than {checks.MAX_BITS}")
 
     @property
     def signed(self) -> bool:
@@ -169,7 +182,7 @@ class Stream:
     @property
     def size(self) -> int:
         """Codes per inference."""
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
     @property
     def channels(self) -> int:
@@ -200,6 +213,8 @@ class Stream:
     def zero_code(self) -> int:
         """The code whose value is exactly zero; LoweringError when there is none."""
         if self.levels is None:
+            if not self.lo <= 0 <= self.hi:
+                raise LoweringError(f"codes {self.lo}..{self.hi} have no zero")
             return 0
         if 0 not in self.levels:
             raise LoweringError(f"the codebook {self.levels} has no exact zero; fit it with zero=True")
@@ -225,17 +240,35 @@ class Window:
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
     groups: int = 1
 
+    def __post_init__(self) -> None:
+        checks.plain_fields(self)
+        checks.integers("a window's size", self.size, 2, 1, MAX_SIDE)
+        checks.integers("a window's stride", self.stride, 2, 1, MAX_SIDE)
+        checks.integers("a window's padding", self.padding, 4, 0, MAX_SIDE)
+        checks.integer("a window's groups", self.groups, 1, checks.MAX_SIZE)
+
     @property
     def area(self) -> int:
         """Pixels that it sees."""
         return self.size[0] * self.size[1]
 
     def output_hw(self, height: int, width: int) -> tuple[int, int]:
+        """Rows and columns of windows over an image; LoweringError where not one fits."""
         top, bottom, left, right = self.padding
-        return (
-            (height + top + bottom - self.size[0]) // self.stride[0] + 1,
-            (width + left + right - self.size[1]) // self.stride[1] + 1,
-        )
+        rows = (height + top + bottom - self.size[0]) // self.stride[0] + 1
+        columns = (width + left + right - self.size[1]) // self.stride[1] + 1
+        if rows < 1 or columns < 1:
+            raise LoweringError(
+                f"a window of {self.size[0]} x {self.size[1]} does not fit an image of {height} x {width} padded by "
+                f"{self.padding}"
+            )
+        return rows, columns
+
+    def over(self, stream: Stream) -> tuple[int, int, int]:
+        """Rows and columns of windows over a stream, and its channels; LoweringError where it is no image or none fits."""
+        if len(stream.shape) != 3:
+            raise LoweringError(f"a window slides over an image (H, W, C), not over {stream.shape}")
+        return (*self.output_hw(*stream.shape[:2]), stream.channels)
 
     @staticmethod
     def same(size: tuple[int, int], stride: tuple[int, int], height: int, width: int, groups: int = 1) -> Window:

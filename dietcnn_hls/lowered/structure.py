@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from dietcnn_hls.errors import LoweringError
+from dietcnn_hls.lowered import checks
 from dietcnn_hls.lowered.counts import Operations, Widths
 from dietcnn_hls.lowered.operation import Operation, register_operation
 from dietcnn_hls.lowered.pooling import decoded_sum_widths
@@ -39,7 +41,12 @@ class Reshape(Operation):
     pointwise: ClassVar[bool] = True
     keeps_codes: ClassVar[bool] = True
 
+    def check(self) -> None:
+        checks.integers("a shape", self.shape, low=1)
+
     def result(self, *inputs: Stream) -> Stream:
+        if math.prod(self.shape) != inputs[0].size:
+            raise LoweringError(f"{inputs[0].shape} cannot become {self.shape}")
         return inputs[0].reshaped(*self.shape)
 
     def counts(self, inputs: Sequence[Stream], result: Stream) -> Operations:
@@ -55,6 +62,9 @@ class Add(Operation):
     kind: ClassVar[str] = "add"
     arity: ClassVar[int] = 2
     pointwise: ClassVar[bool] = True
+
+    def check(self) -> None:
+        checks.integers("the shifts of an add", self.shifts, 2, 0, checks.MAX_SHIFT)
 
     def result(self, *inputs: Stream) -> Stream:
         left, right = inputs

@@ -12,6 +12,7 @@ import pytest
 from dietcnn_hls import hls, reference
 from dietcnn_hls.errors import DatasetError, LoweringError, ToolError
 from dietcnn_hls.hls import cpp
+from dietcnn_hls.lowered import Encode, LoweredGraph, Source, Stream, node
 from tests.graphs import random_codes, random_graph
 from tests.hls.builds import Case, ap_flags, build_all
 from tests.kernels import every
@@ -128,3 +129,19 @@ def test_bad_codes_are_refused(simulation: hls.CSim, change: object, text: str) 
 def test_the_design_name_is_the_top_function(tmp_path: Path) -> None:
     hls.generate(replace(random_graph(0), name="tiny"), tmp_path)
     assert hls.compile(tmp_path).library.name.startswith("tiny-")
+
+
+def test_thresholds_out_of_reach_are_never_or_always_crossed(tmp_path: Path) -> None:
+    """Native C++ compares integers of 32 bits with a negative threshold as unsigned, unless that is kept from it."""
+    cases = []
+    for lo, hi in ((0, 2**31), (-(2**31), 2**31 - 1), (0, 2**40), (5, 300)):
+        image = node("image", Source(), [], Stream((4,), lo, hi, 0))
+        thresholds = np.sort([[-(2**45), -5, lo, (lo + hi) // 2, hi, hi + 1, 2**45]])
+        encode = Encode(thresholds, np.array([False]), tuple(range(8)), 0)
+        cases.append(Case(LoweredGraph("net", (image, node("encode", encode, [image]))), "io_stream", {}))
+    for case, simulation in zip(cases, build_all(tmp_path, cases), strict=True):
+        lo, hi = case.graph.input.stream.range
+        codes = np.array([[lo, lo + 1, (lo + hi) // 2, hi]])
+        thresholds = case.graph["encode"].op.thresholds.ravel().tolist()
+        expected = [[sum(code >= threshold for threshold in thresholds) for code in codes[0].tolist()]]
+        assert simulation.predict(codes).tolist() == reference.predict(case.graph, codes).tolist() == expected

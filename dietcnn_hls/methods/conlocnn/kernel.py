@@ -15,7 +15,7 @@ import numpy as np
 
 from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.integers import bits_for, exact_matmul
-from dietcnn_hls.lowered import DecodingKernel, HlsArray, HlsKernel, Operations, RtlKernel
+from dietcnn_hls.lowered import DecodingKernel, HlsArray, HlsKernel, Operations, RtlKernel, checks
 from dietcnn_hls.methods.conlocnn.format import DigitFormat
 
 
@@ -44,11 +44,15 @@ class SignedDigitKernel(DecodingKernel):
     integers: np.ndarray
     lo: int
 
-    def __post_init__(self) -> None:
-        if self.words.size and int(self.words.max()) >= 1 << self.format.bits:
-            raise LoweringError(f"word {int(self.words.max())} does not fit {self.format.bits} bits")
+    def check(self) -> None:
+        super().check()
+        checks.instance("the positions of a signed-digit kernel", self.positions, tuple)
+        for shifts in self.positions:
+            checks.integers("the positions of a digit", shifts)
+        checks.array("words of weights", self.words, (None, None), 0, (1 << self.format.bits) - 1)
         if not self.format.meaningful[self.words].all():
             raise LoweringError(f"a weight's word names a position beyond {self.positions}")
+        checks.reach("sums of shifted inputs", checks.largest(self.weights), checks.largest(self.integers), self.taps)
 
     @property
     def format(self) -> DigitFormat:

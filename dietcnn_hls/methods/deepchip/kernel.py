@@ -14,9 +14,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.integers import bits_for, exact_matmul
-from dietcnn_hls.lowered import DecodingKernel, HlsArray, HlsKernel, Operations, RtlKernel
+from dietcnn_hls.lowered import DecodingKernel, HlsArray, HlsKernel, Operations, RtlKernel, checks
 from dietcnn_hls.methods.deepchip.huffman import LENGTH_BITS, Compressed, compress
 from dietcnn_hls.methods.deepchip.scales import adders
 
@@ -47,13 +46,14 @@ class TernaryKernel(DecodingKernel):
     integers: np.ndarray
     lo: int
 
-    def __post_init__(self) -> None:
-        if not np.isin(self.weights, (-1, 0, 1)).all():
-            raise LoweringError("ternary weights are -1, 0 or 1")
-        if self.positive < 1 or self.negative < 1:
-            raise LoweringError(f"ternary scales are positive integers, got {self.positive} and {self.negative}")
-        if self.shifts.shape != (self.outputs,) or (self.shifts < 0).any():
-            raise LoweringError(f"one shift >= 0 for each of {self.outputs} outputs is needed, got {self.shifts.tolist()}")
+    def check(self) -> None:
+        super().check()
+        self.check_weights(-1, 1)
+        for scale in (self.positive, self.negative):
+            checks.integer("a ternary scale", scale, low=1)
+        checks.array("shifts of ternary outputs", self.shifts, (self.outputs,), 0, checks.MAX_SHIFT)
+        scale = max(self.positive, self.negative) << int(self.shifts.max())
+        checks.reach("scaled ternary sums", scale, checks.largest(self.integers), self.taps)
 
     @property
     def scaled_weights(self) -> np.ndarray:

@@ -15,7 +15,8 @@ import numpy as np
 
 from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.integers import bits_for, exact_float
-from dietcnn_hls.lowered import HlsArray, HlsKernel, KernelOutput, LaneKernel, Operations, RtlKernel
+from dietcnn_hls.lowered import HlsArray, HlsKernel, KernelOutput, LaneKernel, Operations, RtlKernel, Stream, checks
+from dietcnn_hls.lowered.kernel import check_rows
 
 
 def _symbol_bits(count: int) -> int:
@@ -36,6 +37,14 @@ class TableKernel(LaneKernel):
     table: np.ndarray
     weights: np.ndarray
     fraction: int
+
+    def check(self) -> None:
+        checks.array("a product table", self.table, (None, None))
+        self.check_weights(0, self.table.shape[1] - 1)
+        checks.reach("sums of table entries", checks.largest(self.table), self.taps, bits=54)  # a float64 holds them exactly
+
+    def check_input(self, stream: Stream) -> None:
+        check_rows("a product table", len(self.table), stream)
 
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         table = self.table.astype(np.int64)
@@ -115,9 +124,15 @@ class SymbolicKernel(LaneKernel):
     fraction: int
     order: str
 
-    def __post_init__(self) -> None:
-        if self.order not in ("ripple", "tree"):
-            raise LoweringError(f"unknown tap order '{self.order}': use 'ripple' or 'tree'")
+    def check(self) -> None:
+        checks.choice("tap order", self.order, ("ripple", "tree"))
+        sums = len(checks.increasing("the codebook of sums", self.levels))
+        checks.array("a product table", self.product, (None, None), 0, sums - 1)
+        checks.array("an add table", self.add, (sums, sums), 0, sums - 1)
+        self.check_weights(0, self.product.shape[1] - 1)
+
+    def check_input(self, stream: Stream) -> None:
+        check_rows("a product table", len(self.product), stream)
 
     @property
     def output(self) -> KernelOutput:

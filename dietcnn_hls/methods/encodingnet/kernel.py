@@ -13,15 +13,18 @@ from typing import ClassVar
 
 import numpy as np
 
-from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.integers import bits_for, exact_matmul, signed_digits
-from dietcnn_hls.lowered import DecodingKernel, HlsArray, HlsKernel, Operations, RtlKernel
+from dietcnn_hls.lowered import DecodingKernel, HlsArray, HlsKernel, Operations, RtlKernel, checks
 from dietcnn_hls.methods.encodingnet.lowrank import LowRank
 from dietcnn_hls.methods.encodingnet.netlist import INPUTS, OPERAND_BITS, Netlist
 from dietcnn_hls.methods.encodingnet.rows import Rows
 
 _CHUNK = 1 << 24
 """Integers that `accumulate` spreads out at a time."""
+
+
+MAX_CONSTANT = 1 << 24
+"""Largest constant of an encoder, far beyond a product."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +52,17 @@ class NetlistKernel(DecodingKernel):
     integers: np.ndarray
     lo: int
 
-    def __post_init__(self) -> None:
-        for what, values in (("input", self.integers), ("weight", self.weights)):
-            if values.size and (values.min() < -128 or values.max() > 127):
-                raise LoweringError(f"an encoder takes signed {OPERAND_BITS}-bit operands, got an {what} of {_worst(values)}")
+    def check(self) -> None:
+        super().check()
+        self.check_weights(-128, 127)
+        checks.array("the input integers of an encoder", self.integers, (None,), -128, 127)
+        checks.array("the gates of an encoder", self.gates, (None, 3))
+        checks.array("the encoded bits of an encoder", self.bits, (None,))
+        checks.array("the position weights of an encoder", self.positions, (len(self.bits),))
+        checks.integer("the constant of an encoder", self.constant, -MAX_CONSTANT, MAX_CONSTANT)
+        self.netlist  # noqa: B018  # checks gates, bits and weights against each other
+        product = MAX_CONSTANT + len(self.bits) * checks.largest(self.positions)
+        checks.reach("sums of encoded products", product, self.taps, bits=54)
 
     @cached_property
     def netlist(self) -> Netlist:

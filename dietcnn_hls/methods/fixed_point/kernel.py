@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from dietcnn_hls.integers import bits_for, exact_matmul
-from dietcnn_hls.lowered import DecodingKernel, HlsArray, HlsKernel, Operations, RtlKernel
+from dietcnn_hls.lowered import DecodingKernel, HlsArray, HlsKernel, Operations, RtlKernel, checks
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +28,11 @@ class MultiplyKernel(DecodingKernel):
     fraction: int
     integers: np.ndarray
     lo: int
+
+    def check(self) -> None:
+        super().check()
+        self.check_weights(-checks.REACH, checks.REACH - 1)
+        checks.reach("sums of products", checks.largest(self.weights), checks.largest(self.integers), self.taps)
 
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         low, high = self.products(self.weights)

@@ -16,7 +16,8 @@ import numpy as np
 
 from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.integers import bits_for
-from dietcnn_hls.lowered import HlsArray, HlsKernel, Kernel, Operations, RtlKernel
+from dietcnn_hls.lowered import HlsArray, HlsKernel, Kernel, Operations, RtlKernel, Stream, checks
+from dietcnn_hls.lowered.decoding import check_decoded, check_decoding
 from dietcnn_hls.methods.tabconv.fit import Trees, nearest_prototypes, table_sums
 
 Encoder = Literal["tree", "exact"]
@@ -52,6 +53,34 @@ class ProductQuantKernel(Kernel):
     fraction: int
     integers: np.ndarray
     lo: int
+
+    def check(self) -> None:
+        checks.choice("encoder", self.encoder, ("tree", "exact"))
+        check_decoding(self.integers, self.lo)
+        checks.array("the taps of subspaces", self.members, (None, None))
+        if not np.array_equal(np.sort(self.members, axis=None), np.arange(self.members.size)):
+            raise LoweringError(f"subspaces must share {self.members.size} taps among them, each tap in one")
+        count, size = self.members.shape
+        checks.integer("the width of table entries", self.table_width, 1, 32)
+        reach = 1 << (self.table_width - 1)
+        checks.array("the table of a product quantiser", self.table, (None, count, None), -reach, reach - 1)
+        checks.array("the shifts of a product quantiser", self.shifts, (self.outputs,), 0, checks.MAX_SHIFT)
+        checks.reach("shifted sums of table entries", reach << int(self.shifts.max()), count, bits=54)
+        self._check_encoder(count, size, self.symbols)
+
+    def _check_encoder(self, count: int, size: int, symbols: int) -> None:
+        """Trees or prototypes, and nothing of the other."""
+        tree = self.encoder == "tree"
+        if tree and (symbols < 2 or symbols & (symbols - 1)):
+            raise LoweringError(f"a balanced tree has 2, 4, 8, ... leaves, not {symbols}")
+        nodes, sides = (symbols - 1, 0) if tree else (0, size)
+        checks.array("the inputs that trees look at", self.elements, (count, nodes), 0, size - 1)
+        checks.array("the thresholds of trees", self.thresholds, (count, nodes), self.lo, self.lo + len(self.integers))
+        ends = int(self.integers.min()), int(self.integers.max())
+        checks.array("the prototypes of subspaces", self.prototypes, (count, symbols, sides), *ends)
+
+    def check_input(self, stream: Stream) -> None:
+        check_decoded(self.integers, self.lo, stream)
 
     @property
     def outputs(self) -> int:

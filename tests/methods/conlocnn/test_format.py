@@ -69,7 +69,7 @@ def test_a_weight_beyond_the_format_is_named() -> None:
 def test_words_without_meaning_are_refused() -> None:
     with pytest.raises(LoweringError, match="names a position beyond"):
         SignedDigitKernel(np.array([[6]], np.uint16), ((0, 1, 2, 3, 4),), 0, np.arange(4), 0)
-    with pytest.raises(LoweringError, match="does not fit 3 bits"):
+    with pytest.raises(LoweringError, match="words of weights must be between 0 and 7, got 8"):
         SignedDigitKernel(np.array([[8]], np.uint16), ((0, 1, 2),), 0, np.arange(4), 0)
 
 

@@ -63,10 +63,10 @@ def test_exactly_three_values_and_their_codes() -> None:
 @pytest.mark.parametrize(
     "change, text",
     [
-        ({"weights": np.array([[2]], np.int8)}, "-1, 0 or 1"),
-        ({"positive": 0}, "positive integers, got 0 and 1"),
-        ({"shifts": np.array([-1])}, r"one shift >= 0 for each of 1 outputs is needed, got \[-1\]"),
-        ({"shifts": np.array([0, 0])}, "one shift"),
+        ({"weights": np.array([[2]], np.int8)}, "TernaryKernel.weights must be between -1 and 1, got 2"),
+        ({"positive": 0}, "scale must be at least 1, got 0"),
+        ({"shifts": np.array([-1])}, "shifts of ternary outputs must be between 0 and 60, got -1"),
+        ({"shifts": np.array([0, 0])}, "shifts of ternary outputs must be of shape 1, got 2"),
     ],
 )
 def test_bad_parameters_are_refused(change: dict, text: str) -> None:

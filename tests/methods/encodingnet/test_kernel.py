@@ -73,7 +73,7 @@ def test_operation_counts_are_those_of_the_counting_form() -> None:
 
 def test_operands_beyond_eight_bits_are_refused() -> None:
     netlist = random_netlist(1)
-    with pytest.raises(LoweringError, match="signed 8-bit operands, got an input of 255"):
+    with pytest.raises(LoweringError, match="the input integers of an encoder must be between -128 and 127, got 255"):
         NetlistKernel(netlist.gates, netlist.positions, netlist.outputs, 0, np.ones((1, 1), np.int8), 0, np.arange(256), 0)
 
 
