@@ -15,6 +15,11 @@ def bits_for(lo: int, hi: int) -> int:
     return max(1, hi.bit_length())
 
 
+def power_of_two(n: int) -> int:
+    """The least power of two that is at least `n`."""
+    return 1 << max(0, n - 1).bit_length()
+
+
 def divisors(n: int) -> list[int]:
     """All divisors in ascending order."""
     return [d for d in range(1, n + 1) if n % d == 0]

@@ -27,6 +27,7 @@ from functools import lru_cache
 
 from dietcnn_hls.errors import ConfigError, suggest
 from dietcnn_hls.hardware.parts import XC7, XCU, XCUP
+from dietcnn_hls.integers import power_of_two
 
 SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 """(words, bits) of a RAMB18 in each of its shapes; the widest has one port to write and one to read."""
@@ -73,7 +74,7 @@ def _seven_series(words: int, bits: int, ports: int) -> int:
     <= 1k: / 18; <= 2k: / 9; <= 4k: two a 9 bits, then one for a rest of <= 4 bits or two for more; <= 8k: / 2;
     <= 16k: bits; beyond: bits * d / 16384.
     """
-    depth = _power_of_two(words)
+    depth = power_of_two(words)
     # no recorded report shows a replicated memory of at most 512 words above 18 bits; narrow is the cautious reading
     if depth <= 512 and ports == 1:
         return -(-bits // 36)
@@ -91,7 +92,7 @@ def _seven_series(words: int, bits: int, ports: int) -> int:
 
 def _ultrascale(words: int, bits: int, ports: int) -> int:
     """One copy: the cheapest set of columns. Copies of a replicated memory have a power of two of words (4,704 x 8: 4 each)."""
-    depth = words if ports <= 2 else _power_of_two(words)
+    depth = words if ports <= 2 else power_of_two(words)
     return _columns(depth, bits, SHAPES if ports == 1 else SHAPES[1:])
 
 
@@ -119,10 +120,6 @@ def yosys_bram18(words: int, bits: int) -> int:
 def uram(words: int, bits: int) -> int:
     """UltraRAM blocks (4096 x 72 each) of a memory that is put there by hand; no tool chooses it by size."""
     return -(-words // 4096) * -(-bits // 72)
-
-
-def _power_of_two(words: int) -> int:
-    return 1 << (words - 1).bit_length()
 
 
 __all__ = ["BLOCK_BITS", "LUTRAM_BITS", "SHAPES", "copies", "uram", "vitis_bram18", "yosys_bram18"]

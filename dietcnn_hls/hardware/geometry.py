@@ -25,7 +25,7 @@ from functools import lru_cache
 import numpy as np
 
 from dietcnn_hls.errors import ConfigError
-from dietcnn_hls.integers import divisors
+from dietcnn_hls.integers import divisors, power_of_two
 from dietcnn_hls.lowered import Fold, Kernel, LoweredGraph, Node, RtlKernel, Window
 
 
@@ -128,7 +128,7 @@ def window_shape(geometry: Geometry, fold: Fold) -> WindowShape | None:
         whole = codes == channels
         if form == 2 and (geometry.window.groups > 1 or (fold.pe != geometry.outputs and not whole)):
             continue
-        if geometry.ordered and not (form == 0 and _power_of_two(fold.simd)) and fold.simd != geometry.taps:
+        if geometry.ordered and not (form == 0 and power_of_two(fold.simd) == fold.simd) and fold.simd != geometry.taps:
             continue
         shape = WindowShape(form, codes, fold.simd)
         if geometry.blocks is None or shape.keeps(geometry, geometry.blocks):
@@ -180,10 +180,6 @@ def reads_input(graph: LoweredGraph, node: Node) -> bool:
     """Whether pixels come to this layer as the design's input gives them, encoded at most."""
     before = graph[node.inputs[0]]
     return before is graph.input or (before.op.passes_pixels and reads_input(graph, before))
-
-
-def _power_of_two(n: int) -> bool:
-    return n & (n - 1) == 0
 
 
 __all__ = [

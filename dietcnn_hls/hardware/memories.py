@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from dietcnn_hls.errors import ResourceError
 from dietcnn_hls.hardware.blocks import BLOCK_BITS, uram, vitis_bram18
 from dietcnn_hls.hardware.parts import XC7, lookup
+from dietcnn_hls.integers import power_of_two
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class MemoryRules:
 
     def ring_depth(self, least: int, wanted: int, bits: int) -> int:
         """Words of a ring, a power of two: at least `least`, and `wanted` if that is cheap."""
-        depth = power_of_two(least)
+        depth = buffer_depth(least)
         allowed = _blocks(depth, bits) + self.ring_blocks
         while depth < wanted and _blocks(2 * depth, bits) <= allowed:
             depth *= 2
@@ -75,9 +76,9 @@ def ram_luts(depth: int, bits: int) -> int:
     return -(-bits // 3) * 4 * -(-depth // 64)
 
 
-def power_of_two(n: int) -> int:
-    """The least power of two that is at least max(n, 2)."""
-    return 1 << (max(n, 2) - 1).bit_length()
+def buffer_depth(words: int) -> int:
+    """Words of a ring or queue that holds so many: a power of two, and two at least."""
+    return power_of_two(max(words, 2))
 
 
 def check_fits(memories: Sequence[DesignMemory], part: str) -> int:
@@ -114,4 +115,4 @@ def _remedies(worst: DesignMemory, excess: int) -> str:
     )
 
 
-__all__ = ["DesignMemory", "MemoryRules", "check_fits", "power_of_two", "ram_luts"]
+__all__ = ["DesignMemory", "MemoryRules", "buffer_depth", "check_fits", "ram_luts"]

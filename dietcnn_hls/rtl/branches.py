@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from dietcnn_hls.hardware.memories import power_of_two
+from dietcnn_hls.hardware.memories import buffer_depth
 from dietcnn_hls.hardware.waiting import waiting_codes
 from dietcnn_hls.lowered import Add, Stream
 from dietcnn_hls.rtl.builder import BUILDERS, Beats, Builder, Site, handshake
@@ -48,7 +48,7 @@ def build_add(site: Site, op: Add, sources: list[Beats]) -> Beats:
     ):
         source = add_offsets(builder, name, stream, source)
         if codes:
-            depth = power_of_two(-(-codes // source.codes)) if given is None else given
+            depth = buffer_depth(-(-codes // source.codes)) if given is None else given
             source = _buffer(builder, node.name, f"{side}_waiting", depth, source)
         operands.append(source)
     codes = math.gcd(operands[0].codes, operands[1].codes)

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dietcnn_hls.errors import ToolError
-from dietcnn_hls.tools import doctor, process
+from dietcnn_hls.tools import cache, doctor, process
 
 TIMEOUT_S = 1800.0
 """Limit of one compilation, in seconds."""
@@ -46,20 +45,17 @@ def run(compiler: Compiler, arguments: Sequence[str | Path], folder: Path | None
 
 
 def read(messages: str) -> str:
-    """What a failed run says: the first line of its messages that names an error, else the last one."""
+    """What a failed run says: that the disk is full, else the first line that names an error, else the last one."""
     lines = [line.strip() for line in messages.splitlines() if line.strip()]
-    found = next((line for line in lines if re.search(r"\b(error|undefined reference)\b", line)), None)
+    causes = ("No space left on device", r"\b(error|undefined reference)\b")
+    found = next((line for cause in causes for line in lines if re.search(cause, line)), None)
     return found or (lines[-1] if lines else "it gave no message")
 
 
 def shared_library(sources: Sequence[Path], library: Path, flags: Sequence[str]) -> None:
     """Compile C++ `sources` into the shared `library`, which appears whole or not at all; raises as `find` and `run`."""
-    partial = library.with_suffix(f".{os.getpid()}.partial")
-    try:
-        run(find("C-simulation"), [*flags, "-fPIC", "-shared", "-o", partial, *sources])
-        partial.replace(library)
-    finally:
-        partial.unlink(missing_ok=True)
+    compiler = find("C-simulation")
+    cache.publish(library, lambda new: run(compiler, [*flags, "-fPIC", "-shared", "-o", new, *sources]))
 
 
 __all__ = ["Compiler", "find", "read", "run", "shared_library"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -24,6 +25,7 @@ from dietcnn_hls.errors import OutputError, ToolError
 LONG_S = 24 * 3600.0
 """Limit, in seconds, for work that has no limit of its own."""
 
+_FULL_BYTES = 1 << 16
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.002, 0.1
 
 
@@ -80,19 +82,21 @@ def run(
     Raises:
         CannotStart: see there.
         OutOfTime: see there.
-        OutputError: the log cannot be written.
+        OutputError: the log cannot be written, or the program failed and a disk that it writes to is full.
     """
     program = Path(command[0]).name
     with _outputs(log) as (output, errors):
         tail, child = _Tail(output, on_line), _Child()
         try:
             child.start([str(word) for word in command], folder, output, errors)
-            cpu_s = _wait(child, timeout_s, tail)
+            cpu_s = _wait(child, program, timeout_s, tail)
         finally:
             child.end()
         tail.finish()
         if cpu_s is None:
             raise OutOfTime(program, timeout_s, _text(output))
+        if child.returncode != 0:
+            _blame_full_disks(program, folder or Path.cwd(), Path(tempfile.gettempdir()))
         return Finished(child.returncode, _text(output), "" if errors is output else _text(errors), cpu_s)
 
 
@@ -107,6 +111,7 @@ class _Child(subprocess.Popen[bytes]):
         try:
             super().__init__(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, start_new_session=True)
         except OSError as error:
+            self.pid = 0
             raise CannotStart(command[0], error.strerror or str(error)) from error
 
     def end(self) -> None:
@@ -117,6 +122,13 @@ class _Child(subprocess.Popen[bytes]):
             os.killpg(self.pid, signal.SIGKILL)
         if self.returncode is None:
             self.wait()
+
+
+def _blame_full_disks(program: str, *folders: Path) -> None:
+    """Programs say anything but this when they cannot write any more."""
+    for folder in folders:
+        if shutil.disk_usage(folder).free < _FULL_BYTES:
+            raise OutputError(f"{program} failed, and the disk of {folder} is full; free some space there")
 
 
 @contextlib.contextmanager
@@ -134,13 +146,17 @@ def _outputs(log: Path | None) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
         yield stream, stream
 
 
-def _wait(child: _Child, timeout_s: float, tail: _Tail) -> float | None:
+def _wait(child: _Child, program: str, timeout_s: float, tail: _Tail) -> float | None:
     """CPU seconds of the process, or None when its time was up."""
     deadline = time.monotonic() + timeout_s
     pause = _SHORTEST_PAUSE_S
     while True:
         # wait4, not wait: it alone tells this child's CPU time when several run at once
-        pid, status, usage = os.wait4(child.pid, os.WNOHANG)
+        try:
+            pid, status, usage = os.wait4(child.pid, os.WNOHANG)
+        except ChildProcessError as error:
+            child.returncode = -1
+            raise ToolError(f"{program} ended, but how is lost: this process ignores SIGCHLD") from error
         if pid:
             child.returncode = os.waitstatus_to_exitcode(status)
             return usage.ru_utime + usage.ru_stime

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dietcnn_hls.hardware.memories import power_of_two
+from dietcnn_hls.hardware.memories import buffer_depth
 from dietcnn_hls.hardware.waiting import common_fork, least_codes, waiting_codes
 from dietcnn_hls.lowered import Add, Fold, LoweredGraph, Node
 from dietcnn_hls.reference import predict
@@ -38,7 +38,7 @@ def at_the_bound(graph: LoweredGraph, folds: dict[str, Fold], share: int = 1) ->
     for add in adds(graph):
         bound = max(least_codes(graph, common_fork(graph, add), *order) for order in (add.inputs, add.inputs[::-1]))
         bits = max(m.bits for m in whole.memories if m.layer == add.name) if waiting_codes(graph, add) != (0, 0) else 3
-        waiting[add.name] = power_of_two(-(-bound // max(1, bits // 3)) // share)
+        waiting[add.name] = buffer_depth(-(-bound // max(1, bits // 3)) // share)
     return generate(graph, folds, RtlOptions(waiting=waiting))
 
 

@@ -106,14 +106,42 @@ cache.entry("kind", "key", make, lambda folder: (folder / "value").is_file(), Pa
 """
 
 
-def test_a_killed_process_leaves_no_entry_and_no_lock(tmp_path: Path) -> None:
+def test_a_killed_process_leaves_no_entry(tmp_path: Path) -> None:
     maker = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert maker.stdout is not None and maker.stdout.readline() == "making\n"
     os.kill(maker.pid, signal.SIGKILL)
     maker.communicate()
-    assert not (tmp_path / "kind" / "key").exists()
-    place = cache.entry("kind", "key", write, whole, tmp_path)
-    assert (place / "value").read_text() == "1"
+    kind = tmp_path / "kind"
+    assert sorted(path.name for path in kind.iterdir()) == [".key.lock", ".key.partial"]
+    cache.entry("kind", "other", write, whole, tmp_path)
+    assert [path.name for path in kind.iterdir()] == ["other"], "who makes another entry clears it away"
+    assert whole(cache.entry("kind", "key", write, whole, tmp_path))
+
+
+def test_what_another_makes_is_not_cleared_away(tmp_path: Path) -> None:
+    def make(folder: Path) -> None:
+        cache.entry("kind", "inner", write, whole, tmp_path)
+        write(folder)
+
+    assert whole(cache.entry("kind", "outer", make, whole, tmp_path))
+    assert sorted(path.name for path in (tmp_path / "kind").iterdir()) == ["inner", "outer"]
+
+
+def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
+    place = tmp_path / "file"
+    for text in "ab":
+        cache.publish(place, lambda new, text=text: new.write_text(text) and None)  # type: ignore[misc]
+        assert (place.read_text(), list(tmp_path.iterdir())) == (text, [place])
+
+    def fail(new: Path) -> None:
+        new.write_text("half")
+        raise ToolError("no luck")
+
+    with pytest.raises(ToolError, match="no luck"):
+        cache.publish(place, fail)
+    assert (place.read_text(), list(tmp_path.iterdir())) == ("b", [place])
+    with pytest.raises(OutputError, match=r"gone/file cannot be written \(No such file or directory\)"):
+        cache.publish(tmp_path / "gone" / "file", fail)
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

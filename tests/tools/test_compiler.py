@@ -45,7 +45,7 @@ def test_the_compiler_of_the_environment_then_gcc_then_clang(tmp_path: Path, mon
             "a.cpp:(.text+0x9): undefined reference to `g'",
         ),
         ("Killed\n\n", "Killed"),
-        ("\n", "it gave no message"),
+        ("ld: error: 3\nld: No space left on device\n", "ld: No space left on device"),
     ],
 )
 def test_the_first_error_is_what_a_failure_says(messages: str, said: str) -> None:

@@ -148,6 +148,7 @@ def test_compiler_named_in_the_environment(programs: Path, monkeypatch: pytest.M
     assert (find("g++").path, find("g++").version) == (str(mine), "13.1.0")
     monkeypatch.setenv("CXX", "absent-c++")
     assert find("g++").status == "missing", "a compiler asked for by name is not replaced by another"
+    assert find("g++").problem == "was not found (CXX names 'absent-c++')"
 
 
 def test_vendor_tools_are_known_by_their_folder_and_not_started(programs: Path, tmp_path: Path) -> None:

@@ -6,9 +6,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -135,3 +137,24 @@ def test_programs_that_cannot_start(tmp_path: Path) -> None:
 def test_a_log_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"the log .*gone/log cannot be written \(No such file or directory\)"):
         sh("echo", log=tmp_path / "gone" / "log")
+
+
+def test_a_full_disk_is_named_where_a_program_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = {str(tmp_path): 4096}
+    monkeypatch.setattr(process.shutil, "disk_usage", lambda folder: SimpleNamespace(free=free.get(str(folder), 1 << 40)))
+    with pytest.raises(OutputError, match=rf"^sh failed, and the disk of {tmp_path} is full; free some space there$"):
+        sh("exit 1", folder=tmp_path)
+    assert sh("exit 0", folder=tmp_path).status == 0
+    free[tempfile.gettempdir()] = 0
+    with pytest.raises(OutputError, match=r"^sh failed, and the disk of .* is full"):
+        sh("exit 1")
+
+
+def test_signals_of_children_that_are_ignored(tmp_path: Path) -> None:
+    """Then the system forgets how a program ended, which must not pass for an end without fault."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        with pytest.raises(ToolError, match="sh ended, but how is lost: this process ignores SIGCHLD"):
+            sh("exit 0")
+    finally:
+        signal.signal(signal.SIGCHLD, before)
