@@ -28,16 +28,20 @@ class MissingDelay(ToolError):
 
 @dataclass(frozen=True)
 class NetModel:
-    """Delay of a routed net: ``scale * (base + per_log2 * log2(fan-out) + sinks[kind of pin])``, ps."""
+    """Delay of a routed net, ps: ``scale * (base + per_log2 * log2(fan-out) + ends[source] + ends[sink])``."""
 
     base: float
     per_log2: float
-    sinks: Mapping[str, float] = field(default_factory=dict)
+    ends: Mapping[str, float] = field(default_factory=dict)
     scale: float = 1.0
 
-    def delay(self, sink: str, fan_out: int) -> int:
-        """Delay to a pin of kind `sink` (a key of ``sinks``, or any other) of a net with `fan_out` loads, ps."""
-        return round(self.scale * (self.base + self.per_log2 * math.log2(max(fan_out, 1)) + self.sinks.get(sink, 0.0)))
+    def delay(self, source: str, sink: str, fan_out: int) -> int:
+        """Delay of a net with `fan_out` loads from a pin of kind `source` to one of kind `sink`, ps.
+
+        Kinds that `ends` does not hold add nothing.
+        """
+        at_ends = self.ends.get(source, 0.0) + self.ends.get(sink, 0.0)
+        return round(self.scale * (self.base + self.per_log2 * math.log2(max(fan_out, 1)) + at_ends))
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ def delays_of(part: str) -> Delays:
         name=f"{silicon} {grade}",
         version=f"{cells['version']}.{nets['version']}",
         cells=_by_kind(cells["cells"], factors["cells"][grade]),
-        nets=NetModel(nets["base"], nets["per_log2"], nets["sinks"], factors["nets"][grade]),
+        nets=NetModel(nets["base"], nets["per_log2"], nets["ends"], factors["nets"][grade]),
         uncertainty=nets["uncertainty"],
         error=nets["error"],
     )

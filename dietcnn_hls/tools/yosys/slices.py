@@ -65,6 +65,11 @@ def sink_kind(load: Load) -> str:
     return "other"
 
 
+def source_kind(kind: str | None) -> str:
+    """The kind of cell that drives a net, as the net model tells them apart; a port (None) is a register outside."""
+    return "from register" if kind is None or REGISTER.fullmatch(kind) else "from logic"
+
+
 def leaving(kind: str) -> str | None:
     """Name of the delay on the way out of a slice, in the table's ``SLICE``; None for what has a pin of its own."""
     if kind in CHAINS:

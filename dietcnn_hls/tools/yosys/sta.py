@@ -15,7 +15,7 @@ from dietcnn_hls.hardware.timing import Delays
 from dietcnn_hls.tools.yosys.netlist import Cell, Netlist
 from dietcnn_hls.tools.yosys.paths import Load, Weight, arrivals, build_graph, chained, level, trace
 from dietcnn_hls.tools.yosys.primitives import CHAINS, Arc
-from dietcnn_hls.tools.yosys.slices import leaving, packed, passes_lut, sink_kind
+from dietcnn_hls.tools.yosys.slices import leaving, packed, passes_lut, sink_kind, source_kind
 
 WORST = 10
 """How many paths are told."""
@@ -132,7 +132,9 @@ class _Analysis:
     def _net(self, source: int, load: Load) -> int:
         if (source, load.cell.name, load.pin) in self.packed:
             return 0
-        return self.delays.nets.delay(sink_kind(load), self._fan_out(source))
+        driver = self.graph.drivers.get(source)
+        kind = source_kind(driver.cell.kind if driver else None)
+        return self.delays.nets.delay(kind, sink_kind(load), self._fan_out(source))
 
     def _through(self, arc: Arc, cell: Cell) -> int:
         """From an arc's pin to its output, and what it takes to leave the slice before and to enter this one."""

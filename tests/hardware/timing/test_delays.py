@@ -51,7 +51,7 @@ def test_faster_grades_are_faster() -> None:
         figures = [delays_of(f"{fabric}-{grade}") for grade in "123"]
         for slower, faster in itertools.pairwise(figures):
             assert slower.cell("LUT6", "I0->O") > faster.cell("LUT6", "I0->O")
-            assert slower.nets.delay("lut", 1) > faster.nets.delay("lut", 1)
+            assert slower.nets.delay("from logic", "lut", 1) > faster.nets.delay("from logic", "lut", 1)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +86,7 @@ def test_every_group_of_cells_names_its_source() -> None:
 
 
 def test_a_net_costs_more_the_more_it_reaches() -> None:
-    model = NetModel(500.0, 100.0, {"reset": 300.0}, 0.5)
-    assert [model.delay("lut", fan_out) for fan_out in (0, 1, 2, 8)] == [250, 250, 300, 400]
-    assert model.delay("reset", 8) == 550
+    model = NetModel(500.0, 100.0, {"reset": 300.0, "from register": 100.0}, 0.5)
+    assert [model.delay("from logic", "lut", fan_out) for fan_out in (0, 1, 2, 8)] == [250, 250, 300, 400]
+    assert model.delay("from logic", "reset", 8) == 550
+    assert model.delay("from register", "reset", 8) == 600
