@@ -17,7 +17,7 @@ import numpy as np
 
 from dietcnn_hls.build import samples
 from dietcnn_hls.build.facts import Facts
-from dietcnn_hls.errors import ConfigError, LoweringError, UnsupportedLayerError
+from dietcnn_hls.errors import ConfigError, LoweringError, OutputError, UnsupportedLayerError
 from dietcnn_hls.lowered import Grid, LoweredGraph
 from dietcnn_hls.lowered.storage import load_graph, save_graph
 from dietcnn_hls.methods.choice import MethodChoice
@@ -210,6 +210,8 @@ def open_origin(
 
 
 def _loaded(path: Path) -> Any:
+    if not path.exists():
+        raise OutputError(f"model: {path} does not exist; give {_MODELS}")
     return load_graph(path) if path.suffix == ".npz" else load_keras(path)
 
 

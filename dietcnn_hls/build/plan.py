@@ -21,7 +21,7 @@ def by_name(stages: Sequence[Stage]) -> dict[str, Stage]:
     def place(stage: Stage, above: tuple[str, ...]) -> None:
         if stage.name in above:
             raise ConfigError(f"stages of a build need each other: {' > '.join((*above, stage.name))}")
-        for need in stage.needs or ():
+        for need in (*(stage.needs or ()), *stage.after):
             place(named[need], (*above, stage.name))
         ordered.setdefault(stage.name, stage)
 
@@ -55,7 +55,7 @@ def plan(request: Request, upto: str, stages: Mapping[str, Stage]) -> list[Stage
             raise ConfigError(f"'{request.name}' cannot have the stage '{stage.name}'{needed}: {reason}")
         chosen.add(stage.name)
         whole = (other.name for other in stages.values() if other.wanted(request) and not other.unfit(request))
-        for need in whole if stage.needs is None else stage.needs:
+        for need in whole if stage.needs is None else (*stage.needs, *stage.after):
             add(stages[need], asked)
 
     add(stages[upto], upto)

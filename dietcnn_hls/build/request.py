@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 
 from dietcnn_hls.build import samples
 from dietcnn_hls.build.config import ChecksConfig, HardwareConfig, MeasureConfig
@@ -40,6 +40,14 @@ class Labels(BaseModel):
     seed: int | None = None
     accuracy: Accuracy | None = None
     timings_s: dict[str, float] | None = None
+
+    @field_validator("accuracy")
+    @classmethod
+    def _of_models(cls, accuracy: Accuracy | None) -> Accuracy | None:
+        measured = {"reference", "csim", "rtl"} & set(accuracy.model_dump(exclude_none=True) if accuracy else ())
+        if measured:
+            raise ValueError(f"{', '.join(sorted(measured))}: what a build measures itself is not given; give float and trained")
+        return accuracy
 
 
 @dataclass(frozen=True, eq=False)

@@ -54,11 +54,11 @@ def labels(y: Any, count: int, classes: int | None = None) -> np.ndarray:
         raise DatasetError(f"y_test is of type {array.dtype}; {_PASS_LABELS}")
     if array.ndim == 0 or len(array) != count:
         raise DatasetError(f"x_test holds {count} samples and y_test {len(array) if array.ndim else 'a single number'}")
+    if array.ndim == 2 and array.shape[1] > 1:
+        array = _from_one_hot(array)
     wrong = _no_class(array)
     if wrong.any():
         raise DatasetError(f"y_test holds {array[wrong].flat[0]}, which is no class number; {_PASS_LABELS}")
-    if array.ndim == 2 and array.shape[1] > 1:
-        array = _from_one_hot(array)
     if array.ndim > 2:
         raise DatasetError(f"y_test has shape {array.shape}; {_PASS_LABELS}")
     numbers = array.reshape(count).astype(np.int64)

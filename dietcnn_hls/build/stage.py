@@ -54,6 +54,7 @@ class Stage:
         name: its own, of its folder, and of its kept result.
         run: does the work and gives what it found. A stage with `files` writes them into ``state.folder``.
         needs: stages whose results it reads; None: all that a build of the request has.
+        after: stages that must have refused nothing before, although it reads nothing of them.
         inputs: what it depends on beside the stages that it needs and the code; see `content_key`.
         code: key of the code that it depends on.
         wanted: whether a whole build of the request has it. ``build(..., upto=name)`` asks for it in any case.
@@ -71,6 +72,7 @@ class Stage:
     name: str
     run: Callable[[State], Facts]
     needs: tuple[str, ...] | None = ()
+    after: tuple[str, ...] = ()
     inputs: Callable[[Request], object] = _nothing
     code: Callable[[], str] = package_key
     wanted: Callable[[Request], bool] = _always

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -95,12 +96,19 @@ class Workspace:
 
         Files added to a finished stage later do not count against it.
         """
-        folder = self.root / _stage_name(name)
+        folder, record = self.root / _stage_name(name), self._record(name)
         try:
-            record = json.loads((folder / _STAGE).read_text(encoding="utf-8"))
-            return record["key"] == key and record["files"].items() <= _sizes(folder).items()
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return record.get("key") == key and record["files"].items() <= _digests(folder).items()
+        except (KeyError, TypeError, AttributeError, OSError):
             return False
+
+    def _record(self, name: str) -> dict[str, Any]:
+        """What a finished stage says of itself; nothing where there is none, or none that can be read."""
+        try:
+            record = json.loads((self.root / _stage_name(name) / _STAGE).read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return record if isinstance(record, dict) else {}
 
     @contextlib.contextmanager
     def stage(self, name: str, key: str) -> Iterator[Path]:
@@ -126,7 +134,7 @@ class Workspace:
             _remove(partial)
             partial.mkdir()
             yield partial
-            atomic_write_json(partial / _STAGE, {"key": key, "files": _sizes(partial)})
+            atomic_write_json(partial / _STAGE, {"key": key, "files": _digests(partial)})
             _replace_folder(partial, final)
         except BaseException as error:
             _remove(partial)
@@ -143,7 +151,7 @@ class Workspace:
             leaves: files that it leaves beside the folders.
         """
         folder = self.root / _stage_name(name)
-        if self.done(name, unless):
+        if unless and self._record(name).get("key") == unless:
             return
         self.forget(name)
         for file in leaves:
@@ -270,7 +278,7 @@ def _check_marker(root: Path, design: str) -> None:
     try:
         record = json.loads((root / MARKER).read_text(encoding="utf-8"))
         schema, other = record["schema"], record["design"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise OutputError(f"{root / MARKER} is damaged ({error}); overwrite the folder or choose another") from error
     if schema != SCHEMA:
         raise OutputError(
@@ -310,12 +318,16 @@ def _stage_name(name: str) -> str:
     return name
 
 
-def _sizes(folder: Path) -> dict[str, int]:
-    """Return the size in bytes of each file below `folder` by relative path; links are none, and lead to none."""
+def _digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of each file below `folder` by relative path; links are none, and lead to none."""
     if folder.is_symlink():
         return {}
-    files = (Path(base) / name for base, _, names in os.walk(folder) for name in names)
-    return {path.relative_to(folder).as_posix(): path.lstat().st_size for path in sorted(files) if _is_file(path)}
+    found = {}
+    for path in sorted(Path(base) / name for base, _, names in os.walk(folder) for name in names):
+        if _is_file(path):
+            with path.open("rb") as file:
+                found[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
 
 
 def _is_file(path: Path) -> bool:

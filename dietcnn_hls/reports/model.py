@@ -33,6 +33,8 @@ SCHEMA = 1
 FILE_NAME = "report.json"
 FORMS = ("float", "trained", "reference", "csim", "rtl")
 """Forms of a network of which an accuracy can be stated."""
+MEASURED = ("reference", "csim", "rtl")
+"""Those that a build itself makes; the models may have been judged on more images than it is given."""
 
 RTL_SIMULATION = "rtl_simulation"
 VITIS_CSYNTH = "vitis_csynth"
@@ -137,7 +139,7 @@ class Accuracy(Section):
             for form in entries or {}:
                 if form not in FORMS or self.of(form) is None:
                     raise ValueError(f"{key} names '{form}', of which no accuracy is stated")
-        most = max((self.images or {}).values(), default=0)
+        most = max((count for form, count in (self.images or {}).items() if form in MEASURED), default=0)
         if self.n_test is not None and most > self.n_test:
             raise ValueError(f"an accuracy on {most} images of a test set of {self.n_test}")
         return self

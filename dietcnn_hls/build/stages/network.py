@@ -112,12 +112,7 @@ FOLDING = Stage(
     "folding",
     _fold,
     needs=("lowered",),
-    inputs=lambda request: (
-        request.hardware.folding.model_dump(),
-        request.hardware.io_type,
-        request.hardware.part,
-        request.synthesis,
-    ),
+    inputs=lambda request: request.hardware.folding.model_dump(),
     kept=False,
 )
 IMAGES = Stage(

@@ -136,6 +136,7 @@ REFERENCE = Stage(
     "reference",
     _reference,
     needs=("lowered", "images"),
+    after=("folding",),
     unfit=no_images,
     title=lambda state: f"reference on {state.request.count()} images",
     form="reference",
