@@ -106,7 +106,7 @@ def check_plain(data: object, source: str) -> None:
 
 
 def parse_json(text: str | bytes, source: str) -> Any:
-    """JSON as plain data that `check_plain` accepts, no key given twice; `source` names it in errors.
+    """JSON in which no key is given twice; `source` names it in errors. What the data may hold is `check_plain`'s to say.
 
     Raises:
         ConfigError: text that is no such JSON.
@@ -116,17 +116,15 @@ def parse_json(text: str | bytes, source: str) -> Any:
         found: dict[str, Any] = {}
         for key, value in pairs:
             if key in found:
-                raise ValueError(f"key '{key}' is given twice")
+                raise ValueError(f"key '{key[:80]}' is given twice")
             found[key] = value
         return found
 
     try:
-        data = json.loads(text, object_pairs_hook=unique)
+        return json.loads(text, object_pairs_hook=unique)
     except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, too many digits, or too deep to parse
         reason = "it nests too deep" if isinstance(error, RecursionError) else str(error)
         raise ConfigError(f"{source} is not readable as JSON: {reason}") from error
-    check_plain(data, source)
-    return data
 
 
 __all__ = ["check_plain", "describe", "parse_json", "shown", "validate"]

@@ -78,11 +78,8 @@ def test_plain_data_pass() -> None:
     [
         ('{"a": 1, "a": 2}', "r.json is not readable as JSON: key 'a' is given twice"),
         ('{"a": {"b": 1, "b": 1}}', "key 'b' is given twice"),
-        ('{"a": NaN}', "r.json: a: nan is no number"),
-        ('{"a": 1e999}', "r.json: a: inf is no number"),
         ('{"a": ' + "9" * 9999 + "}", "r.json is not readable as JSON"),
         ("[" * 100_000, "it nests too deep"),
-        ('{"a": ' + "[" * 500 + "]" * 500 + "}", "nested more than 40 levels deep"),
         (b"\xff\xfe\xfa", "r.json is not readable as JSON"),
         ("", "r.json is not readable as JSON"),
     ],

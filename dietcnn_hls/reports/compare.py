@@ -15,6 +15,7 @@ from pathlib import Path
 from dietcnn_hls.errors import ConfigError, suggest
 from dietcnn_hls.reports.metrics import METRICS, Figure, figures_of, withheld
 from dietcnn_hls.reports.model import LayerReport, Report
+from dietcnn_hls.validation import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,9 @@ def compare(reports: Sequence[Report], *, twin: str | None = None, strict: bool 
     """
     if not reports:
         raise ConfigError("Nothing to compare: name at least one build folder with a report.json.")
+    for report in reports:
+        if not isinstance(report, Report):
+            raise ConfigError(f"reports: give Report values, as `Report.load` reads them from files (got {shown(report)}).")
     names = _names(reports)
     reference = _reference(names, reports, twin)
     entries = _entries(names, reports, layers)

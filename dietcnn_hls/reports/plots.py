@@ -7,7 +7,6 @@ Drawn on matplotlib's Agg canvas without pyplot, so nothing needs a display and 
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from dietcnn_hls.errors import ConfigError, OutputError, suggest
+from dietcnn_hls.errors import ConfigError, suggest
 from dietcnn_hls.reports.compare import Comparison, Row
+from dietcnn_hls.reports.files import write_file
 from dietcnn_hls.reports.metrics import METRIC_KEYS, METRICS, RESOURCES, Metric
 
 FORMATS = ("png", "svg")
@@ -116,13 +116,7 @@ def _save(draw: Callable[[Comparison], Figure], comparison: Comparison, path: Pa
     if kind not in FORMATS:
         raise ConfigError(f"Cannot draw to '{path.name}': the file must end in .png or .svg.")
     data = _render(draw, comparison, kind)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_bytes(data)
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"Cannot write the plot {path}: {error.strerror}.") from error
+    write_file(path, data, f"the plot {path}")
     return path
 
 

@@ -11,7 +11,6 @@ import csv
 import importlib.resources
 import io
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 
 from dietcnn_hls.errors import ConfigError, OutputError, suggest
 from dietcnn_hls.reports.compare import Comparison, Row
+from dietcnn_hls.reports.files import write_file
 from dietcnn_hls.reports.metrics import ABSENT, METRICS, Figure, Metric
 
 _IDENTITY = ("method", "network", "dataset", "part", "clock_ns", "io_type", "folding", "bit_exact")
@@ -253,9 +253,8 @@ def write(comparison: Comparison, folder: Path) -> list[Path]:
     contents["comparison.html"] = html(comparison, pictures).encode()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, data in contents.items():
-            (folder / f".{name}.partial").write_bytes(data)
-            os.replace(folder / f".{name}.partial", folder / name)
     except OSError as error:
         raise OutputError(f"Cannot write the comparison into {folder}: {error.strerror}.") from error
+    for name, data in contents.items():
+        write_file(folder / name, data, f"the comparison into {folder}")
     return [folder / name for name in contents]
