@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reports: what a build measured (`sections`, `model`), and designs side by side (`accuracy`, `metrics`, `compare`, `render`, `plots`).
+"""Reports: what a build measured (`sections`, `model`), and designs side by side (`compare`, `metrics`, `accuracy`), in print
+(`render`, `plots`).
 
 This room knows no tool and no build. Importing it loads neither matplotlib nor jinja2; only `plots` and `Comparison.to_html`
 need them.

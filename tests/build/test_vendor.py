@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dietcnn_hls import hls
 from dietcnn_hls.api import convert_and_build
 from dietcnn_hls.errors import ToolError
 from dietcnn_hls.lowered import Linear, LoweredGraph, Source, Stream, node
@@ -67,3 +68,22 @@ def test_a_missing_vivado_ends_the_build_before_it_begins(tmp_path: Path) -> Non
     with pytest.raises(ToolError, match=r"^Vivado synthesis needs vivado, which was not found"):
         build(tmp_path / "design")
     assert not (tmp_path / "design" / "rtl").exists()
+
+
+def test_vitis_heads_the_report_and_runs_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is what `auto` comes to where it is installed; its log, which a second run would write, does not come back."""
+    text = (TESTS / "tools" / "fake_vitis.py").read_text().replace("/usr/bin/env python3", sys.executable, 1)
+    (tmp_path / "vitis-run").write_text(text)
+    (tmp_path / "vitis-run").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("FAKE_VITIS", "ok")
+    monkeypatch.setenv("FAKE_VITIS_TREE", str(TESTS / "recorded" / "vitis" / "lenet"))
+    monkeypatch.setattr(hls, "compile", lambda folder: None)
+    folder = tmp_path / "design"
+    report = convert_and_build(network(), folder)
+    assert report.latency is not None and report.resources is not None
+    assert (report.latency.source, report.latency.cycles, report.resources.lut) == ("vitis_csynth", 560_910, 7117)
+    (folder / "hls" / "vitis.log").unlink()
+    again = convert_and_build(network(), folder)
+    assert again.to_json() == report.to_json() == Report.load(folder).to_json()
+    assert not (folder / "hls" / "vitis.log").exists()
