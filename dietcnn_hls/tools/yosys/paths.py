@@ -68,13 +68,13 @@ class Graph:
         return [(cell, check) for cell, found in self.behaviours.values() for check in found.checks]
 
 
-def build_graph(cells: Sequence[Cell]) -> Graph:
-    """The graph of a netlist; the same whatever the order of the cells.
+def build_graph(cells: Sequence[Cell], describe: Callable[[Cell], Behaviour] = behaviour) -> Graph:
+    """The graph of a netlist, whose cells do what `describe` says; the same whatever the order of the cells.
 
     Raises:
         ToolError: a combinational loop, named by one of its cells.
     """
-    behaviours = {cell.name: (cell, behaviour(cell)) for cell in sorted(cells, key=lambda cell: cell.name)}
+    behaviours = {cell.name: (cell, describe(cell)) for cell in sorted(cells, key=lambda cell: cell.name)}
     drivers = {output.bit: Driver(cell, output) for cell, found in behaviours.values() for output in found.outputs}
     loads: dict[int, list[Load]] = {}
     for cell, _ in behaviours.values():

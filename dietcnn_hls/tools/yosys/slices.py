@@ -9,10 +9,11 @@ the cells. Where something else than a LUT drives a chain's S or a MUXF7's data,
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from dietcnn_hls.tools.yosys.netlist import DSP, LUT, LUT_MEMORY, REGISTER
+from dietcnn_hls.tools.yosys.netlist import DSP, LUT, LUT_MEMORY, REGISTER, Cell
 from dietcnn_hls.tools.yosys.paths import Graph, Load, chained
-from dietcnn_hls.tools.yosys.primitives import BLOCK_RAM, CHAINS, SHIFT_REGISTER
+from dietcnn_hls.tools.yosys.primitives import BLOCK_RAM, CHAINS, SHIFT_REGISTER, Behaviour, behaviour
 
 Packed = frozenset[tuple[int, str, str]]
 """Net, cell and pin of every connection inside a slice."""
@@ -97,3 +98,18 @@ def _neighbours(kind: str) -> tuple[Callable[[Load], bool], ...]:
         return (_is_data,)
     following = {"MUXF7": "MUXF8", "MUXF8": "MUXF9"}.get(kind)
     return (_is_mux(following), _is_data) if following else ()
+
+
+@dataclass(frozen=True)
+class Fabric:
+    """What a timing analysis asks of a device: what its cells do, which sit together, and how the ends of nets are told apart."""
+
+    behaviour: Callable[[Cell], Behaviour]
+    packed: Callable[[Graph], Packed]
+    sink_kind: Callable[[Load], str]
+    source_kind: Callable[[str | None], str]
+    leaving: Callable[[str], str | None]
+    passes_lut: Callable[[Load], bool]
+
+
+XILINX = Fabric(behaviour, packed, sink_kind, source_kind, leaving, passes_lut)

@@ -15,7 +15,7 @@ from dietcnn_hls.hardware.timing import Delays
 from dietcnn_hls.tools.yosys.netlist import Cell, Netlist
 from dietcnn_hls.tools.yosys.paths import Load, Weight, arrivals, build_graph, chained, level, trace
 from dietcnn_hls.tools.yosys.primitives import CHAINS, Arc
-from dietcnn_hls.tools.yosys.slices import leaving, packed, passes_lut, sink_kind, source_kind
+from dietcnn_hls.tools.yosys.slices import XILINX, Fabric
 
 WORST = 10
 """How many paths are told."""
@@ -23,6 +23,7 @@ WORST = 10
 PORT = "port"
 """Stands before the names of ports."""
 
+_NEVER = -(1 << 50)
 _OUTSIDE = Cell("(outside)", "PORT", {}, {}, {})
 
 
@@ -75,13 +76,19 @@ class TimedPath:
         return self.logic_ps + self.net_ps
 
 
-def worst_paths(netlist: Netlist, delays: Delays, number: int = WORST) -> list[TimedPath]:
+def worst_paths(
+    netlist: Netlist, delays: Delays, number: int = WORST, *, ports: bool = True, fabric: Fabric = XILINX
+) -> list[TimedPath]:
     """The slowest path of each pair of modules, slowest first, at most `number` of them.
+
+    Args:
+        ports: whether ports count as registers outside; else paths from and to them are left out.
+        fabric: what the cells of the netlist do and how they sit together.
 
     Raises:
         ToolError: a combinational loop, or a cell that the delay table lacks.
     """
-    return _Analysis(netlist, delays).worst(number)
+    return _Analysis(netlist, delays, ports, fabric).worst(number)
 
 
 class _End(NamedTuple):
@@ -95,10 +102,10 @@ class _End(NamedTuple):
 class _Analysis:
     """One netlist's graph, and what its parts cost in picoseconds."""
 
-    def __init__(self, netlist: Netlist, delays: Delays) -> None:
-        self.netlist, self.delays = netlist, delays
-        self.graph = build_graph(netlist.cells)
-        self.packed = packed(self.graph)
+    def __init__(self, netlist: Netlist, delays: Delays, ports: bool, fabric: Fabric) -> None:
+        self.netlist, self.delays, self.ports, self.fabric = netlist, delays, ports, fabric
+        self.graph = build_graph(netlist.cells, fabric.behaviour)
+        self.packed = fabric.packed(self.graph)
         self.found = arrivals(self.graph, self._launch, self._weight)
         self.starts: dict[int, int] = {}
         for bit, arrival in self.found.items():
@@ -109,6 +116,8 @@ class _Analysis:
         slowest: dict[tuple[str, str], tuple[tuple[int, str], _End]] = {}
         for end in self._ends():
             name = self._end_name(end)
+            if self._total(end) < 0:
+                continue  # from a port, where those do not count
             pair, rank = (module(self._start(end.source)), module(name)), (-self._total(end), name)
             if pair not in slowest or rank < slowest[pair][0]:
                 slowest[pair] = rank, end
@@ -121,7 +130,8 @@ class _Analysis:
     def _launch(self, bit: int) -> Weight:
         """A clock edge to a net, where one drives it."""
         cell, output = self.graph.drivers[bit]
-        return Weight(max((self.delays.cell(cell.kind, name) for name in output.launches), default=0), 0)
+        constant = 0 if self.ports or not output.arcs else _NEVER
+        return Weight(max((self.delays.cell(cell.kind, name) for name in output.launches), default=constant), 0)
 
     def _weight(self, arc: Arc, bit: int) -> Weight:
         """An arc with the net before it, and the register outside where that net is a port's."""
@@ -133,8 +143,8 @@ class _Analysis:
         if (source, load.cell.name, load.pin) in self.packed:
             return 0
         driver = self.graph.drivers.get(source)
-        kind = source_kind(driver.cell.kind if driver else None)
-        return self.delays.nets.delay(kind, sink_kind(load), self._fan_out(source))
+        kind = self.fabric.source_kind(driver.cell.kind if driver else None)
+        return self.delays.nets.delay(kind, self.fabric.sink_kind(load), self._fan_out(source))
 
     def _through(self, arc: Arc, cell: Cell) -> int:
         """From an arc's pin to its output, and what it takes to leave the slice before and to enter this one."""
@@ -148,12 +158,12 @@ class _Analysis:
         if (source, load.cell.name, load.pin) in self.packed:
             return 0
         driver = self.graph.drivers.get(source)
-        out = leaving(driver.cell.kind) if driver else None
-        into = self.delays.cell("SLICE", "through LUT") if passes_lut(load) else 0
+        out = self.fabric.leaving(driver.cell.kind) if driver else None
+        into = self.delays.cell("SLICE", "through LUT") if self.fabric.passes_lut(load) else 0
         return into + (self.delays.cell("SLICE", out) if out else 0)
 
     def _outside(self) -> int:
-        return self.delays.cell(_OUTSIDE.kind, "clk->Q")
+        return self.delays.cell(_OUTSIDE.kind, "clk->Q") if self.ports else _NEVER
 
     def _fan_out(self, source: int) -> int:
         return len(self.graph.loads.get(source, ())) + (source in self.netlist.outputs)
@@ -163,9 +173,9 @@ class _Analysis:
     def _ends(self) -> Iterator[_End]:
         for cell, check in self.graph.checks():
             load = Load(cell, check.pin)
-            inside = sink_kind(load) == "data" and (check.source, cell.name, check.pin) in self.packed
+            inside = self.fabric.sink_kind(load) == "data" and (check.source, cell.name, check.pin) in self.packed
             yield _End(check.source, load, f"{check.name} in slice" if inside else check.name)
-        for bit in self.netlist.outputs:
+        for bit in self.netlist.outputs if self.ports else ():
             yield _End(bit, Load(_OUTSIDE, "D"), "setup D")
 
     def _setup(self, end: _End) -> int:

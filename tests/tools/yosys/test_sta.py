@@ -165,6 +165,14 @@ def test_ports_count_as_registers_outside() -> None:
     assert (path.logic_ps, path.net_ps) == (456 + 2 * 124 + 90, 3000)
 
 
+def test_ports_can_be_left_out() -> None:
+    cells = [lut("$l", 3, 2), lut("$k", 4, 3), register("$a", 4, 5), register("$b", 5, 6)]
+    design = Netlist("top", cells, {}, {2: "in"}, {4: "out"})
+    assert worst_paths(design, PLAIN)[0].start == "port.in"
+    inner = worst_paths(design, PLAIN, ports=False)
+    assert [(path.start, path.end, path.period_ps) for path in inner] == [("$a/Q", "$b/D", 456 + 1000 + 90)]
+
+
 def test_the_uncertainty_of_the_clock_counts_once() -> None:
     delays = Delays("plain", "0", ARTIX.cells, NetModel(1000.0, 0.0), 35, "none")
     assert worst(register("$a", 1, 2), register("$b", 2, 4), delays=delays).period_ps == 456 + 1000 + 90 + 35
