@@ -146,6 +146,16 @@ def design_name(text: str) -> str:
     return text if _clash(text) is None else _free(text)
 
 
+def tcl_word(text: object) -> str:
+    """`text` as one word of a Tcl script that stands for itself; ConfigError where nothing can make it one."""
+    word = str(text)
+    if re.fullmatch(r"[\w.+-]+", word, flags=re.ASCII):
+        return word
+    if re.search(r"[{}\\\x00-\x1f\x7f]", word):
+        raise ConfigError(f"{word!r} holds a brace, a backslash or a control character, which a Tcl script cannot; rename it")
+    return f"{{{word}}}"
+
+
 def _is_c(name: str) -> bool:
     return name in C_LIBRARY or name.lower() in ("std", "hls", "nnet", "main") or _C_PATTERN.fullmatch(name) is not None
 
@@ -196,5 +206,6 @@ __all__ = [
     "check_design_name",
     "design_name",
     "own_modules",
+    "tcl_word",
     "unique_identifiers",
 ]

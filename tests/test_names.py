@@ -14,7 +14,7 @@ from dietcnn_hls import hls, reference
 from dietcnn_hls.errors import ConfigError
 from dietcnn_hls.hls.cpp import layer_identifiers
 from dietcnn_hls.lowered import Fold, LoweredGraph
-from dietcnn_hls.names import CPP, SYSTEMVERILOG, TCL, check_design_name, design_name, own_modules, unique_identifiers
+from dietcnn_hls.names import CPP, SYSTEMVERILOG, TCL, check_design_name, design_name, own_modules, tcl_word, unique_identifiers
 from dietcnn_hls.rtl import verilog
 from dietcnn_hls.rtl.design import generate
 from dietcnn_hls.rtl.simulation import simulate_many
@@ -72,6 +72,15 @@ def test_no_identifier_is_anothers_part() -> None:
         **{"dense_out2_x": "dense_out2_x", "dense": "layer2_dense"},
     }
     assert layer_identifiers(["net", "net_load"], "net") == {"net": "net_", "net_load": "net_load_"}
+
+
+def test_words_of_tcl_stand_for_themselves() -> None:
+    assert [tcl_word(text) for text in ("xc7z020clg400-1", "2.5", "a b", "x; exec ls", "$x[y]")] == [
+        *("xc7z020clg400-1", "2.5", "{a b}", "{x; exec ls}", "{$x[y]}")
+    ]
+    for text in ("a}b", "a\\", "a\nb"):
+        with pytest.raises(ConfigError, match="a Tcl script cannot"):
+            tcl_word(text)
 
 
 def renamed(graph: LoweredGraph, names: list[str], design: str) -> LoweredGraph:

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from dietcnn_hls.backend.trained import BatchNorm
 from dietcnn_hls.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,14 +25,20 @@ class Seen:
         kinds: names of its class, Keras' and hls4ml's.
         generated: what hls4ml itself writes into a configuration: name of a type -> words.
         layer: its neutral value.
-        stands_for: the layer whose result it passes on unchanged, where it is dropped.
+        result: the lowered layer that yields its results; None where none does.
+        bias: what is to be added to those for the layer's own, because the thresholds behind it hold it.
+        via: the layer whose results it passes on, where it is dropped.
+        norm: the batch-norm that it is, in that case.
         dropped: why no result of it exists, where none does.
     """
 
     kinds: tuple[str, ...]
     generated: dict[str, str]
     layer: Any
-    stands_for: str | None = None
+    result: str | None
+    bias: np.ndarray | None = None
+    via: str | None = None
+    norm: BatchNorm | None = None
     dropped: str | None = None
 
 

@@ -16,8 +16,8 @@ from hls4ml.model.optimizer import get_backend_passes
 from dietcnn_hls import hls, reference
 from dietcnn_hls.backend.layers import register_layers
 from dietcnn_hls.backend.naming import with_any_name
-from dietcnn_hls.backend.options import as_grid
-from dietcnn_hls.errors import ConfigError, ToolError, suggest
+from dietcnn_hls.backend.options import as_grid, check_options
+from dietcnn_hls.errors import ConfigError, ToolError
 from dietcnn_hls.hardware.parts import DEFAULT_PART
 from dietcnn_hls.lowered import Grid
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 PREPARE = ("read_model", "read_input_grid", "drop_identity", "leave_softmax", "fold_batch_norm", "move_pool")
 LOWER = (
     *("lower_input", "lower_linear", "lower_activation", "lower_max_pool", "lower_sum_pool"),
-    *("lower_reshape", "lower_add", "check_lowered"),
+    *("lower_reshape", "lower_add", "check_lowered", "transform_types"),
 )
 
 
@@ -47,10 +47,10 @@ class DietCNNBackend(FPGABackend):
             # hls4ml prints and goes on when a module of passes cannot be imported
             if f"dietcnn:{name}" not in found:
                 raise ToolError(f"the installation lacks the pass '{name}' of dietcnn_hls.backend; install the package again")
-        prepare = register_flow("prepare", [f"dietcnn:{name}" for name in PREPARE], backend=self.name)
-        # where hls4ml's recipe for extensions puts a user's own passes
-        optimize = register_flow("optimize", [], requires=[prepare], backend=self.name)
-        lower = register_flow("lower", [f"dietcnn:{name}" for name in LOWER], requires=[optimize], backend=self.name)
+        # where hls4ml's recipe for extensions puts a user's own passes: on hls4ml's layers, before they are read
+        optimize = register_flow("optimize", [], backend=self.name)
+        prepare = register_flow("prepare", [f"dietcnn:{name}" for name in PREPARE], requires=[optimize], backend=self.name)
+        lower = register_flow("lower", [f"dietcnn:{name}" for name in LOWER], requires=[prepare], backend=self.name)
         self._default_flow = register_flow("ip", None, requires=[lower], backend=self.name)
         self._writer_flow = register_flow("write", ["dietcnn:write_hls"], requires=[self._default_flow], backend=self.name)
 
@@ -81,7 +81,7 @@ class DietCNNBackend(FPGABackend):
             io_type: 'io_parallel' (hls4ml's default) or 'io_stream'.
             metadata: JSON data for the lowered graph.
             input_grid: the values that enter, a `Grid` or its (lo, hi, fraction); default what the model says, else images.
-            unknown: anything else is refused.
+            unknown: options of hls4ml's other backends are accepted where they ask for what happens anyway, else refused.
 
         Raises:
             ConfigError: an option that this backend does not have.
@@ -89,18 +89,30 @@ class DietCNNBackend(FPGABackend):
         from dietcnn_hls.backend.readers.keras import register_handlers
 
         register_handlers()  # not sooner: hls4ml's front ends are imported after its backends
-        known = ("part", "clock_period", "io_type", "metadata", "input_grid")
-        for name, value in unknown.items():
-            if value is not None:
-                raise ConfigError(f"backend DietCNN has no option '{name}'.{suggest(name, known)}")
+        check_options({name: value for name, value in unknown.items() if value is not None})
         return {
-            "Part": part or DEFAULT_PART,
+            "Part": DEFAULT_PART if part is None else part,
             "ClockPeriod": 5.0 if clock_period is None else clock_period,
-            "IOType": io_type or "io_parallel",
-            "Metadata": metadata or {},
+            "IOType": "io_parallel" if io_type is None else io_type,
+            "Metadata": {} if metadata is None else metadata,
             "InputGrid": None if input_grid is None else dataclasses.astuple(as_grid(input_grid)),
             "HLSConfig": {},
         }
+
+    def register_template(self, template_cls: Any) -> None:
+        """Refused but for hls4ml's own: designs are written of operations, not of hls4ml's layers; a template would do nothing.
+
+        Raises:
+            ConfigError: a template of a user's.
+        """
+        if str(getattr(template_cls, "__module__", "")).startswith("hls4ml."):
+            super().register_template(template_cls)
+            return
+        name = getattr(template_cls, "__name__", template_cls)
+        raise ConfigError(
+            f"backend DietCNN takes no template ({name}): C++ is written of the lowered graph's operations; add an operation "
+            "(docs/architecture.md), or remove the layer by a pass in the flow dietcnn:optimize"
+        )
 
     def compile(self, model: ModelGraph) -> str:
         """Compile the C simulation; returns the library's path. ToolError when there is no compiler or it fails."""

@@ -7,10 +7,13 @@ follows from them. Its class only names the kind, so that hls4ml's per-class opt
 
 from __future__ import annotations
 
+from typing import Any
+
 from hls4ml.model.attributes import ConfigurableAttribute
 from hls4ml.model.layers import Layer, layer_map, register_layer
 from hls4ml.model.types import FixedPrecisionType, IntegerPrecisionType
 
+from dietcnn_hls.backend.saved import Packed, PackedFold
 from dietcnn_hls.lowered import (
     Add,
     Encode,
@@ -79,6 +82,14 @@ class LoweredLayer(Layer):
     def initialize(self) -> None:
         stream = self.stream
         self.add_output_variable(list(stream.shape), precision=_precision(stream))
+
+    def serialize_state(self) -> dict[str, Any]:
+        """hls4ml's save(): what JSON does not know goes as text."""
+        state: dict[str, Any] = super().serialize_state()
+        packed = {key: Packed(self.get_attr(key)).serialize() for key in ("op", "stream")}
+        if self.get_attr("fold") is not None:
+            packed["fold"] = PackedFold(self.get_attr("fold")).serialize()
+        return state | {"attributes": state["attributes"] | packed}
 
     @property
     def op(self) -> Operation:

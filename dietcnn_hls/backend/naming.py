@@ -43,11 +43,11 @@ def with_any_name(wrapped: type[Layer], base: type[Layer]) -> type[Layer]:
     ) -> None:
         if not model.graph:
             check_config(model.config.config)
-        tensors = _tensors(model)
+        tensors = _tensors(model) if initialize else {}  # what hls4ml has saved is named so already
         taken = {*attributes, *(attribute.name for attribute in wrapped.expected_attributes), *_OWN, INPUT}
         given = outputs or [name]
         for output in given:
-            if output in taken:
+            if initialize and output in taken:
                 tensors[output] = f"{output}:result"
         results = [tensors.get(output, output) for output in given]
         sources = inputs if base.__name__ in _READ_INPUT else [tensors.get(source, source) for source in inputs]

@@ -7,6 +7,7 @@ layers stand, and `check_layers` compares what is asked with the design behind t
 
 from __future__ import annotations
 
+import json
 import math
 import warnings
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,7 @@ from dietcnn_hls.backend.precision import parse
 from dietcnn_hls.backend.trained import trained
 from dietcnn_hls.errors import ConfigError, ConfigWarning, suggest
 from dietcnn_hls.hardware.geometry import legal_folds
-from dietcnn_hls.hardware.parts import lookup
+from dietcnn_hls.hardware.parts import DEFAULT_PART, check_clock, lookup
 from dietcnn_hls.hls.network import IO_TYPES
 from dietcnn_hls.lowered import Grid, LoweredGraph
 from dietcnn_hls.methods.arguments import Only
@@ -49,6 +50,17 @@ _WRITER: Mapping[str, Only | None] = {
     "WriteTar": Only((False, None), "leave it out, and pack the folder yourself"),
     "TBOutputStream": Only(("both", None), "leave it out: the test bench compares and says what differs"),
 }
+CALL: Mapping[str, Only | None] = {
+    **dict.fromkeys(("part", "clock_period", "io_type", "metadata", "input_grid"), ANY),
+    "namespace": _WRITER["Namespace"],
+    "write_weights_txt": _WRITER["WriteWeightsTxt"],
+    "write_tar": _WRITER["WriteTar"],
+    "tb_output_stream": _WRITER["TBOutputStream"],
+    "clock_uncertainty": Only((None,), "leave it out, or give a shorter clock_period"),
+    "board": Only((None,), "give its part"),
+}
+"""Options of hls4ml's calls."""
+
 _HLS = ("Model", "LayerType", "LayerName", "Flows", "Optimizers", "SkipOptimizers")
 _ALWAYS: Mapping[str, Only | None] = {
     "Precision": ANY,
@@ -88,11 +100,17 @@ def check_target(part: object, clock_period: object, io_type: object) -> None:
     if not isinstance(part, str):
         raise ConfigError(f"part must be a name such as 'xc7z020clg400-1', got {part!r}")
     lookup(part)
-    number = isinstance(clock_period, int | float) and not isinstance(clock_period, bool)
-    if not number or not math.isfinite(clock_period) or clock_period <= 0:  # type: ignore[operator, arg-type]
-        raise ConfigError(f"clock_period must be a number of nanoseconds above 0, got {clock_period!r}")
+    check_clock(clock_period)
     if io_type not in IO_TYPES:
         raise ConfigError(f"unknown io_type '{io_type}'.{suggest(str(io_type), IO_TYPES)}")
+
+
+def check_options(options: Mapping[str, object]) -> None:
+    """ConfigError for an option of hls4ml's calls that this backend does not have, or not with this value."""
+    for name in options:
+        if name not in CALL:
+            raise ConfigError(f"backend DietCNN has no option '{name}'.{suggest(name, CALL)}")
+    _check_keys("options", options, CALL)
 
 
 def check_config(config: dict[str, Any]) -> None:
@@ -101,7 +119,7 @@ def check_config(config: dict[str, Any]) -> None:
     Raises:
         ConfigError: a key or value that would do nothing, or something else than it says; named with the remedy.
     """
-    config.setdefault("Part", "xc7z020clg400-1")
+    config.setdefault("Part", DEFAULT_PART)
     config.setdefault("ClockPeriod", 5.0)
     config.setdefault("IOType", "io_parallel")
     _check_keys("configuration", config, _PROJECT)
@@ -109,19 +127,37 @@ def check_config(config: dict[str, Any]) -> None:
     if not isinstance(config.get("OutputDir"), str | Path) or "\0" in str(config["OutputDir"]):
         raise ConfigError(f"output_dir must be the path of a folder, got {config.get('OutputDir')!r}")
     check_target(config["Part"], config["ClockPeriod"], config["IOType"])
+    for key, option in (("InputData", "input_data_tb"), ("OutputPredictions", "output_data_tb")):
+        if not isinstance(config.get(key), str | Path | None):
+            raise ConfigError(f"{option} must be the path of a .npy file, got {config[key]!r}")
+    if config.get("OutputPredictions") and not config.get("InputData"):
+        raise ConfigError("output_data_tb without input_data_tb: give the inputs as well, or leave it out")
+    _check_metadata(config.get("Metadata"))
     _check_keys("WriterConfig", mapping("WriterConfig", config.get("WriterConfig")), _WRITER)
     hls = mapping("HLSConfig", config.get("HLSConfig"))
     for key, value in hls.items():
         if key not in _HLS:
             raise ConfigError(f"hls_config: unknown key '{key}'.{suggest(str(key), _HLS)}")
-        if key in ("Optimizers", "SkipOptimizers") and value:
-            raise ConfigError(f"hls_config.{key}: hls4ml itself ignores it; leave it out")
+        if key in ("Optimizers", "SkipOptimizers") and value is not None:
+            raise ConfigError(
+                f"hls_config.{key}: a design needs all of this backend's passes; leave it out (hls4ml's profiling.numerical sets "
+                "it: profile the Keras model alone, or look at what trace() gives)"
+            )
         if key == "Flows" and value not in (None, ["dietcnn:ip"]):
             raise ConfigError(f"hls_config.Flows: {value!r} would leave layers that have no lowering; leave it out")
     _check_entry("hls_config.Model", mapping("hls_config.Model", hls.get("Model")), _MODEL)
     for level in ("LayerType", "LayerName"):
+        if level in hls and hls[level] is None:
+            config["HLSConfig"][level] = {}  # hls4ml itself would stumble over it
         for name, entry in mapping(f"hls_config.{level}", hls.get(level)).items():
             _check_entry(f"hls_config.{level}.{name}", mapping(f"hls_config.{level}.{name}", entry), _ALWAYS)
+
+
+def _check_metadata(metadata: Any) -> None:
+    try:
+        json.dumps(mapping("metadata", metadata))
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"metadata must be JSON data: {error}") from error
 
 
 def _check_keys(where: str, given: Mapping[str, Any], rules: Mapping[str, Only | None]) -> None:
@@ -163,7 +199,7 @@ def remember(model: ModelGraph) -> None:
             if type(attribute).__name__ == "TypeAttribute" and attribute.default is not None:
                 generated[attribute.name.removesuffix("_t")] = str(attribute.default)
         kinds = tuple(dict.fromkeys((str(node.get_attr("class_name", node.class_name)), node.class_name)))
-        seen[node.name] = Seen(kinds, generated, trained(node))
+        seen[node.name] = Seen(kinds, generated, trained(node), node.name)
     model.dietcnn_seen = seen
     hls = model.config.config["HLSConfig"]
     types = {kind for layer in seen.values() for kind in layer.kinds}
@@ -242,4 +278,4 @@ def _check_bram_factor(model: ModelGraph, graph: LoweredGraph) -> None:
             )
 
 
-__all__ = ["as_grid", "check_config", "check_layers", "check_target", "remember", "reuse_factor"]
+__all__ = ["as_grid", "check_config", "check_layers", "check_options", "check_target", "remember", "reuse_factor"]

@@ -89,7 +89,7 @@ class _Checker:
             raise ConfigError(
                 f"{where}: '{words}' cannot be honoured: {seen.dropped or 'no result of the layer exists'}; leave it out"
             )
-        values = self._values(lowered, kind) if lowered == name else {"the results": self.graph[lowered].stream}
+        values = self._values(name, kind) if lowered == name else {"the results": self.graph[lowered].stream}
         if not values or (lowered != name and kind not in ("result", "default")):
             raise ConfigError(f"{where}: layer '{name}' has no type '{kind}' in this design; leave it out, or 'auto'")
         for what, held in values.items():
@@ -97,12 +97,10 @@ class _Checker:
 
     def _lowered(self, name: str) -> str | None:
         """The lowered layer whose results are those of layer `name`; None where no such results exist."""
-        while name not in self.names:
-            source = self.layers[name].stands_for
-            if source is None:
-                return None
-            name = source
-        return name
+        seen = self.layers[name]
+        while seen.via is not None and seen.norm is None:
+            seen = self.layers[seen.via]
+        return seen.result if seen.via is None and seen.result in self.names else None
 
     def _values(self, name: str, kind: str) -> dict[str, Stream | np.ndarray]:
         """What a type of a lowered layer must hold, with the words for it; none where the layer has no such type."""

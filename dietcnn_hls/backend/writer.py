@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,30 @@ class DietCNNWriter(Writer):
         )
         if config.get_config_value("InputData"):
             codes = reference.quantize_input(graph, _load(config.get_config_value("InputData")))
-            hls.write_testbench(folder, codes, reference.predict(graph, codes))
+            results = reference.predict(graph, codes)
+            if config.get_config_value("OutputPredictions"):
+                _compare(config.get_config_value("OutputPredictions"), reference.output_values(graph, results))
+            hls.write_testbench(folder, codes, results)
+        for target, file in self.backend_sources(model).items():
+            (folder / "firmware" / target).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, folder / "firmware" / target)
+
+    def backend_sources(self, model: ModelGraph) -> dict[str, Path]:
+        """What users added by ``backend.register_source()``: place below ``firmware/`` -> file."""
+        return {str(target): Path(file) for target, file in model.config.backend.get_custom_source().items()}
+
+
+def _compare(path: str, values: np.ndarray) -> None:
+    """DatasetError where expected outputs of a test bench are not what the design computes."""
+    expected = _load(path)
+    if expected.size != values.size:
+        raise DatasetError(f"test bench data {path} holds {expected.size} outputs, the design computes {values.size}")
+    wrong = int((expected.reshape(values.shape) != values).reshape(len(values), -1).any(axis=1).sum())
+    if wrong:
+        raise DatasetError(
+            f"test bench data {path} differs from what the design computes in {wrong} of {len(values)} samples; give Keras' "
+            "outputs (logits, where a final softmax is left to the host), or leave output_data_tb out"
+        )
 
 
 def _load(path: str) -> np.ndarray:

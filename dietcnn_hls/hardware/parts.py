@@ -8,6 +8,7 @@ after it, package, speed and temperature grades, as in ``xc7z020clg400-1``, ``xc
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -95,7 +96,14 @@ def _table() -> dict[str, Part]:
 PARTS: dict[str, Part] = _table()
 
 # after the device: nothing, or an optional low-power/industrial letter, a package such as clg400, then grades
-_PACKAGE = re.compile(r"(|[li]?-?[a-z]{2,5}\d{3,4}(-\S+)?)")
+_PACKAGE = re.compile(r"(|[li]?-?[a-z]{2,5}\d{3,4}(-[a-z0-9-]+)?)")
+
+
+def check_clock(period: object) -> float:
+    """A clock period in nanoseconds; ConfigError where it is no finite number above 0."""
+    if not isinstance(period, int | float) or isinstance(period, bool) or not math.isfinite(period) or period <= 0:
+        raise ConfigError(f"clock_period must be a number of nanoseconds above 0, got {period!r}")
+    return float(period)
 
 
 def lookup(part: str) -> Part:
@@ -104,7 +112,7 @@ def lookup(part: str) -> Part:
     Raises:
         ConfigError: for a part that is not in the table, with the nearest known device.
     """
-    name = part.strip().lower()
+    name = re.sub(r"\s", "?", part).lower()  # a part is a word of Tcl scripts: white space in it makes it unknown
     name = re.sub(r"^x[aq](?=7|zu|ku|vu)", "xc", name)
     # longest first: xc7a100t must not be read as xc7a10...
     for device in sorted(PARTS, key=len, reverse=True):

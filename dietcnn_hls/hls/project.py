@@ -16,13 +16,13 @@ import numpy as np
 
 from dietcnn_hls import reference
 from dietcnn_hls.errors import ConfigError, DatasetError, OutputError
-from dietcnn_hls.hardware.parts import DEFAULT_PART
+from dietcnn_hls.hardware.parts import DEFAULT_PART, check_clock, lookup
 from dietcnn_hls.hls.cpp import Constant, IntType
 from dietcnn_hls.hls.layers import LayerCode, layer_code
 from dietcnn_hls.hls.network import Edge, Network, build_network
 from dietcnn_hls.lowered import Fold, LoweredGraph, Stream
 from dietcnn_hls.lowered.storage import save_graph
-from dietcnn_hls.names import check_design_name
+from dietcnn_hls.names import check_design_name, tcl_word
 
 GRAPH_FILE = "lowered_graph.npz"
 """The lowered graph, beside the sources that were made from it."""
@@ -60,11 +60,13 @@ def generate(
         folding: fold by linear layer; one lane where none is given.
 
     Raises:
-        ConfigError: a name that cannot name a design, unknown io_type or layer, illegal fold.
+        ConfigError: a name that cannot name a design, unknown part, io_type or layer, a clock that is no period, illegal fold.
         LoweringError: a graph that cannot be written.
         OutputError: `folder` cannot be written.
     """
     name = check_design_name(graph.name)
+    lookup(part)
+    check_clock(clock_period)
     network = build_network(graph, io_type, dict(folding or {}))
     layers = [layer_code(network, call) for call in network.calls]
     context = _context(name, network, layers) | {"part": part, "clock_period": f"{clock_period:g}"}
@@ -244,7 +246,7 @@ def _render(template: str, context: dict[str, object]) -> str:
 
 @cache
 def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES / "project"),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -252,6 +254,8 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=False,
     )
+    environment.filters["tcl"] = tcl_word
+    return environment
 
 
 __all__ = ["CXX_FLAGS", "GRAPH_FILE", "describe", "generate", "write_testbench"]

@@ -172,4 +172,15 @@ def _unpack(value: Any, arrays: dict[str, np.ndarray], unread: set[str]) -> Any:
     return cls(**given)
 
 
-__all__ = ["load_graph", "save_graph"]
+def to_plain(value: Any) -> tuple[Any, dict[str, np.ndarray]]:
+    """A part of a graph, such as an operation or a stream, as JSON data and the arrays that those name."""
+    arrays: dict[str, np.ndarray] = {}
+    return _pack(value, arrays), arrays
+
+
+def from_plain(description: Any, arrays: dict[str, np.ndarray]) -> Any:
+    """Inverse of `to_plain`."""
+    return _unpack(description, arrays)
+
+
+__all__ = ["from_plain", "load_graph", "save_graph", "to_plain"]

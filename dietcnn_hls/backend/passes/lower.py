@@ -10,7 +10,7 @@ import numpy as np
 from hls4ml.model.layers import Layer
 from hls4ml.model.optimizer import ModelOptimizerPass, OptimizerPass
 
-from dietcnn_hls.backend import options, precisions
+from dietcnn_hls.backend import options, precisions, tracing
 from dietcnn_hls.backend.activations import Before, lower_activation, symbol_bias
 from dietcnn_hls.backend.asked import seen
 from dietcnn_hls.backend.edit import consumers, insert_after, make_lowered, replace_by_op, source
@@ -94,10 +94,12 @@ class LowerLinear(Lowering):
         absorbed = _absorb_shifts(kernel, bias, readers)
         if absorbed is not None:
             kernel, bias = absorbed
+            _part_of_norm(model, node)
         if bias is not None and readers and (symbols or all(_has_thresholds(reader) for reader in readers)):
             for reader in readers:
                 before = before_of(reader)
                 reader.set_attr("before", Before(bias, before.scale, before.shift))
+            seen(model)[node.name].bias = bias
             bias = None
         integers = None if bias is None or symbols else np.rint(bias * 2.0**kernel.output.fraction).astype(np.int64)
         reuse = options.reuse_factor(model, node.name)
@@ -115,6 +117,7 @@ def _add_symbol_bias(model: ModelGraph, node: Layer, bias: np.ndarray) -> None:
     if left:
         new.set_attr("left_to_host", left)
     insert_after(model, node, new)
+    seen(model)[node.name].result = name
 
 
 class LowerActivation(Lowering):
@@ -186,6 +189,19 @@ class CheckLowered(ModelOptimizerPass):
                 raise unsupported(node, f"it feeds {readers}; put a CodebookActivation directly behind it, it folds into one")
             raise unsupported(node, "nothing is known of it")
         options.check_layers(model, lowered_graph(model))
+        return True
+
+
+class TransformTypes(ModelOptimizerPass):
+    """Gives the model this backend's trace(). hls4ml applies a pass of this name once more to a model that it has loaded."""
+
+    name = "transform_types"
+
+    def __init__(self) -> None:
+        """Nothing to configure; the base class would want a function."""
+
+    def transform(self, model: ModelGraph) -> bool:
+        tracing.bind(model)
         return True
 
 
@@ -274,6 +290,15 @@ def _absorb_shifts(kernel: Kernel, bias: np.ndarray | None, readers: list[Layer]
         return None
     readers[0].set_attr("before", Before())
     return scaled, total
+
+
+def _part_of_norm(model: ModelGraph, node: Layer) -> None:
+    """A linear layer now yields what the batch-norm behind it did."""
+    layers = seen(model)
+    for layer in layers.values():
+        if layer.norm is not None and layer.via == node.name:
+            layer.via, layer.norm, layer.result = None, None, node.name
+    layers[node.name].result, layers[node.name].dropped = None, "the batch-norm of shifts behind it is part of its weights"
 
 
 def _has_thresholds(activation: Layer) -> bool:

@@ -94,9 +94,11 @@ class LeaveSoftmax(OptimizerPass):
             LeftToHostWarning,
             stacklevel=2,
         )
+        seen(model)[node.name].dropped = "it is left to the host"
+        seen(model)[node.name].result = None
         entry = source(node)
         entry.set_attr("left_to_host", [*(entry.get_attr("left_to_host") or []), {"layer": node.name, "operation": "softmax"}])
-        _drop(model, node)
+        model.remove_node(node)
         return True
 
 
@@ -116,7 +118,10 @@ class MovePool(OptimizerPass):
         )
 
     def transform(self, model: ModelGraph, node: Layer) -> bool:
-        swap(model, source(node), node)
+        pool, layers = source(node), seen(model)
+        swap(model, pool, node)
+        layers[node.name].result = pool.name
+        layers[pool.name].result, layers[pool.name].dropped = None, f"the activation '{node.name}' behind it is applied before it"
         return True
 
 
@@ -133,7 +138,8 @@ class FoldBatchNorm(OptimizerPass):
         norm = trained(node)
         for reader in consumers(model, node):
             reader.set_attr("before", dataclasses.replace(before_of(reader), scale=norm.scale, shift=norm.shift))
-        seen(model)[node.name].dropped = "it lies in the thresholds of the activation behind it"
+        layer = seen(model)[node.name]
+        layer.via, layer.norm, layer.dropped = source(node).name, norm, "it lies in the thresholds of the activation behind it"
         model.remove_node(node)
         return True
 
@@ -146,7 +152,7 @@ def before_of(activation: Layer) -> Before:
 
 def _drop(model: ModelGraph, node: Layer) -> None:
     """Remove a layer that passes on what it reads."""
-    seen(model)[node.name].stands_for = source(node).name
+    seen(model)[node.name].via = source(node).name
     left = node.get_attr("left_to_host")
     if left:
         source(node).set_attr("left_to_host", left)

@@ -15,7 +15,7 @@ from dietcnn_hls.backend.readers.keras.handlers import register_handlers
 from dietcnn_hls.backend.readers.keras.layers import read_fused, read_layer
 from dietcnn_hls.backend.readers.keras.network import check_network, check_object
 from dietcnn_hls.backend.readers.keras.refusals import unsupported
-from dietcnn_hls.backend.readers.keras.source import KerasNetwork
+from dietcnn_hls.backend.readers.keras.source import KerasLayer, KerasNetwork
 from dietcnn_hls.backend.trained import TRAINED, ModelInput, Trained, trained
 from dietcnn_hls.errors import ConfigError
 
@@ -42,7 +42,7 @@ class KerasReader:
         from hls4ml.converters.keras_v2_to_hls import get_model_arch
 
         network = KerasNetwork.of(*get_model_arch(model.config.config))
-        check_network(network)
+        check_network(network, model.graph)
         for node in model.graph.values():
             if trained(node) is None:
                 node.set_attr(TRAINED, _value(node, network))
@@ -65,9 +65,15 @@ def _value(node: Layer, network: KerasNetwork) -> Trained:
     if node.class_name == "Input":  # hls4ml's own, where a Sequential model has none
         return ModelInput(tuple(int(n) for n in node.get_attr("input_shape")))
     owner = node.get_input_node()
-    if owner is None or owner.name not in network.layers:
+    if owner is None or owner.name not in network.layers or not _is_fused(node.name, network.layers[owner.name]):
         raise unsupported(node.name, node.class_name)
     return read_fused(network.layers[owner.name])
+
+
+def _is_fused(name: str, owner: KerasLayer) -> bool:
+    """Whether hls4ml calls the activation that `owner` has as an argument so."""
+    given = owner.config.get("activation")
+    return name == f"{owner.name}_{given['class_name'] if isinstance(given, Mapping) else given}"
 
 
 __all__ = ["KerasReader", "check_model", "register_handlers"]

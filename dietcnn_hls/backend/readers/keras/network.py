@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
+from dietcnn_hls.backend.readers.keras.arguments import ARGUMENTS
 from dietcnn_hls.backend.readers.keras.layers import check_layer
 from dietcnn_hls.backend.readers.keras.refusals import unknown, unsupported
 from dietcnn_hls.backend.readers.keras.source import KerasLayer, KerasNetwork
@@ -17,10 +19,15 @@ _UNBUILT = (
 )
 
 
-def check_network(network: KerasNetwork) -> None:
+def check_network(network: KerasNetwork, parsed: Container[str] | None = None) -> None:
     """UnsupportedLayerError for what has no lowering, by the layer's name; looks at no weights.
 
     Shared layers, several inputs or outputs, models inside models, calls with arguments, layers and arguments without lowering.
+
+    Args:
+        network: the architecture.
+        parsed: names of the layers that hls4ml has after its parser and a user's passes; default all. A layer of an unknown class
+            that such a pass has taken out is no concern of ours.
     """
     if network.kind not in ("Sequential", *_GRAPHS):
         raise UnsupportedLayerError(
@@ -40,7 +47,8 @@ def check_network(network: KerasNetwork) -> None:
     for layer in network.layers.values():
         if layer.kind in ("Sequential", *_GRAPHS):
             raise unknown(layer)
-        check_layer(layer)
+        if parsed is None or layer.name in parsed or layer.kind in ARGUMENTS:
+            check_layer(layer)
         _check_calls(layer, network)
 
 
