@@ -180,7 +180,7 @@ def to_plain(value: Any) -> tuple[Any, dict[str, np.ndarray]]:
 
 def from_plain(description: Any, arrays: dict[str, np.ndarray]) -> Any:
     """Inverse of `to_plain`."""
-    return _unpack(description, arrays)
+    return _unpack(description, arrays, set(arrays))
 
 
 __all__ = ["from_plain", "load_graph", "save_graph", "to_plain"]
