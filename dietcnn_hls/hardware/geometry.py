@@ -24,7 +24,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from dietcnn_hls.errors import ConfigError
+from dietcnn_hls.errors import ConfigError, LoweringError
 from dietcnn_hls.integers import divisors, power_of_two
 from dietcnn_hls.lowered import Fold, Kernel, LoweredGraph, Node, RtlKernel, Window
 
@@ -105,14 +105,17 @@ def rtl_kernel(kernel: Kernel, use_dsp: bool = False) -> RtlKernel:
 def geometry(graph: LoweredGraph, node: Node, streamed: bool = True) -> Geometry:
     """The convolution that a linear node is; LoweringError where it is to be `streamed` and its kernel has no SystemVerilog."""
     source, window = graph.input_streams(node)[0], node.op.window
-    ordered, blocks = _tap_order(node.kernel) if streamed else (False, None)
+    ordered, blocks = _tap_order(node) if streamed else (False, None)
     height, width, channels = (1, 1, source.size) if window is None else source.shape
     return Geometry(channels, height, width, window or Window((1, 1)), node.kernel.outputs, ordered, blocks)
 
 
-def _tap_order(kernel: Kernel) -> tuple[bool, tuple[frozenset[int], ...] | None]:
-    """What a kernel asks of the order in which its taps come, as in `Geometry`."""
-    spelling = rtl_kernel(kernel)
+def _tap_order(node: Node) -> tuple[bool, tuple[frozenset[int], ...] | None]:
+    """What a layer's kernel asks of the order in which its taps come, as in `Geometry`."""
+    try:
+        spelling = rtl_kernel(node.kernel)
+    except LoweringError as error:
+        raise LoweringError(f"layer '{node.name}': {error}") from error
     return spelling.ordered, None if spelling.blocks is None else tuple(map(frozenset, spelling.blocks.tolist()))
 
 

@@ -218,14 +218,14 @@ def run(
     """
     with tempfile.TemporaryDirectory(prefix="dietcnn_sim_") as name:
         folder = Path(name)
-        plan = [f"{seed} {round(1000 * input_stalls)} {round(1000 * output_stalls)} {patience}"]
+        job = [f"{seed} {round(1000 * input_stalls)} {round(1000 * output_stalls)} {patience}"]
         for i, feed in enumerate(feeds):
             words = np.zeros((len(feed.words), program.in_words), np.uint32)
             words[:, : feed.words.shape[1]] = feed.words
             words.tofile(folder / f"in{i}")
-            plan.append(f"{folder}/in{i} {folder}/out{i} {feed.beats} {feed.out_beats} {feed.images}")
-        (folder / "plan").write_text("\n".join(plan) + "\n")
-        done = process.run([program.folder / _PROGRAM, folder / "plan"], program.folder, timeout_s=process.LONG_S)
+            job.append(f"{folder}/in{i} {folder}/out{i} {feed.beats} {feed.out_beats} {feed.images}")
+        (folder / "job").write_text("\n".join(job) + "\n")
+        done = process.run([program.folder / _PROGRAM, folder / "job"], program.folder, timeout_s=process.LONG_S)
         if done.status not in (0, _STUCK):
             # assertions speak on stdout
             raise RunFailed(f"{(done.output + done.errors).strip()[-700:] or 'no message'} (status {done.status})")

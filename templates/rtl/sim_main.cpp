@@ -2,7 +2,7 @@
 // Runs verilated designs side by side on whole test sets: streams input words, draws bubbles and back-pressure, collects
 // outputs, counts cycles (of the run, and of every stream) and, when built with --trace, bit toggles.
 //
-// The top `sim_top` holds DESIGNS designs; every port is wide enough to be an array of 32-bit words. Usage: sim PLAN, a text
+// The top `sim_top` holds DESIGNS designs; every port is wide enough to be an array of 32-bit words. Usage: sim JOB, a text
 // file with one line `seed input_permille output_permille timeout`, then a line a design,
 // `in_file out_file in_beats out_beats images`: files of IN_WORDS (OUT_WORDS) 32-bit words a beat, beats of one image.
 // Prints JSON; exit status 3 says that a design made no progress for `timeout` cycles, with the state of its streams.
@@ -138,11 +138,11 @@ template <class PORT> static void set_bit(PORT& port, int index, bool value) {
 
 class Bench {
   public:
-    explicit Bench(const char* plan) {
-        FILE* file = std::fopen(plan, "r");
+    explicit Bench(const char* job) {
+        FILE* file = std::fopen(job, "r");
         uint64_t seed;
         if (file == nullptr || std::fscanf(file, "%" SCNu64 " %u %u %" SCNu64, &seed, &in_rate, &out_rate, &timeout) != 4) {
-            std::fprintf(stderr, "cannot read the plan %s\n", plan);
+            std::fprintf(stderr, "cannot read the job %s\n", job);
             std::exit(1);
         }
         random = Random(seed);
@@ -151,7 +151,7 @@ class Bench {
             Design design;
             if (std::fscanf(file, "%4095s %4095s %zu %zu %zu", in_file, out_file, &design.in_beats, &design.out_beats,
                             &design.images) != 5) {
-                std::fprintf(stderr, "the plan lacks design %d\n", i);
+                std::fprintf(stderr, "the job lacks design %d\n", i);
                 std::exit(1);
             }
             design.input = read_words(in_file, design.in_beats * design.images * IN_WORDS);
@@ -321,7 +321,7 @@ class Bench {
 
 int main(int argc, char** argv) {
     if (argc != 2) {
-        std::fprintf(stderr, "usage: %s PLAN\n", argv[0]);
+        std::fprintf(stderr, "usage: %s JOB\n", argv[0]);
         return 2;
     }
     Verilated::randReset(2);

@@ -128,7 +128,7 @@ class TestErrors:
         image = node("image", Source(), [], Stream((6,), 0, 7, 3))
         kernel = symbolic_kernel(rng, image.stream, 2, 6, 4, order="ripple")
         graph = LoweredGraph("ripple", (image, node("fc", Linear(kernel), [image])))
-        with pytest.raises(LoweringError, match="'ripple' order has no parallel hardware"):
+        with pytest.raises(LoweringError, match=r"^layer 'fc': symbolic accumulation in 'ripple' order has no parallel hardware"):
             generate(graph, {"fc": Fold(1, 1)})
 
     def test_chain(self) -> None:
