@@ -14,7 +14,7 @@ from dietcnn_hls.methods.deepchip.kernel import TernaryKernel
 from dietcnn_hls.rtl.design import RtlDesign, generate
 from dietcnn_hls.rtl.simulation import simulate_many
 
-SCALES = {"units": (1, 1), "powers": (8, 2), "odd": (11, 6), "long": (43, 21)}
+SCALES = {"units": (1, 1), "powers": (8, 2), "odd": (11, 6), "wide": (43, 21)}
 
 
 def design(name: str, positive: int, negative: int, stream: Stream) -> RtlDesign:
