@@ -6,7 +6,9 @@ Exit status 0: done; 1: a stated failure; 2: usage. Results go to stdout and sta
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -69,22 +71,9 @@ def compare(builds: tuple[Path, ...], form: str, output: Path | None, twin: str 
 @click.option("--json", "as_json", is_flag=True, help="machine-readable")
 def methods(as_json: bool) -> None:
     """List the methods, their options and the built-in networks and datasets."""
-    from dietcnn_hls import methods as registry
-    from dietcnn_hls.data import datasets
-    from dietcnn_hls.data.networks import NETWORKS
+    from dietcnn_hls.build.listing import listing, listing_text
 
-    listing = {
-        name: {"title": m.title, "citation": m.citation, "options": m.options.model_json_schema().get("properties", {})}
-        for name, m in registry.available().items()
-    }
-    if as_json:
-        click.echo(json.dumps({"methods": listing, "networks": sorted(NETWORKS), "datasets": datasets.names()}, indent=2))
-        return
-    for name, entry in listing.items():
-        click.echo(f"{name}: {entry['title']}\n    {entry['citation']}")
-        for option, schema in entry["options"].items():
-            click.echo(f"    {option} = {schema.get('default')}: {schema.get('description', '')}")
-    click.echo(f"networks: {', '.join(sorted(NETWORKS))}\ndatasets: {', '.join(datasets.names())}, or a path to an .npz")
+    click.echo(json.dumps(listing(), indent=2) if as_json else listing_text())
 
 
 @cli.command()
@@ -102,6 +91,9 @@ def doctor(as_json: bool) -> None:
 
 def main() -> None:
     """Entry point; turns stated failures into one line and exit status 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without a sign for ÷ is no failure
     try:
         cli(standalone_mode=False)
     except DietError as error:
@@ -110,6 +102,9 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(2)
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted; finished stages are kept, the next run resumes", err=True)
         sys.exit(1)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,23 @@ def test_compare_prints_every_format(builds: list[Path], tmp_path: Path) -> None
     assert "<html" in run("compare", *paths, "--format", "html").stdout
     written = run("compare", *paths, "--output", str(tmp_path / "c"))
     assert written.returncode == 0 and any(path.suffix == ".md" for path in (tmp_path / "c").iterdir())
+
+
+def test_a_terminal_of_few_signs_and_a_closed_pipe_are_no_traceback(builds: list[Path]) -> None:
+    command = f"{sys.executable} -c 'from dietcnn_hls.cli import main; main()' compare {builds[0]} {builds[1]}"
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run(command, shell=True, capture_output=True, timeout=60, env=environment)
+    assert done.returncode == 0 and b"\xf7 fast" in done.stdout and b"\\u2014" in done.stdout
+    closed = subprocess.run(f"{command} | true", shell=True, capture_output=True, text=True, timeout=60)
+    assert "Traceback" not in closed.stderr
+
+
+def test_a_misspelt_stage_is_one_line_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "c.yml").write_text("{design: d, network: digits_lenet, dataset: digits, method: dietcnn}")
+    done = run("build", "c.yml", "--upto", "lowerd", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: upto: a build has no stage 'lowerd'. Did you mean 'lowered'?\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["c.yml"]
 
 
 @pytest.mark.parametrize(

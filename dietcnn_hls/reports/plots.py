@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import matplotlib.patches
@@ -19,9 +19,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from dietcnn_hls.errors import ConfigError, suggest
-from dietcnn_hls.reports.compare import Comparison, Row
 from dietcnn_hls.reports.files import write_file
 from dietcnn_hls.reports.metrics import METRIC_KEYS, METRICS, RESOURCES, Metric
+
+if TYPE_CHECKING:
+    from dietcnn_hls.reports.compare import Comparison, Row
 
 FORMATS = ("png", "svg")
 # colours of Okabe and Ito, told apart by colour-blind readers too

@@ -14,12 +14,14 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dietcnn_hls.errors import ConfigError, OutputError, suggest
-from dietcnn_hls.reports.compare import Comparison, Row
 from dietcnn_hls.reports.files import write_file
 from dietcnn_hls.reports.metrics import ABSENT, METRICS, Figure, Metric
+
+if TYPE_CHECKING:
+    from dietcnn_hls.reports.compare import Comparison, Row
 
 _IDENTITY = ("method", "network", "dataset", "part", "clock_ns", "io_type", "folding", "bit_exact")
 

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from dietcnn_hls.build import config
+from dietcnn_hls.build import config, stage_names
 from dietcnn_hls.build.config import ChecksConfig, DatasetConfig, HardwareConfig, NetworkConfig, ProjectConfig, load
 from dietcnn_hls.errors import ConfigError
 from dietcnn_hls.hardware.folding import FoldingSpec
@@ -126,6 +127,12 @@ def test_every_key_is_documented(section: str) -> None:
     keys = SECTIONS[section].model_fields if section else ProjectConfig.model_fields
     text = DOCUMENT.read_text()
     assert [key for key in keys if f"`{section}.{key}`".replace("`.", "`") not in text] == []
+
+
+def test_every_stage_is_documented() -> None:
+    table = DOCUMENT.read_text().partition("## Stages")[2]
+    names = [name for line in table.splitlines() if line.startswith("| `") for name in re.findall(r"`(\w+)`", line.split("|")[1])]
+    assert sorted(names) == sorted(stage_names())
 
 
 def test_the_smallest_documented_configuration_is_one(tmp_path: Path) -> None:

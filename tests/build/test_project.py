@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from dietcnn_hls.build import build, code
 from dietcnn_hls.build.config import parse
 from dietcnn_hls.build.project import build_project
+from dietcnn_hls.cli import cli
 from dietcnn_hls.errors import ConfigError
 from dietcnn_hls.reports.model import Report
 from dietcnn_hls.training import design
@@ -62,6 +65,17 @@ def test_a_resumed_project_loads_no_model(built: tuple[Path, Report], monkeypatc
         code.package_key.cache_clear()
     assert (folder / "model" / "model.keras").stat().st_mtime_ns == trained
     assert not (folder / "hls").exists(), "what was generated is stale"
+
+
+def test_upto_prints_what_a_stage_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("c.yml").write_text(yaml.safe_dump(untrained(float_epochs=0, epochs=0)))
+    cli(["build", "c.yml", "--upto", "lowered"], standalone_mode=False)
+    assert json.loads(capsys.readouterr().out)["operations"]["multiplications"] == 0
+    made = {path.name for path in (tmp_path / "work" / "untrained").iterdir() if not path.name.startswith(".")}
+    assert made == {"model", "lowered"}
 
 
 @pytest.mark.parametrize(
