@@ -60,8 +60,12 @@ def _judged(state: State, name: str, facts: Facts) -> dict[str, Any]:
 
 def _digest(state: State, count: int) -> str:
     """Digest of the first test images, as they enter the design, and of their labels."""
-    assert state.request.y_test is not None
-    return content_key(state.graph.input.stream.fraction, state.codes[:count], state.request.y_test[:count])[:16]
+    labels = state.request.y_test
+    assert labels is not None
+    if count not in state.digests:
+        codes = state.codes[:count].astype("<i4")
+        state.digests[count] = content_key(state.graph.input.stream.fraction, codes, labels[:count])[:16]
+    return state.digests[count]
 
 
 __all__ = ["make_report"]

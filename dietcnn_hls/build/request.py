@@ -8,10 +8,10 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, field_validator
+from pydantic import BaseModel, Field, field_validator
 
 from dietcnn_hls.build import samples
 from dietcnn_hls.build.config import ChecksConfig, HardwareConfig, MeasureConfig
@@ -35,11 +35,11 @@ class Labels(BaseModel):
 
     model_config = {"extra": "forbid", "frozen": True, "strict": True, "allow_inf_nan": False}
 
-    network: str | None = None
-    dataset: str | None = None
+    network: str | None = Field(None, min_length=1)
+    dataset: str | None = Field(None, min_length=1)
     seed: int | None = None
     accuracy: Accuracy | None = None
-    timings_s: dict[str, float] | None = None
+    timings_s: dict[str, Annotated[float, Field(ge=0)]] | None = None
 
     @field_validator("accuracy")
     @classmethod

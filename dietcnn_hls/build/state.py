@@ -42,6 +42,7 @@ class State:
         workspace: the open output folder.
         found: facts by stage, in the order in which they were found.
         folder: where the running stage writes its files.
+        digests: of the first so many test images with their labels.
     """
 
     request: Request
@@ -52,6 +53,7 @@ class State:
         self.workspace = workspace
         self.found: dict[str, Facts] = {}
         self.folder = workspace.root
+        self.digests: dict[int, str] = {}
         self._stages = stages
         self._keys: dict[str, str] = {}
 

@@ -61,6 +61,8 @@ NAN = float("nan")
         ({"labels": {"accuracy": {"float": 98.0}}}, "labels: accuracy.float: Input should be less than or equal to 1"),
         ({"labels": {"accuracy": {"float": NAN}}}, "labels: accuracy.float: nan is no number"),
         ({"labels": {"accuracy": {"rtl": 1.0}}}, "labels: accuracy: rtl: what a build measures itself is not given"),
+        ({"labels": {"dataset": ""}}, "labels: dataset: String should have at least 1 character"),
+        ({"labels": {"timings_s": {"training": -1.0}}}, "labels: timings_s.training: Input should be greater than or equal to 0"),
         ({"labels": {"sead": 1}}, "labels: unknown key 'sead'. Did you mean 'seed'?"),
         ({"method": 5}, "method: give a method's name"),
         ({"method": {"name": "dietcnn", "weight_symbols": "4"}}, "method: weight_symbols: Input should be a valid integer"),
