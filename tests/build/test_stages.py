@@ -199,7 +199,7 @@ def test_changed_code_simulates_anew(tmp_path: Path, touched: Any, monkeypatch: 
         ({"flows": ("default",)}, set()),
         ({"synthesis": "yosys"}, set()),
     ],
-    ids=lambda value: str(value)[:30],
+    ids=lambda value: str(value)[:30] if isinstance(value, dict) else ", ".join(sorted(value)),
 )
 def test_what_a_change_touches_is_made_anew(
     change: dict[str, Any], anew: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
