@@ -241,7 +241,7 @@ def _check_reuse(model: ModelGraph, graph: LoweredGraph, layers: Mapping[str, Se
                 raise ConfigError(f"{where}: layer '{name}' multiplies nothing, so nothing is reused; leave it out")
             continue
         legal = _legal_reuse(graph, name)
-        if reuse not in legal:
+        if reuse not in legal and reuse > 1:  # 1 is as parallel as the layer's kernel can be
             near = ", ".join(map(str, sorted(legal, key=lambda n: (abs(n - reuse), n))[:4]))
             text = f"layer '{name}' cannot share a unit {reuse} times; legal near it are {near}"
             if reuse != common:

@@ -74,6 +74,8 @@ def _same(value: Any, allowed: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, Mapping) and "class_name" in value:  # an object as it is saved
+        return f"{value['class_name']}({_shown(value.get('config'))})"
     text = repr(value.tolist() if isinstance(value, np.ndarray | np.generic) else value)
     return text if len(text) <= 80 else f"{text[:77]}..."
 

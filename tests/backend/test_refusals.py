@@ -133,6 +133,28 @@ def test_nested_models_are_refused(tmp_path: Path) -> None:
         convert(outer, tmp_path)
 
 
+def test_a_layer_that_another_model_uses_too_converts(tmp_path: Path) -> None:
+    model = functional(conv(), CodebookActivation(4, 5, name="act"))
+    again = functional(*model.layers[1:], encoder=False)
+    for each in (model, again):
+        assert [n.name for n in lowered_graph(convert(each, tmp_path)).nodes] == ["image", "encoder", "conv", "act"]
+
+
+class Subclassed(tf.keras.Model):
+    def call(self, x: Any) -> Any:
+        return x
+
+
+@pytest.mark.parametrize(
+    "model", [Subclassed(name="own"), tf.keras.Sequential(name="own"), tf.keras.Sequential([conv()], name="own")]
+)
+def test_models_without_a_known_input_are_refused(tmp_path: Path, model: Any) -> None:
+    with pytest.raises(
+        UnsupportedLayerError, match=r"model 'own' is not built, or not Sequential or functional.*begin it with an Input"
+    ):
+        convert(model, tmp_path)
+
+
 def test_sums_that_float32_may_round_are_announced(tmp_path: Path) -> None:
     wide = qkeras.QConv2D(1, 3, kernel_quantizer=qkeras.quantized_bits(16, 0, alpha=1), use_bias=False, name="wide")
     model = functional(wide, shape=(6, 6, 8), encoder=False)

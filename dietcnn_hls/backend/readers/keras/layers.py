@@ -94,13 +94,16 @@ def _input_remedy(shape: Shape) -> str:
 def _quantised_linear(layer: KerasLayer, shapes: Sequence[Shape]) -> TrainedLinear:
     """A layer of QKeras."""
     kernel, bias = _kernel_and_bias(layer, "depthwise_kernel" if layer.kind in _DEPTHWISE else "kernel")
-    quantizer = _bias_quantizer(layer)
+    scheme, quantizer = _quantised_scheme(layer), _bias_quantizer(layer)
+    if scheme.weight_range is not None:
+        _check_straight_through(layer, "weights", kernel, Uniform(*scheme.weight_range))
     if bias is not None and quantizer is not None:
+        _check_straight_through(layer, "bias", bias, quantizer)
         bias = quantizer.values(bias.astype(np.float32))
     return TrainedLinear(
         layer.name,
         kernel,
-        _quantised_scheme(layer),
+        scheme,
         _unless_zero(bias),
         _linear_window(layer, kernel, shapes[0]),
         float32=True,
@@ -128,6 +131,18 @@ def _kernel_and_bias(layer: KerasLayer, name: str) -> tuple[np.ndarray, np.ndarr
     if not np.isfinite(kernel).all() or (bias is not None and not np.isfinite(bias).all()):
         raise LoweringError(f"layer '{layer.name}': weights hold NaN or Inf; the training diverged")
     return kernel, None if bias is None else bias.astype(np.float64)
+
+
+def _check_straight_through(layer: KerasLayer, what: str, values: np.ndarray, quantizer: Uniform) -> None:
+    """QKeras adds the rounding error to the value, in float32, which is exact unless values lie far beyond the quantiser's."""
+    exact = quantizer.values(values.astype(np.float32)).astype(np.float32)
+    given = values.astype(np.float32)
+    if (given + (exact - given) != exact).any():
+        most = quantizer.hi * 2.0**-quantizer.fraction
+        raise LoweringError(
+            f"layer '{layer.name}': its {what} reach {np.abs(values).max():g}, so far beyond {most:g}, the largest value of its "
+            "quantiser, that Keras' own arithmetic rounds; clip them, or give the quantiser more integer bits"
+        )
 
 
 def _quantised_scheme(layer: KerasLayer) -> Scheme:
@@ -288,6 +303,7 @@ def _check_float(layer: KerasLayer) -> None:
 
 
 _WITHOUT_WEIGHTS: Mapping[str, Callable[[KerasLayer], object]] = {
+    "InputLayer": lambda layer: _input(layer, ()),
     **dict.fromkeys(("QConv2D", "QDepthwiseConv2D", "QDense"), _check_quantised),
     **dict.fromkeys(("Conv2D", "DepthwiseConv2D", "Dense"), _check_float),
     **dict.fromkeys(("Activation", "QActivation"), lambda layer: _activation(layer, ())),

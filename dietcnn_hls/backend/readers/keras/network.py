@@ -72,6 +72,8 @@ def _check_calls(layer: KerasLayer, network: KerasNetwork) -> None:
         raise unsupported(layer.name, layer.kind, f"it is {what}")
     call = calls[0]
     sources = [call] if call and isinstance(call[0], str) else list(call)
+    if layer.kind == "Add" and len(sources) != 2:
+        raise unsupported(layer.name, layer.kind, f"it joins {len(sources)} branches; add them two at a time")
     for source in sources:
         name, node, tensor, *rest = source
         if node or tensor or name not in network.layers:
