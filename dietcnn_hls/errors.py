@@ -4,11 +4,20 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class DietError(Exception):
-    """Base of every stated failure; the command line prints its text and exits with status 1."""
+    """Base of every stated failure; the command line prints its text and exits with status 1.
+
+    Names and paths in the text may hold anything; what would steer a terminal or break a log is shown by its code.
+    """
+
+    def __str__(self) -> str:
+        return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], super().__str__())
 
 
 class ConfigError(DietError):

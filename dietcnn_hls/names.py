@@ -110,7 +110,7 @@ def check_design_name(name: object, what: str = "design") -> str:
     reason = _clash(name)
     if reason:
         remedy = f"; '{_free(name)}' would do" if name else ""
-        raise ConfigError(f"'{name[:100]}' cannot name a {what}: {reason}{remedy}")
+        raise ConfigError(f"{name[:100]!r} cannot name a {what}: {reason}{remedy}")
     return name
 
 
