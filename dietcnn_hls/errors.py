@@ -7,17 +7,21 @@ import difflib
 import re
 from collections.abc import Iterable
 
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class DietError(Exception):
     """Base of every stated failure; the command line prints its text and exits with status 1.
 
-    Names and paths in the text may hold anything; what would steer a terminal or break a log is shown by its code.
+    Names and paths in the text may hold anything; what would break a line, steer a terminal or spoil a log is shown by its code.
     """
 
     def __str__(self) -> str:
-        return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], super().__str__())
+        return _printable(super().__str__())
+
+
+def _printable(text: str) -> str:
+    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 class ConfigError(DietError):
@@ -53,7 +57,10 @@ class ResourceError(DietError):
 
 
 class ToolError(DietError):
-    """An external tool that is missing or failed."""
+    """An external tool that is missing or failed; what it said may take several lines."""
+
+    def __str__(self) -> str:
+        return "\n".join(_printable(line.replace("\t", " ")) for line in Exception.__str__(self).split("\n"))
 
 
 class OutputError(DietError):

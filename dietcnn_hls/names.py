@@ -15,6 +15,7 @@ from importlib.resources import files
 
 from dietcnn_hls.errors import ConfigError
 from dietcnn_hls.integers import sanitize
+from dietcnn_hls.validation import shown
 
 MAX_LENGTH = 80
 """Longest name of a design, and longest identifier of a layer: names of files that join both stay within 255 bytes."""
@@ -106,7 +107,7 @@ def check_design_name(name: object, what: str = "design") -> str:
         ConfigError: says what it clashes with, and a name that would do.
     """
     if not isinstance(name, str):
-        raise ConfigError(f"a {what} needs a name of letters, digits and '_', got {name!r}")
+        raise ConfigError(f"a {what} needs a name of letters, digits and '_', got {shown(name)}")
     reason = _clash(name)
     if reason:
         remedy = f"; '{_free(name)}' would do" if name else ""

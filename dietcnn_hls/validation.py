@@ -29,9 +29,9 @@ _short.maxstring = _short.maxlong = _short.maxother = 80
 
 
 def shown(value: object) -> str:
-    """A value for a message: its ``repr``, shortened."""
+    """A value for a message: its ``repr``, shortened, in one line."""
     try:
-        return _short.repr(value)
+        return re.sub(r"\s*\n\s*", " ", _short.repr(value))
     except ValueError:  # an integer of more digits than Python prints
         return f"a number of {math.ceil(int(value).bit_length() * math.log10(2))} digits"  # type: ignore[call-overload]
 

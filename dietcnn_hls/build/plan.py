@@ -9,6 +9,7 @@ from dietcnn_hls.build.request import Request
 from dietcnn_hls.build.stage import Stage
 from dietcnn_hls.errors import ConfigError, suggest
 from dietcnn_hls.tools import doctor
+from dietcnn_hls.validation import shown
 
 
 def by_name(stages: Sequence[Stage]) -> dict[str, Stage]:
@@ -33,7 +34,7 @@ def by_name(stages: Sequence[Stage]) -> dict[str, Stage]:
 def check_name(name: object, stages: Mapping[str, Stage]) -> str:
     """A stage's name as users give it; ConfigError with the nearest one otherwise."""
     if not isinstance(name, str) or name not in stages:
-        raise ConfigError(f"upto: a build has no stage {name!r}.{suggest(str(name)[:80], stages)}")
+        raise ConfigError(f"upto: a build has no stage {shown(name)}.{suggest(str(name)[:80], stages)}")
     return name
 
 

@@ -62,13 +62,13 @@ class Workspace:
             OutputError: `path` is a file, holds something else or another design, cannot be written, or is in use.
         """
         root = Path(path).absolute()
-        if root.exists() and not root.is_dir():
-            raise OutputError(f"output folder {root} is a file; choose another folder")
         try:
+            if root.exists() and not root.is_dir():
+                raise OutputError(f"output folder {root} is a file; choose another folder")
             root.mkdir(parents=True, exist_ok=True)
             _refuse_strangers(root)
             lock = _Lock(root)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a path that no file system could have
             raise OutputError(f"output folder {root} cannot be used ({error}); choose another folder") from error
         try:
             _claim(root, design, overwrite)

@@ -119,7 +119,7 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     """A model saved by ``model.save``, ``.keras`` or ``.h5``; OutputError when the file is missing or is none."""
     from dietcnn_hls.training import custom_objects
 
-    if not Path(path).exists():
+    if not os.path.exists(path):  # unlike Path, it takes a name that is too long for one that is not there
         raise OutputError(f"{path} does not exist; give a saved Keras model (.keras or .h5)")
     try:
         return tf.keras.models.load_model(path, custom_objects=custom_objects(), compile=False)
