@@ -120,8 +120,9 @@ class Report(Section):
         Raises:
             ConfigError: when it is missing, malformed or of a newer schema; the message names file and key.
         """
-        file = Path(path) / FILE_NAME if Path(path).is_dir() else Path(path)
+        file = Path(path)
         try:
+            file = file / FILE_NAME if file.is_dir() else file
             if file.stat().st_size > LARGEST:
                 raise ConfigError(f"{file} is no readable report: it has {file.stat().st_size:,} bytes, of at most {LARGEST:,}.")
             text = file.read_bytes()

@@ -96,7 +96,9 @@ def run(
         if cpu_s is None:
             raise OutOfTime(program, timeout_s, _text(output))
         if child.returncode != 0:
-            _blame_full_disks(program, folder or Path.cwd(), Path(tempfile.gettempdir()))
+            _blame_full_disks(f"{program} failed", folder or Path.cwd(), Path(tempfile.gettempdir()))
+        elif log is None and not os.fstat(output.fileno()).st_size:  # few programs notice that what they say is lost
+            _blame_full_disks(f"{program} said nothing", Path(tempfile.gettempdir()))
         return Finished(child.returncode, _text(output), "" if errors is output else _text(errors), cpu_s)
 
 
@@ -124,11 +126,11 @@ class _Child(subprocess.Popen[bytes]):
             self.wait()
 
 
-def _blame_full_disks(program: str, *folders: Path) -> None:
+def _blame_full_disks(what: str, *folders: Path) -> None:
     """Programs say anything but this when they cannot write any more."""
     for folder in folders:
         if shutil.disk_usage(folder).free < _FULL_BYTES:
-            raise OutputError(f"{program} failed, and the disk of {folder} is full; free some space there")
+            raise OutputError(f"{what}, and the disk of {folder} is full; free some space there")
 
 
 @contextlib.contextmanager

@@ -92,7 +92,7 @@ def test_a_full_temporary_folder(mount: Mount, tmp_path: Path, monkeypatch: pyte
     fill(disk)
     monkeypatch.setattr(tempfile, "tempdir", str(disk))
     monkeypatch.setenv("TMPDIR", str(disk))
-    with pytest.raises(DietError, match=r"No space left on device|is full|does not answer"):
+    with pytest.raises(DietError, match=r"No space left on device|is full"):
         build(tmp_path / "out")
     assert sorted(tree(disk)) == ["filler"]
 

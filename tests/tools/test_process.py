@@ -146,6 +146,9 @@ def test_a_full_disk_is_named_where_a_program_fails(tmp_path: Path, monkeypatch:
         sh("exit 1", folder=tmp_path)
     assert sh("exit 0", folder=tmp_path).status == 0
     free[tempfile.gettempdir()] = 0
+    assert sh("echo word", folder=tmp_path).output == "word\n"
+    with pytest.raises(OutputError, match=r"^sh said nothing, and the disk of .* is full"):
+        sh("exit 0", folder=tmp_path)
     with pytest.raises(OutputError, match=r"^sh failed, and the disk of .* is full"):
         sh("exit 1")
 
