@@ -8,6 +8,7 @@ trained first is an origin too; see `dietcnn_hls.build.training`.
 from __future__ import annotations
 
 import dataclasses
+import os
 import tempfile
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -210,7 +211,7 @@ def open_origin(
 
 
 def _loaded(path: Path) -> Any:
-    if not path.exists():
+    if not os.path.exists(path):  # unlike Path's, false for a path that no file system could have
         raise OutputError(f"model: {path} does not exist; give {_MODELS}")
     return load_graph(path) if path.suffix == ".npz" else load_keras(path)
 

@@ -65,7 +65,7 @@ def load_graph(path: Path) -> LoweredGraph:
     except OSError as error:
         raise LoweringError(f"{path.name} is not a saved lowered graph: {error.strerror or error}") from error
     except Exception as error:  # a damaged file makes zipfile, zlib, json and numpy raise what has no common class
-        raise LoweringError(f"{path.name} is not a saved lowered graph: {str(error) or type(error).__name__}") from error
+        raise LoweringError(f"{path.name} is not a saved lowered graph: {str(error)[:300] or type(error).__name__}") from error
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:

@@ -96,7 +96,7 @@ def test_a_report_of_strange_layers_can_be_read_anywhere(tmp_path: Path) -> None
 
 def strange_linear() -> LoweredGraph:
     """A network whose layers' names break tables and pages."""
-    names = iter(("</td><script>alert(1)</script>", "a | b", "a\nb", "=1+1", '"quoted", too'))
+    names = iter(("</td><script>alert(1)</script>", "a | b", "a -- b", "=1+1", '"quoted", too'))
     renamed = {item.name: next(names, item.name) for item in GRAPH.nodes}
     nodes = tuple(
         replace(item, name=renamed[item.name], inputs=tuple(renamed[name] for name in item.inputs)) for item in GRAPH.nodes
