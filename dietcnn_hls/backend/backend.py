@@ -16,7 +16,7 @@ from hls4ml.model.optimizer import get_backend_passes
 from dietcnn_hls import hls, reference
 from dietcnn_hls.backend.layers import register_layers
 from dietcnn_hls.backend.naming import with_any_name
-from dietcnn_hls.backend.options import as_grid, check_options
+from dietcnn_hls.backend.options import check_options
 from dietcnn_hls.errors import ConfigError, ToolError
 from dietcnn_hls.hardware.parts import DEFAULT_PART
 from dietcnn_hls.lowered import Grid
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hls4ml.model.graph import ModelGraph
     from hls4ml.model.layers import Layer
 
-PREPARE = ("read_model", "read_input_grid", "drop_identity", "leave_softmax", "fold_batch_norm", "move_pool")
+PREPARE = ("read_model", "read_input_grid", "drop_identity", "leave_softmax", "fold_padding", "fold_batch_norm", "move_pool")
 LOWER = (
     *("lower_input", "lower_linear", "lower_activation", "lower_max_pool", "lower_sum_pool"),
     *("lower_reshape", "lower_add", "check_lowered", "transform_types"),
@@ -95,7 +95,7 @@ class DietCNNBackend(FPGABackend):
             "ClockPeriod": 5.0 if clock_period is None else clock_period,
             "IOType": "io_parallel" if io_type is None else io_type,
             "Metadata": {} if metadata is None else metadata,
-            "InputGrid": None if input_grid is None else dataclasses.astuple(as_grid(input_grid)),
+            "InputGrid": None if input_grid is None else dataclasses.astuple(Grid.given(input_grid)),
             "HLSConfig": {},
         }
 

@@ -48,6 +48,13 @@ def insert_after(model: ModelGraph, node: Layer, new: Layer) -> None:
     model.graph = OrderedDict((name, nodes[name]) for name in order)
 
 
+def bypass(model: ModelGraph, node: Layer) -> None:
+    """Take `node` out; whoever reads it reads its input, whose shape may differ."""
+    _redirect(model, consumers(model, node), node.outputs[0], node.inputs[0])
+    del model.output_vars[node.outputs[0]]
+    del model.graph[node.name]
+
+
 def replace_by_op(model: ModelGraph, node: Layer, op: Operation, stream: Stream, **attributes: object) -> Layer:
     """Replace `node` by the lowered layer that carries `op`."""
     new = make_lowered(model, node.name, op, stream, list(node.inputs), list(node.outputs), **attributes)
@@ -70,4 +77,4 @@ def _redirect(model: ModelGraph, readers: list[Layer], old: str, new: str) -> No
     model.outputs = [new if name == old else name for name in model.outputs]
 
 
-__all__ = ["consumers", "insert_after", "make_lowered", "replace_by_op", "source", "swap"]
+__all__ = ["bypass", "consumers", "insert_after", "make_lowered", "replace_by_op", "source", "swap"]

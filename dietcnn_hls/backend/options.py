@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dietcnn_hls.arguments import Only
 from dietcnn_hls.backend import precisions
 from dietcnn_hls.backend.asked import Seen, asked, mapping, model_entry
 from dietcnn_hls.backend.asked import precisions as precisions_of
@@ -25,8 +26,7 @@ from dietcnn_hls.errors import ConfigError, ConfigWarning, suggest
 from dietcnn_hls.hardware.geometry import legal_folds
 from dietcnn_hls.hardware.parts import DEFAULT_PART, check_clock, lookup
 from dietcnn_hls.hls.network import IO_TYPES
-from dietcnn_hls.lowered import Grid, LoweredGraph
-from dietcnn_hls.methods.arguments import Only
+from dietcnn_hls.lowered import LoweredGraph
 from dietcnn_hls.names import check_design_name
 
 if TYPE_CHECKING:
@@ -84,15 +84,6 @@ _MODEL: Mapping[str, Only | None] = {
     "PipelineInterval": Only((None,), "set ReuseFactor, or use convert_and_build(folding={'target_interval': ...})"),
 }
 _STRATEGIES = ("latency", "resource")
-
-
-def as_grid(given: Grid | Sequence[int]) -> Grid:
-    """The input grid that an option gives, as a value or as its three numbers."""
-    if isinstance(given, Grid):
-        return given
-    if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != 3:
-        raise ConfigError(f"input_grid: give a Grid or its (lo, hi, fraction), not {given!r}")
-    return Grid(*given)
 
 
 def check_target(part: object, clock_period: object, io_type: object) -> None:
@@ -278,4 +269,4 @@ def _check_bram_factor(model: ModelGraph, graph: LoweredGraph) -> None:
             )
 
 
-__all__ = ["as_grid", "check_config", "check_layers", "check_options", "check_target", "remember", "reuse_factor"]
+__all__ = ["check_config", "check_layers", "check_options", "check_target", "remember", "reuse_factor"]

@@ -116,6 +116,13 @@ class SumPooling:
 
 
 @dataclass(frozen=True)
+class ZeroPadding:
+    """Zeros around an image: (top, bottom, left, right)."""
+
+    padding: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
 class Reshaping:
     """Same values in the same order: (H, W, C) or (N,)."""
 
@@ -159,6 +166,7 @@ Trained = (
     | BatchNorm
     | MaxPooling
     | SumPooling
+    | ZeroPadding
     | Reshaping
     | Addition
     | Identity

@@ -169,7 +169,7 @@ class Converted(FromKeras):
         return super().key(), self.choice.key(), self.calibration
 
     def train(self, folder: Path, workspace: Path) -> Facts:
-        self._converted = self.choice.quantize(self.given, samples.values(self.calibration))
+        self._converted = self.choice.quantize(self.given, samples.values(self.calibration), self.grid)
         self._converted.save(folder / MODEL_FILE)
         return Facts()
 
@@ -218,7 +218,7 @@ def _loaded(path: Path) -> Any:
 
 def load_keras(path: Path) -> Any:
     """A saved Keras model; OutputError where the file is none."""
-    from dietcnn_hls.training.design import load_model
+    from dietcnn_hls.methods.keras import load_model
 
     return load_model(path)
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, field_validator
 from dietcnn_hls.build import samples
 from dietcnn_hls.build.config import ChecksConfig, HardwareConfig, MeasureConfig
 from dietcnn_hls.build.origins import Origin, open_origin
+from dietcnn_hls.data.datasets import IMAGE
 from dietcnn_hls.errors import ConfigError, DatasetError, suggest
 from dietcnn_hls.hardware.folding import FoldingSpec
 from dietcnn_hls.hardware.parts import DEFAULT_PART
@@ -125,7 +126,10 @@ def make_request(
         raise ConfigError("x_calibration is for method, and no method is named; leave it out, or name one")
     x, y = checked_samples(x_test, y_test)
     calibration = None if x_calibration is None else samples.images(x_calibration, "x_calibration")
-    origin = open_origin(model, grid=_grid(input_grid), choice=choice, calibration=calibration)
+    grid = _grid(input_grid)
+    origin = open_origin(model, grid=grid, choice=choice, calibration=calibration)
+    if choice is not None and x is not None:  # before the method is at work: what it makes takes the values of this grid
+        (grid or IMAGE).codes(samples.values(x), "x_test")
     for what, array in (("x_test", x), ("x_calibration", calibration)):
         if array is not None:
             samples.images(array, what, origin.input_shape)

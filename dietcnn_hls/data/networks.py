@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +23,7 @@ def lenet5(input_shape: tuple[int, int, int] = (32, 32, 1), classes: int = 10, w
     Returns:
         A built ``tf.keras.Model``, (N, H, W, C) -> (N, classes) logits.
     """
-    from dietcnn_hls.training.tf import tf
+    from dietcnn_hls.tf import tf
 
     return tf.keras.Sequential(
         [
@@ -42,7 +43,7 @@ def lenet5(input_shape: tuple[int, int, int] = (32, 32, 1), classes: int = 10, w
 
 def digits_lenet(input_shape: tuple[int, int, int] = (8, 8, 1), classes: int = 10, width: float = 1.0) -> Any:
     """A LeNet for 8x8 images: 8@3x3, 16@3x3, pool, 32, classes. Arguments and result as `lenet5`."""
-    from dietcnn_hls.training.tf import tf
+    from dietcnn_hls.tf import tf
 
     return tf.keras.Sequential(
         [
@@ -63,7 +64,7 @@ def vgg_small(input_shape: tuple[int, int, int] = (32, 32, 3), classes: int = 10
 
     9.9 million MACs and 83,000 parameters on 32x32x3. Arguments and result as `lenet5`.
     """
-    from dietcnn_hls.training.tf import tf
+    from dietcnn_hls.tf import tf
 
     layers = [tf.keras.layers.Input(input_shape, name="image")]
     for stage, channels in enumerate((16, 32, 64), start=1):
@@ -84,7 +85,7 @@ def vgg11(input_shape: tuple[int, int, int] = (32, 32, 3), classes: int = 10, wi
     has a batch-norm here, which the published network lacks and which costs no hardware. Arguments and result as `lenet5`;
     images are at least 32x32.
     """
-    from dietcnn_hls.training.tf import tf
+    from dietcnn_hls.tf import tf
 
     layers = [tf.keras.layers.Input(input_shape, name="image")]
     for number, channels in enumerate(VGG11_CHANNELS, start=1):
@@ -98,7 +99,7 @@ def vgg11_pooled(input_shape: tuple[int, int, int] = (32, 32, 3), classes: int =
 
     152.8 million MACs and 9.2 million weights at full width. Arguments and result as `lenet5`; images are at least 32x32.
     """
-    from dietcnn_hls.training.tf import tf
+    from dietcnn_hls.tf import tf
 
     layers = [tf.keras.layers.Input(input_shape, name="image")]
     for number, channels in enumerate(VGG11_CHANNELS, start=1):
@@ -123,7 +124,7 @@ def resnet18(input_shape: tuple[int, int, int] = (32, 32, 3), classes: int = 10,
     Returns:
         A built functional ``tf.keras.Model``, (N, H, W, C) -> (N, classes) logits.
     """
-    from dietcnn_hls.training.tf import tf
+    from dietcnn_hls.tf import tf
 
     image = x = tf.keras.layers.Input(input_shape, name="image")
     small = max(input_shape[:2]) <= 32
@@ -137,7 +138,7 @@ def resnet18(input_shape: tuple[int, int, int] = (32, 32, 3), classes: int = 10,
 
 def _residual(name: str, x: Any, channels: int, stride: int) -> Any:
     """Two convolutions beside the identity, or beside a 1x1 convolution where the shape changes; their sum, then ReLU."""
-    from dietcnn_hls.training.tf import tf
+    from dietcnn_hls.tf import tf
 
     branch = _chained(x, _convolution(f"{name}_conv1", channels, 3, "same", stride))
     branch = _chained(branch, _convolution(f"{name}_conv2", channels, 3, "same")[:-1])
@@ -154,20 +155,20 @@ def _chained(x: Any, layers: list[Any]) -> Any:
 
 
 def _convolution(name: str, filters: int, size: int, padding: str = "valid", strides: int = 1) -> list[Any]:
-    from dietcnn_hls.training.tf import tf
+    from dietcnn_hls.tf import tf
 
     layer = tf.keras.layers.Conv2D(filters, size, strides=strides, padding=padding, use_bias=False, name=name)
     return _hidden(name, layer)
 
 
 def _dense(name: str, units: int) -> list[Any]:
-    from dietcnn_hls.training.tf import tf
+    from dietcnn_hls.tf import tf
 
     return _hidden(name, tf.keras.layers.Dense(units, use_bias=False, name=name))
 
 
 def _hidden(name: str, linear: Any) -> list[Any]:
-    from dietcnn_hls.training.tf import tf
+    from dietcnn_hls.tf import tf
 
     # Keras' momentum of 0.99 needs more steps than small datasets have in a few epochs
     norm = tf.keras.layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")
@@ -183,6 +184,27 @@ NETWORKS: dict[str, Callable[..., Any]] = {
     "vgg_small": vgg_small,
 }
 """Builders by name; each takes ``(input_shape, classes, width=1.0)``."""
+
+_SMALLEST: dict[str, tuple[int, int]] = {
+    "digits_lenet": (6, 8),
+    "lenet5": (16, 6),
+    "resnet18": (1, 64),
+    "vgg11": (31, 64),
+    "vgg11_pooled": (32, 64),
+    "vgg_small": (8, 16),
+}
+"""Of each network: the side below which no image is left behind its windows, and the channels of its narrowest hidden layer."""
+
+
+def check(name: str, input_shape: tuple[int, int, int], width: float) -> None:
+    """ConfigError when no network of this name can be built for such images; needs no TensorFlow."""
+    get(name)
+    side, channels = _SMALLEST[name]
+    if min(input_shape[:2]) < side:
+        height, columns = input_shape[:2]
+        raise ConfigError(f"network: {name} needs images of at least {side}x{side}, these are {height}x{columns}; pad them")
+    if round(channels * width) < 1:
+        raise ConfigError(f"network: width {width:g} leaves {name} no channels; use {math.ceil(510 / channels) / 1000:g} or more")
 
 
 def names() -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,6 +65,15 @@ class Grid:
         if signed:
             return cls(-(1 << (int(bits) - 1)), (1 << (int(bits) - 1)) - 1, fraction)
         return cls(0, (1 << int(bits)) - 1, fraction)
+
+    @classmethod
+    def given(cls, value: Grid | Sequence[int]) -> Grid:
+        """The grid that an option gives, as a value or as its three numbers; ConfigError for anything else."""
+        if isinstance(value, Grid):
+            return value
+        if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 3:
+            raise ConfigError(f"input_grid: give a Grid or its (lo, hi, fraction), not {value!r}")
+        return cls(*value)
 
     @property
     def signed(self) -> bool:

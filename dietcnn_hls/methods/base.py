@@ -12,15 +12,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from pydantic import BaseModel
 
-from dietcnn_hls.errors import ConfigError, LoweringError
+from dietcnn_hls.errors import LoweringError
 
 if TYPE_CHECKING:
-    from dietcnn_hls.lowered import Kernel, Stream
+    from dietcnn_hls.lowered import Grid, Kernel, Stream
 
 
 class Scheme:
@@ -95,32 +96,38 @@ class Method(ABC):
     def lower(self, spec: LinearSpec) -> Kernel:
         """Trained layer -> kernel. LoweringError names the layer when it cannot be exact."""
 
-    def quantize(self, model: Any, x_calibration: np.ndarray, options: MethodOptions) -> Any:
+    @property
+    def keras(self) -> KerasSide:
+        """The method in Keras: ``KERAS`` of the module ``training`` beside it. ToolError without the qkeras extra."""
+        return import_module(f"{type(self).__module__}.training").KERAS  # type: ignore[no-any-return]
+
+    def quantize(self, model: Any, x_calibration: np.ndarray, options: MethodOptions, input_grid: Grid | None = None) -> Any:
         """Float Keras model -> Keras model whose forward pass is what the hardware computes (needs the qkeras extra).
 
         Args:
             model: built ``tf.keras`` model, Sequential or functional.
-            x_calibration: float32 images on the input grid, (N, H, W, C).
+            x_calibration: float32 images on the input grid, (N, H, W, C) or (N, features).
             options: an instance of ``self.options``.
+            input_grid: the values that may enter the design; default uint8 images / 256.
+
+        Raises:
+            DietError: a layer, argument or wiring without a lowering, by name; data that cannot enter; options that do not fit.
         """
-        from dietcnn_hls.training.plan import read_plan
+        return self.keras.quantize(model, x_calibration, options, input_grid)
 
-        return self.rebuilder(model, read_plan(model), x_calibration, options).build()
 
-    def rebuilder(self, model: Any, plan: Any, x_calibration: np.ndarray, options: MethodOptions) -> Any:
-        """The `training.rebuild.Rebuilder` by which this method dresses layers, alone or beside others' in one model.
+class KerasSide(Protocol):
+    """What a method's ``training`` module says of it; `dietcnn_hls.training.rebuild.Quantization` is the base to derive from."""
 
-        Args:
-            model: as in `quantize`.
-            plan: its `training.plan.Plan`.
-            x_calibration: as in `quantize`.
-            options: an instance of ``self.options``.
+    objects: Mapping[str, type]
+    """Custom objects for ``tf.keras.models.load_model``."""
+
+    def quantize(self, model: Any, x_calibration: np.ndarray, options: Any, input_grid: Grid | None) -> Any:
+        """See `Method.quantize`."""
+
+    def rebuilder(self, network: Any, options: Any) -> Any:
+        """The `Rebuilder` by which the method dresses a `FloatNetwork`'s layers, alone or beside others' in one model.
 
         Raises:
             ConfigError: the method, or one of its options, concerns whole models only.
         """
-        raise ConfigError(f"method '{self.name}' cannot share a model with others; give it the whole model")
-
-    def keras_objects(self) -> dict[str, Any]:
-        """Custom objects for ``tf.keras.models.load_model`` (needs the qkeras extra)."""
-        return {}

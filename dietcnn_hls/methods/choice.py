@@ -11,6 +11,7 @@ import numpy as np
 
 from dietcnn_hls import methods
 from dietcnn_hls.errors import ConfigError, suggest
+from dietcnn_hls.lowered import Grid
 from dietcnn_hls.methods.base import Method, MethodOptions
 from dietcnn_hls.validation import shown, validate
 
@@ -39,21 +40,21 @@ class MethodChoice:
         layers = {name: (method.name, options.model_dump()) for name, (method, options) in self.layers.items()}
         return self.method.name, self.options.model_dump(), layers
 
-    def quantize(self, model: Any, x_calibration: np.ndarray) -> Any:
+    def quantize(self, model: Any, x_calibration: np.ndarray, input_grid: Grid | None = None) -> Any:
         """Float Keras model -> the model of these methods; see `Method.quantize`.
 
         Raises:
             ConfigError: a layer that the model lacks, or a method that takes whole models only.
         """
         if not self.layers:
-            return self.method.quantize(model, x_calibration, self.options)
+            return self.method.quantize(model, x_calibration, self.options, input_grid)
         from dietcnn_hls.training.mixed import MixedRebuilder
-        from dietcnn_hls.training.plan import read_plan
+        from dietcnn_hls.training.rebuild import FloatNetwork
 
-        plan = read_plan(model)
-        default = self.method.rebuilder(model, plan, x_calibration, self.options)
-        owners = {name: method.rebuilder(model, plan, x_calibration, options) for name, (method, options) in self.layers.items()}
-        return MixedRebuilder(plan, model.input_shape[1:], x_calibration, model.name, default, owners).build()
+        network = FloatNetwork.read(model, x_calibration, input_grid)
+        default = self.method.keras.rebuilder(network, self.options)
+        owners = {name: method.keras.rebuilder(network, options) for name, (method, options) in self.layers.items()}
+        return MixedRebuilder(network, default, owners).build()
 
 
 def method_choice(data: str | Mapping[str, Any], source: str) -> MethodChoice:

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from dietcnn_hls.arguments import READ, Only, Rules, check_arguments
 from dietcnn_hls.errors import UnsupportedLayerError
-from dietcnn_hls.methods.arguments import READ, Only, Rules, check_arguments
 
 _PLAIN: Rules = {
     "bits": READ,

@@ -8,6 +8,7 @@ snapping afterwards. numpy only.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -145,3 +146,27 @@ def quantisation_error(samples: np.ndarray, levels: np.ndarray) -> float:
     levels = np.asarray(levels, np.float64)
     nearest = levels[np.searchsorted((levels[:-1] + levels[1:]) / 2, values, side="right")]
     return float(np.mean((values - nearest) ** 2))
+
+
+_UNIFORM_GRIDS = 5
+"""Grids tried, each half the range of the one before; the first covers all calibration values."""
+
+
+def activation_fraction(values: np.ndarray, bits: int, signed: bool) -> int:
+    """Fractional bits of the power-of-two grid that rounds and clips `values` to `bits` bits with the least squared error.
+
+    Args:
+        values: calibration values of any shape; below zero they count only where `signed`.
+        bits: width of a code, sign included.
+        signed: codes in [-2**(bits-1), 2**(bits-1) - 1] instead of [0, 2**bits - 1].
+    """
+    x = np.asarray(values, np.float64).ravel()
+    x = x if signed else np.maximum(x, 0)
+    lo, hi = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
+    largest = float(np.abs(x).max(initial=0.0)) or 1.0
+    covering = math.floor(math.log2(hi / largest))
+
+    def error(fraction: int) -> float:
+        return float(np.square(np.clip(np.rint(x * 2.0**fraction), lo, hi) * 2.0**-fraction - x).sum())
+
+    return min(range(covering, covering + _UNIFORM_GRIDS), key=error)

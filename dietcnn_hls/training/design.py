@@ -3,21 +3,25 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from dietcnn_hls.atomic import content_key, read_kept, write_kept
 from dietcnn_hls.data import datasets
-from dietcnn_hls.errors import OutputError
-from dietcnn_hls.methods.choice import MethodChoice
+from dietcnn_hls.tf import tf
 from dietcnn_hls.training.loop import History, logits_model, predict, train
 from dietcnn_hls.training.recipe import Recipe
-from dietcnn_hls.training.tf import tf
+
+
+class Quantizer(Protocol):
+    """What turns a float network into a method's model: a `methods.choice.MethodChoice`."""
+
+    def quantize(self, model: Any, x_calibration: np.ndarray) -> Any:
+        """The model of the method, calibrated."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Trained:
 def train_design(
     build: Callable[[], Any],
     dataset: datasets.Dataset,
-    method: MethodChoice,
+    method: Quantizer,
     recipe: Recipe,
     *,
     seed: int,
@@ -113,15 +117,3 @@ def accuracy(model: Any, x: np.ndarray, y: np.ndarray) -> float:
     """Part of the images (float32 or uint8, (N, H, W, C)) whose largest logit is the label; the first of equals counts."""
     values = datasets.to_float(x) if x.dtype == np.uint8 else x
     return float((logits(model, values).argmax(axis=1) == y).mean())
-
-
-def load_model(path: str | os.PathLike[str]) -> Any:
-    """A model saved by ``model.save``, ``.keras`` or ``.h5``; OutputError when the file is missing or is none."""
-    from dietcnn_hls.training import custom_objects
-
-    if not os.path.exists(path):  # unlike Path, it takes a name that is too long for one that is not there
-        raise OutputError(f"{path} does not exist; give a saved Keras model (.keras or .h5)")
-    try:
-        return tf.keras.models.load_model(path, custom_objects=custom_objects(), compile=False)
-    except Exception as error:  # Keras raises nearly anything on a file that is no model
-        raise OutputError(f"{path} is no Keras model that can be loaded: {error}") from error

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from dietcnn_hls.errors import ConfigError
+from dietcnn_hls.tf import tf
 from dietcnn_hls.training.layers import ExactBatchNormalization
-from dietcnn_hls.training.tf import tf
 
 
 @tf.keras.utils.register_keras_serializable(package="dietcnn_hls")
@@ -26,18 +26,23 @@ class UniformActivation(tf.keras.layers.Layer):
         bits: width of a code, sign included.
         fraction: fractional bits of the grid; any integer.
         signed: codes in [-2**(bits-1), 2**(bits-1) - 1] instead of [0, 2**bits - 1].
+        highest: largest code, where it is smaller than that: a ReLU's upper bound.
     """
 
-    def __init__(self, bits: int, fraction: int, signed: bool = False, **kwargs: Any) -> None:
+    def __init__(self, bits: int, fraction: int, signed: bool = False, highest: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.bits, self.fraction, self.signed = int(bits), int(fraction), bool(signed)
+        self.highest = None if highest is None else int(highest)
         if not 1 <= self.bits <= 16:
             raise ConfigError(f"layer '{self.name}': activations of {bits} bits; use 1 to 16")
+        if self.highest is not None and self.highest < 1:
+            raise ConfigError(f"layer '{self.name}': highest={highest} leaves no code above 0; use 1 or more")
 
     @property
     def grid(self) -> tuple[int, int]:
         """Smallest and largest code."""
-        return (-(1 << (self.bits - 1)), (1 << (self.bits - 1)) - 1) if self.signed else (0, (1 << self.bits) - 1)
+        low, high = (-(1 << (self.bits - 1)), (1 << (self.bits - 1)) - 1) if self.signed else (0, (1 << self.bits) - 1)
+        return low, high if self.highest is None else min(high, self.highest)
 
     def call(self, inputs: Any) -> Any:
         lo, hi = self.grid
@@ -56,7 +61,8 @@ class UniformActivation(tf.keras.layers.Layer):
         return quantize(tf.convert_to_tensor(inputs))
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "bits": self.bits, "fraction": self.fraction, "signed": self.signed}
+        bound = {} if self.highest is None else {"highest": self.highest}
+        return {**super().get_config(), "bits": self.bits, "fraction": self.fraction, "signed": self.signed, **bound}
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
@@ -173,3 +179,6 @@ def _pair(value: Any, what: str, layer: str) -> tuple[int, int]:
     if len(pair) != 2 or not all(isinstance(n, int) and n >= 1 for n in pair):
         raise ConfigError(f"layer '{layer}': {what} {value!r} is neither a whole number from 1 on nor two of them")
     return pair
+
+
+LAYERS: tuple[type, ...] = (UniformActivation, ShiftBatchNormalization, PositiveGain, SumPooling2D)

@@ -14,8 +14,11 @@ from typing import Any
 import numpy as np
 
 from dietcnn_hls.errors import ConfigError, LoweringError, UnsupportedLayerError
+from dietcnn_hls.lowered import Grid
+from dietcnn_hls.tf import qkeras, tf
+from dietcnn_hls.training.codebooks import midpoints
+from dietcnn_hls.training.functions import Scalar
 from dietcnn_hls.training.quantizers import KernelQuantizer
-from dietcnn_hls.training.tf import qkeras, tf
 
 register = tf.keras.utils.register_keras_serializable(package="dietcnn_hls")
 
@@ -250,7 +253,11 @@ def _patches(x: Any, layer: Any) -> Any:
 class CodebookActivation(tf.keras.layers.Layer):
     """Encoder and decoder in one: ``levels[#{j : y >= thresholds[j]}]``, elementwise; also the network's input encoder.
 
-    The gradient is straight-through, with the slope of the levels over the thresholds, inside the codebook's range.
+    With a `function`, the levels stand for ``function(gain * y) / scale`` of what arrives; thresholds are where that crosses the
+    levels' midpoints. Without one they stand for ``y / scale``, clipped by the levels: an encoder or a ReLU. What is computed
+    is said by levels and thresholds alone; the function guides refits and the gradient.
+
+    The gradient is straight-through, with the slope of what the levels stand for, inside the codebook's range.
 
     Args:
         symbols: K, 2..256.
@@ -258,6 +265,9 @@ class CodebookActivation(tf.keras.layers.Layer):
         bits: width of those integers, sign included; default `fraction`, which spans [0, 1).
         signed: negative levels are allowed (an activation without ReLU).
         group: activations of one group keep equal levels when codebooks are refitted; None stands alone.
+        function: a `Scalar` in its dict form.
+        gain: what its argument is multiplied by.
+        scale: what its value is divided by.
     """
 
     def __init__(
@@ -267,10 +277,17 @@ class CodebookActivation(tf.keras.layers.Layer):
         bits: int | None = None,
         signed: bool = False,
         group: str | None = None,
+        function: Mapping[str, Any] | None = None,
+        gain: float = 1.0,
+        scale: float = 1.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.group = group
+        self.function = None if function is None else Scalar.from_dict(function)
+        self.gain, self._scale = float(gain), float(scale)
+        if self.function is not None and not (0 < self.gain < np.inf and 0 < self._scale < np.inf):
+            raise ConfigError(f"layer '{self.name}': gain {gain} and scale {scale} must be above 0")
         self.symbols = check_symbols(symbols, f"layer '{self.name}': a codebook")
         self.fraction = int(fraction)
         self.bits = int(fraction if bits is None else bits)
@@ -305,9 +322,24 @@ class CodebookActivation(tf.keras.layers.Layer):
         self.levels.assign(levels)
         self.thresholds.assign(thresholds)
 
+    def set_levels(self, levels: np.ndarray) -> None:
+        """Assign K sorted levels on the grid, with thresholds where what they stand for crosses their midpoints."""
+        if self.function is None:
+            self.set_codebook(levels, midpoints(levels, self.scale))
+        else:
+            self.set_codebook(levels, self.function.preimages(midpoints(levels).astype(np.float64) * self._scale, self.gain))
+
+    def stands_for(self, values: np.ndarray) -> np.ndarray:
+        """What the levels stand for where `values` arrive, of any shape."""
+        if self.function is not None:
+            return self.function.values(values, self.gain) / self._scale
+        return values / self.scale if self.signed else np.maximum(values / self.scale, 0)
+
     @property
     def scale(self) -> float:
         """What the activations are divided by on their way to the levels: thresholds are midpoints times this."""
+        if self.function is not None:
+            return self._scale
         slope, _, _ = _straight_through(self.levels, self.thresholds)
         return 1 / float(slope)
 
@@ -315,6 +347,8 @@ class CodebookActivation(tf.keras.layers.Layer):
         @tf.custom_gradient
         def encode(y: Any, levels: Any, thresholds: Any) -> Any:
             def gradient(g: Any) -> tuple[Any, None, None]:
+                if self.function is not None:
+                    return g * self._slope(y, levels), None, None
                 slope, low, high = _straight_through(levels, thresholds)
                 return tf.where((y >= low) & (y <= high), g * slope, 0.0), None, None
 
@@ -323,8 +357,19 @@ class CodebookActivation(tf.keras.layers.Layer):
         return encode(inputs, tf.convert_to_tensor(self.levels), tf.convert_to_tensor(self.thresholds))
 
     def get_config(self) -> dict[str, Any]:
-        own = ("symbols", "fraction", "bits", "signed", "group")
-        return {**super().get_config(), **{name: getattr(self, name) for name in own}}
+        own = {name: getattr(self, name) for name in ("symbols", "fraction", "bits", "signed", "group")}
+        if self.function is not None:
+            own |= {"function": self.function.to_dict(), "gain": self.gain, "scale": self._scale}
+        return {**super().get_config(), **own}
+
+    def _slope(self, y: Any, levels: Any) -> Any:
+        """Derivative of what the levels stand for; zero where they clip it."""
+        assert self.function is not None
+        with tf.GradientTape() as tape:
+            tape.watch(y)
+            value = self.function(y * self.gain) / self._scale
+        inside = (value >= levels[0]) & (value <= levels[-1])
+        return tf.where(inside, tape.gradient(value, y), 0.0)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
@@ -361,3 +406,36 @@ class ExactBatchNormalization(tf.keras.layers.BatchNormalization):
         beta = 0.0 if self.beta is None else tf.cast(self.beta, tf.float64)
         gain = gamma / deviation
         return tf.cast(gain, tf.float32), tf.cast(beta - tf.cast(self.moving_mean, tf.float64) * gain, tf.float32)
+
+
+@register
+class InputGrid(tf.keras.layers.Layer):
+    """Says which values may enter the design, ``code * 2**-fraction`` for codes in [lo, hi]; computes nothing.
+
+    It stands directly behind the input of a model whose inputs are no images / 256. Calibration and test data are checked
+    against it, and conversion takes the design's input port from it.
+    """
+
+    def __init__(self, lo: int, hi: int, fraction: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.values = Grid(lo, hi, fraction)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Smallest and largest code."""
+        return self.values.lo, self.values.hi
+
+    def call(self, inputs: Any) -> Any:
+        return tf.identity(inputs)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "lo": self.values.lo, "hi": self.values.hi, "fraction": self.values.fraction}
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+
+LAYERS: tuple[type, ...] = (
+    *(LookupConv2D, LookupDense, LookupDepthwiseConv2D),
+    *(CodebookActivation, ExactBatchNormalization, InputGrid),
+)

@@ -16,9 +16,9 @@ from dietcnn_hls import progress
 from dietcnn_hls.atomic import content_key, read_kept, write_kept
 from dietcnn_hls.data import datasets
 from dietcnn_hls.errors import DatasetError, LoweringError, UnsupportedLayerError
+from dietcnn_hls.tf import tf
 from dietcnn_hls.training.recipe import Recipe, augment
 from dietcnn_hls.training.refit import refit_codebooks
-from dietcnn_hls.training.tf import tf
 
 Stage = Literal["float", "method"]
 

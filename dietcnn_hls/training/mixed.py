@@ -10,43 +10,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from dietcnn_hls.errors import ConfigError, UnsupportedLayerError, suggest
-from dietcnn_hls.training.plan import INPUT, Plan, Step
-from dietcnn_hls.training.rebuild import Rebuilder, Signal
+from dietcnn_hls.training.plan import INPUT, Step
+from dietcnn_hls.training.rebuild import FloatNetwork, Rebuilder, Signal
 
 
 class MixedRebuilder(Rebuilder):
     """A `Rebuilder` that delegates.
 
     Args:
-        plan: the float network.
-        input_shape: (H, W, C).
-        x_calibration: (N, H, W, C) float32 images.
-        name: of the new model.
+        network: what is rebuilt.
         default: acts for every layer that `owners` does not name, and for residual adds.
-        owners: rebuilders of the same plan by names of linear layers.
+        owners: rebuilders of the same network by names of linear layers.
 
     Raises:
         ConfigError: a name that is no linear layer of the plan.
     """
 
-    def __init__(
-        self,
-        plan: Plan,
-        input_shape: tuple[int, ...],
-        x_calibration: np.ndarray,
-        name: str,
-        default: Rebuilder,
-        owners: Mapping[str, Rebuilder],
-    ) -> None:
-        super().__init__(plan, input_shape, x_calibration, name)
-        linear = [step.name for step in plan if step.kind == "linear"]
+    def __init__(self, network: FloatNetwork, default: Rebuilder, owners: Mapping[str, Rebuilder]) -> None:
+        super().__init__(network)
+        linear = [step.name for step in self.plan if step.kind == "linear"]
         for layer in owners:
             if layer not in linear:
                 raise ConfigError(f"method.layers: the network has no conv or dense layer '{layer}'.{suggest(layer, linear)}")
         self.default, self.owners = default, owners
+
+    def check(self, step: Step) -> None:
+        self._owner(step).check(step)
 
     def input(self, signal: Signal) -> Signal:
         return self._reader(INPUT).input(signal)
@@ -57,8 +47,11 @@ class MixedRebuilder(Rebuilder):
     def linear(self, step: Step, signal: Signal) -> Signal:
         return self._owner(step).linear(step, signal)
 
-    def relu(self, step: Step, signal: Signal) -> Signal:
-        return self._reader(step.name).relu(step, signal)
+    def activation(self, step: Step, signal: Signal) -> Signal:
+        return self._reader(step.name).activation(step, signal)
+
+    def encoder(self, step: Step, signal: Signal) -> Signal:
+        return self._reader(step.name).encoder(step, signal)
 
     def add(self, step: Step, signals: list[Signal]) -> Signal:
         if len({signal.scale for signal in signals}) > 1:
@@ -68,8 +61,7 @@ class MixedRebuilder(Rebuilder):
         return super().add(step, signals)
 
     def _linear(self, step: Step, inputs: list[Signal]) -> Signal:
-        owner = self._owner(step)
-        return owner.linear(step, owner.coded(inputs[0], f"{step.name}_encode"))
+        return self._owner(step)._linear(step, inputs)
 
     def _owner(self, step: Step) -> Rebuilder:
         return self.owners.get(step.name, self.default)

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from dietcnn_hls.tf import tf
+from dietcnn_hls.training.linear import correlate
 from dietcnn_hls.training.plan import Plan, Step
-from dietcnn_hls.training.tf import tf
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +38,7 @@ def float_moments(model: Any, plan: Plan, x: np.ndarray, batch: int = 256) -> Ma
         batch: images at a time; no more than a batch of activations is held.
     """
     steps = [step for step in plan if step.kind == "linear"]
-    probe = tf.keras.Model(model.inputs, [step.layer.input for step in steps])
+    probe = tf.keras.Model(model.inputs, [step.tensor for step in steps])
     sums: dict[str, Any] = {step.name: [0.0, 0.0, 0] for step in steps}
     for start in range(0, len(x), batch):
         inputs = probe(tf.convert_to_tensor(x[start : start + batch]), training=False)
@@ -55,13 +56,3 @@ def _behind_affine(step: Step, total: np.ndarray, squares: np.ndarray, count: in
     mean = total / count
     deviation = np.sqrt(np.maximum(squares / count - mean**2, 0))
     return Moments(mean * gain + shift, deviation * np.abs(gain))
-
-
-def correlate(step: Step, x: Any) -> Any:
-    """The products and sums of a linear step alone, without bias and activation."""
-    layer = step.layer
-    if isinstance(layer, tf.keras.layers.DepthwiseConv2D):
-        return tf.nn.depthwise_conv2d(x, layer.depthwise_kernel, (1, *layer.strides, 1), layer.padding.upper())
-    if isinstance(layer, tf.keras.layers.Conv2D):
-        return tf.nn.conv2d(x, layer.kernel, layer.strides, layer.padding.upper())
-    return tf.linalg.matmul(x, layer.kernel)

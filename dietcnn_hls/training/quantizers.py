@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dietcnn_hls.errors import LoweringError
-from dietcnn_hls.training.tf import tf
+from dietcnn_hls.tf import tf
 
 if TYPE_CHECKING:
     from dietcnn_hls.training.layers import LookupLayer

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from dietcnn_hls.training.codebooks import fit_levels, midpoints
+from dietcnn_hls.tf import tf
+from dietcnn_hls.training.codebooks import fit_levels
 from dietcnn_hls.training.layers import CodebookActivation, LookupLayer
-from dietcnn_hls.training.tf import tf
 
 _SAMPLES = 100_000
 
@@ -42,7 +42,7 @@ def refit_codebooks(model: Any, x: np.ndarray) -> None:
 
 
 def _inputs(model: Any, layers: list[CodebookActivation], x: np.ndarray) -> dict[str, np.ndarray]:
-    """Values that each activation reads, divided by its scale and thinned out."""
+    """What each activation's levels stand for, thinned out."""
     probe = tf.keras.Model(model.inputs, [layer.input for layer in layers])
     values = defaultdict(list)
     keep = max(1, _SAMPLES // len(x))
@@ -51,17 +51,15 @@ def _inputs(model: Any, layers: list[CodebookActivation], x: np.ndarray) -> dict
         for layer, output in zip(layers, outputs if len(layers) > 1 else [outputs], strict=True):
             flat = output.numpy().reshape(len(output), -1)
             values[layer.name].append(flat[:, :: -(-flat.shape[1] // keep)].ravel())
-    return {layer.name: np.concatenate(values[layer.name]) / layer.scale for layer in layers}
+    return {layer.name: layer.stands_for(np.concatenate(values[layer.name])) for layer in layers}
 
 
 def _refit_group(layers: list[CodebookActivation], samples: dict[str, np.ndarray]) -> None:
     first = layers[0]
     pool = np.concatenate([samples[layer.name] for layer in layers])
-    if not first.signed:
-        pool = np.maximum(pool, 0)
     levels = fit_levels(pool * 2.0**first.fraction, first.symbols, first.grid) * 2.0**-first.fraction
     for layer in layers:
-        layer.set_codebook(levels, midpoints(levels, layer.scale))
+        layer.set_levels(levels)
 
 
 class RefitCodebooks(tf.keras.callbacks.Callback):

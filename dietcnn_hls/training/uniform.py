@@ -12,108 +12,65 @@ from typing import Any
 
 import numpy as np
 
+from dietcnn_hls.errors import ConfigError
+from dietcnn_hls.training.codebooks import activation_fraction
+from dietcnn_hls.training.functions import RELU
 from dietcnn_hls.training.integer_layers import UniformActivation
-from dietcnn_hls.training.plan import Plan, Step
-from dietcnn_hls.training.rebuild import Rebuilder, Signal, constant_gain
+from dietcnn_hls.training.plan import Step
+from dietcnn_hls.training.rebuild import FloatNetwork, Rebuilder, Signal, constant_gain, uniform_codebook
 
-IMAGE_FRACTION = 8
-"""Images are uint8 codes, value = code / 256."""
-
-_GRIDS = 5
-"""Grids tried, each half the range of the one before; the first covers all calibration values."""
-
-
-def activation_fraction(values: np.ndarray, bits: int, signed: bool) -> int:
-    """Fractional bits of the power-of-two grid that rounds and clips `values` to `bits` bits with the least squared error.
-
-    Args:
-        values: calibration values of any shape; below zero they count only where `signed`.
-        bits: width of a code, sign included.
-        signed: codes in [-2**(bits-1), 2**(bits-1) - 1] instead of [0, 2**bits - 1].
-    """
-    x = np.asarray(values, np.float64).ravel()
-    x = x if signed else np.maximum(x, 0)
-    lo, hi = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
-    largest = float(np.abs(x).max(initial=0.0)) or 1.0
-    covering = math.floor(math.log2(hi / largest))
-
-    def error(fraction: int) -> float:
-        return float(np.square(np.clip(np.rint(x * 2.0**fraction), lo, hi) * 2.0**-fraction - x).sum())
-
-    return min(range(covering, covering + _GRIDS), key=error)
+MAX_CODEBOOK_BITS = 8
+"""Widest codes that thresholds yield; a shift yields more."""
 
 
 class UniformRebuilder(Rebuilder):
     """A `Rebuilder` whose activations are `bits`-bit integers; subclasses define `linear`."""
 
-    def __init__(self, plan: Plan, input_shape: tuple[int, ...], x_calibration: np.ndarray, name: str, bits: int) -> None:
-        super().__init__(plan, input_shape, x_calibration, name)
+    def __init__(self, network: FloatNetwork, bits: int) -> None:
+        super().__init__(network)
         self.bits = bits
 
     def input(self, signal: Signal) -> Signal:
-        return Signal(signal.tensor, signal.data, 1.0, IMAGE_FRACTION)
+        return Signal(signal.tensor, signal.data, 1.0, self.grid.fraction, bounds=(self.grid.lo, self.grid.hi))
 
     def coded(self, signal: Signal, name: str) -> Signal:
-        return signal if signal.fraction is not None else self._activated(signal, name, signed=bool(signal.data.min() < 0))
+        return self._activated(signal, name, signed=bool(signal.data.min() < 0))
 
-    def relu(self, step: Step, signal: Signal) -> Signal:
-        return self._activated(signal, step.name, signed=False)
+    def activation(self, step: Step, signal: Signal) -> Signal:
+        if step.function == RELU or step.function.cap is not None:
+            return self._activated(signal, step.name, signed=False, cap=step.function.cap)
+        values = step.function.values(signal.data, signal.scale)
+        signed = bool(values.min() < 0)
+        self._check_thresholds(step.name)
+        fraction = self._fraction(values, signed)
+        return self.apply(uniform_codebook(step, signal, self.width(signed), fraction, signed), signal, fraction=fraction)
 
-    def activation(self, name: str, fraction: int, signed: bool) -> Any:
-        """The Keras layer that rounds and clips to `bits`-bit codes; methods with layers of their own override it."""
-        return UniformActivation(self.bits, fraction, signed, name=name)
+    def rounding(self, name: str, fraction: int, signed: bool, highest: int | None) -> Any:
+        """The Keras layer that rounds and clips to codes; methods with layers of their own override it."""
+        return UniformActivation(self.width(signed), fraction, signed, highest, name=name)
 
-    finest: int | None = None
-    """Largest fraction that `activation` can have, where that is limited."""
+    def width(self, signed: bool) -> int:
+        """Bits of a code."""
+        return self.bits
 
-    def _activated(self, signal: Signal, name: str, signed: bool) -> Signal:
+    def _fraction(self, values: np.ndarray, signed: bool) -> int:
+        """Of the grid of an activation with these values."""
+        return activation_fraction(values, self.bits, signed)
+
+    def _activated(self, signal: Signal, name: str, signed: bool, cap: float | None = None) -> Signal:
         if signal.scale != 1:  # a mean over a number of values that is no power of two: thresholds take what is left
-            signal = self.apply(constant_gain(f"{name}_gain", signal.scale, signal.data.shape), signal)
-        fraction = activation_fraction(signal.data, self.bits, signed)
-        fraction = fraction if self.finest is None else min(fraction, self.finest)
-        return self.apply(self.activation(name, fraction, signed), signal, fraction=fraction)
+            self._check_thresholds(name)
+            gain = constant_gain(self.fresh(f"{name}_gain"), signal.scale, signal.data.shape)
+            signal = self.apply(gain, signal)
+        data = signal.data if cap is None else np.minimum(signal.data, np.float32(cap))
+        fraction = self._fraction(data, signed)
+        highest = None if cap is None else math.floor(cap * 2.0**fraction + 0.5)
+        return self.apply(self.rounding(name, fraction, signed, highest), signal, fraction=fraction)
 
-
-def channels_of(plan: Plan, step: Step, taps: int) -> int:
-    """How many channels the taps of a linear step fall into, innermost: those before a flatten, where there is one.
-
-    Taps of one channel at different places belong together statistically; a plain dense input has one tap a channel.
-    """
-    shape = step.layer.input_shape
-    while len(shape) == 2:
-        source = next((s for s in plan if s.name == step.inputs[0]), None)
-        if source is None or source.kind == "linear":
-            return taps
-        step, shape = source, source.layer.input_shape
-        if isinstance(shape, list):
-            return taps
-    return int(shape[-1])
-
-
-def tap_weights(step: Step) -> np.ndarray:
-    """A linear step's float weights with its batch-norm folded in: float64 (outputs, taps), taps in (kh, kw, channel) order."""
-    gain, _ = step.gain_and_shift()
-    return to_taps(step, step.kernel.astype(np.float64)) * gain[:, None]
-
-
-def to_taps(step: Step, kernel: np.ndarray) -> np.ndarray:
-    """Keras' layout of a kernel to (outputs, taps)."""
-    if is_depthwise(step):
-        return kernel.reshape(-1, kernel.shape[2] * kernel.shape[3]).T
-    return kernel.reshape(-1, kernel.shape[-1]).T
-
-
-def from_taps(step: Step, weights: np.ndarray) -> np.ndarray:
-    """Inverse of `to_taps`."""
-    return weights.T.reshape(step.kernel.shape)
-
-
-def is_depthwise(step: Step) -> bool:
-    return hasattr(step.layer, "depthwise_kernel")
-
-
-def layer_arguments(step: Step) -> dict[str, Any]:
-    """Name and geometry of a linear step, as arguments of a layer that takes its place."""
-    config = step.layer.get_config()
-    wanted = ("name", "filters", "kernel_size", "strides", "padding", "units", "depth_multiplier")
-    return {key: config[key] for key in wanted if key in config}
+    def _check_thresholds(self, name: str) -> None:
+        """ConfigError where an activation that needs a threshold a code would need too many."""
+        if self.bits > MAX_CODEBOOK_BITS:
+            raise ConfigError(
+                f"layer '{name}': codes of {self.bits} bits behind a batch-norm, a mean or a function other than ReLU need "
+                f"{(1 << self.bits) - 1} thresholds; set activation_bits to at most {MAX_CODEBOOK_BITS}"
+            )

@@ -89,7 +89,7 @@ def test_config_from_keras_model_knows_the_layers_before_any_conversion() -> Non
         "import numpy as np, hls4ml, tensorflow as tf\n"
         "from dietcnn_hls.training import fit_codebooks\n"
         "model = tf.keras.Sequential([tf.keras.layers.Input((6,)), tf.keras.layers.Dense(3, name='logits')])\n"
-        "model = fit_codebooks(model, np.random.rand(64, 6).astype('float32') , activation_symbols=4, weight_symbols=4)\n"
+        "model = fit_codebooks(model, np.random.randint(0, 256, (64, 6)) / 256, activation_symbols=4, weight_symbols=4)\n"
         "print(*hls4ml.utils.config_from_keras_model(model, granularity='name', backend='DietCNN')['LayerName'])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)

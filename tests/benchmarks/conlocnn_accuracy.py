@@ -22,10 +22,10 @@ from dietcnn_hls.methods.conlocnn.compensation import Moments, Rounded, compensa
 from dietcnn_hls.methods.conlocnn.search import fractions, output_error
 from dietcnn_hls.methods.conlocnn.training import SignedDigitRebuilder, layer_moments
 from dietcnn_hls.training import Recipe, logits, train
-from dietcnn_hls.training.plan import Step, read_plan
-from dietcnn_hls.training.rebuild import Signal, run_layer
+from dietcnn_hls.training.linear import from_taps, layer_arguments, tap_weights
+from dietcnn_hls.training.plan import Step
+from dietcnn_hls.training.rebuild import FloatNetwork, Signal, run_layer
 from dietcnn_hls.training.tf import tf
-from dietcnn_hls.training.uniform import from_taps, layer_arguments, tap_weights
 
 WIDTHS = (2, 3, 4, 5, 6, 7, 8)
 VARIANTS = {
@@ -44,13 +44,13 @@ CASES: dict[str, tuple[str, float, str, int | None, Recipe]] = {
 class Variant(SignedDigitRebuilder):
     """Rounded weights in plain Keras layers: the accuracy is what counts here, equality is tested elsewhere."""
 
-    def __init__(self, *args: Any, grid: str, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.grid = grid
+    def __init__(self, network: FloatNetwork, options: ConLoOptions, weight_grid: str) -> None:
+        super().__init__(network, options)
+        self.weight_grid = weight_grid
 
     def linear(self, step: Step, signal: Signal) -> Signal:
         weights = tap_weights(step)
-        if self.grid == "uniform":
+        if self.weight_grid == "uniform":
             rounded = self._uniform(weights, layer_moments(self.plan, step, signal.data)[0])
         else:
             rounded = self.choose(step, weights, signal.data).rounded
@@ -99,14 +99,13 @@ def measure(case: str, seeds: list[int], data_dir: Path | None, folder: Path) ->
     result: dict[str, Any] = {"float": []} | {what: {name: {} for name in names} for what in ("top1", "agreement")}
     for seed in seeds:
         model, calibration = float_network(case, dataset, seed, folder)
-        plan = read_plan(model)
+        network = FloatNetwork.read(model, calibration)
         classes = logits(model, x).argmax(axis=1)
         result["float"].append(percent(classes == dataset.y_test))
         for grid, rounding in VARIANTS:
             for bits in WIDTHS:
                 options = ConLoOptions(weight_bits=bits, rounding=rounding)
-                variant = Variant(plan, model.input_shape[1:], calibration, model.name, options, grid=grid)
-                found = logits(variant.build(), x).argmax(axis=1)
+                found = logits(Variant(network, options, grid).build(), x).argmax(axis=1)
                 both = {"top1": percent(found == dataset.y_test), "agreement": percent(found == classes)}
                 for what, value in both.items():
                     result[what][f"{grid}, {rounding}"].setdefault(str(bits), []).append(value)

@@ -29,6 +29,7 @@ from dietcnn_hls.methods.tabconv import TabConvOptions
 from dietcnn_hls.methods.tabconv.kernel import ProductQuantKernel
 from dietcnn_hls.methods.tabconv.masking import curve, ranking
 from dietcnn_hls.training import Recipe, accuracy, train_design
+from dietcnn_hls.training.rebuild import FloatNetwork
 
 PROTOTYPES = (4, 8, 16, 32)
 SUBSPACES = (2, 5, 10)
@@ -119,10 +120,11 @@ def measure_curves(setting: Setting, subspaces: list[int], done: dict[str, list[
             continue
         model = setting.train(TUNED, subspace, 0).float_model
         options = TabConvOptions(prototypes=TUNED, subspace=subspace)
-        order = ranking(model, images, options)
+        network = FloatNetwork.read(model, images)
+        order = ranking(network, options)
         points = [
             {"exact": list(point.exact), "tabularised": point.tabularised, "top1": point.score}
-            for point in curve(model, images, options, setting.top1, order)
+            for point in curve(network, options, setting.top1, order)
         ]
         done[f"V={subspace}"] = [{"drop": order}, *points]
         print(f"V={subspace}", done[f"V={subspace}"], flush=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dietcnn_hls.data.networks import NETWORKS, get, names, resnet18, vgg11, vgg11_pooled
+from dietcnn_hls.data.networks import _SMALLEST, NETWORKS, check, get, names, resnet18, vgg11, vgg11_pooled
 from dietcnn_hls.errors import ConfigError
 
 
@@ -56,3 +56,17 @@ def test_unknown_names_get_a_suggestion() -> None:
     assert names() == sorted(NETWORKS)
     with pytest.raises(ConfigError, match=r"unknown network 'resnet8'.*resnet18"):
         get("resnet8")
+
+
+@pytest.mark.parametrize("name", names())
+def test_what_is_too_small_is_said_without_building_it(name: str) -> None:
+    side, channels = _SMALLEST[name]
+    check(name, (side, side + 1, 3), 1.0)
+    get(name)((side, side, 3), 2, width=0.51 / channels)
+    with pytest.raises(ConfigError, match=rf"{name} no channels; use 0\.\d+ or more"):
+        check(name, (64, 64, 1), 0.0001)
+    if side > 1:
+        with pytest.raises(ConfigError, match=f"{name} needs images of at least {side}x{side}, these are {side - 1}x40; pad"):
+            check(name, (side - 1, 40, 1), 1.0)
+        with pytest.raises(ValueError):
+            get(name)((side - 1, side - 1, 3), 2, width=0.51 / channels)

@@ -86,7 +86,7 @@ class LowerLinear(Lowering):
         layer = trained(node)
         kernel, bias = lower_kernel(layer, source(node).stream), layer.bias
         if layer.float32:
-            _warn_of_float32(node, kernel)
+            _warn_of_float32(node, kernel, bias)
         symbols = kernel.output.levels is not None
         if not symbols:
             bias_integers(layer, kernel.output.fraction)  # where it is finer than the sums, nothing below is exact
@@ -221,7 +221,7 @@ def _input_grid(model: ModelGraph, node: Layer, entry: ModelInput) -> Grid:
     said: dict[str, Grid] = {}
     given = model.config.get_config_value("InputGrid")
     if given is not None:
-        said["input_grid"] = options.as_grid(given)
+        said["input_grid"] = Grid.given(given)
     asked = precisions.of_input(model, node.name, seen(model)[node.name].kinds)
     if asked is not None:
         said[asked[0]] = grid_of(asked[1], asked[0])
@@ -237,9 +237,10 @@ def _input_grid(model: ModelGraph, node: Layer, entry: ModelInput) -> Grid:
     return next(iter(said.values()), IMAGE)
 
 
-def _warn_of_float32(node: Layer, kernel: Kernel) -> None:
+def _warn_of_float32(node: Layer, kernel: Kernel, bias: np.ndarray | None) -> None:
     """The front end's layers sum in float32, whose partial sums are exact only below 2^24; our own take float64 where need be."""
     reach = max(int(np.abs(bound).max()) for bound in kernel.bounds())
+    reach += 0 if bias is None else int(np.abs(bias * 2.0**kernel.output.fraction).max())
     if reach >= EXACT_FLOAT32:
         warnings.warn(
             f"layer '{node.name}' ({node.class_name}): sums may reach {reach} steps of their grid, beyond the 2^24 that float32 "
@@ -280,10 +281,10 @@ def _absorb_shifts(kernel: Kernel, bias: np.ndarray | None, readers: list[Layer]
         return None
     total = shift + (0.0 if bias is None else bias * scale)
     exponents = exponents - 1
-    lowest = min(int(exponents.min()), kernel.output.fraction - bias_fraction(total, readers[0].name))
     try:
+        lowest = min(int(exponents.min()), kernel.output.fraction - bias_fraction(total, readers[0].name))
         scaled = kernel.scaled(exponents, lowest)
-    except LoweringError:  # no shifts in this kernel: thresholds take the batch-norm
+    except LoweringError:  # no shifts in this kernel, or too fine a grid: thresholds take the batch-norm
         return None
     lows, highs = (np.abs(bound + total * 2.0**scaled.output.fraction).max() for bound in scaled.bounds())
     if max(lows, highs) >= EXACT_FLOAT32:

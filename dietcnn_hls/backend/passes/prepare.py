@@ -13,7 +13,7 @@ from hls4ml.model.optimizer import ModelOptimizerPass, OptimizerPass
 from dietcnn_hls.backend import options, readers
 from dietcnn_hls.backend.activations import Before
 from dietcnn_hls.backend.asked import seen
-from dietcnn_hls.backend.edit import consumers, source, swap
+from dietcnn_hls.backend.edit import bypass, consumers, source, swap
 from dietcnn_hls.backend.layers import LoweredLayer
 from dietcnn_hls.backend.refusals import unsupported
 from dietcnn_hls.backend.trained import (
@@ -23,6 +23,7 @@ from dietcnn_hls.backend.trained import (
     GridStatement,
     Identity,
     ModelInput,
+    ZeroPadding,
     is_activation,
     is_linear,
     is_pool,
@@ -122,6 +123,26 @@ class MovePool(OptimizerPass):
         swap(model, pool, node)
         layers[node.name].result = pool.name
         layers[pool.name].result, layers[pool.name].dropped = None, f"the activation '{node.name}' behind it is applied before it"
+        return True
+
+
+class FoldPadding(OptimizerPass):
+    """Zero padding becomes part of the windows of the convolutions that read it, which pad with the code of zero."""
+
+    def match(self, node: Layer) -> bool:
+        return isinstance(trained(node), ZeroPadding)
+
+    def transform(self, model: ModelGraph, node: Layer) -> bool:
+        readers = consumers(model, node)
+        windows = [trained(reader).window for reader in readers if is_linear(reader)]
+        if not readers or len(windows) < len(readers) or any(window is None or any(window.padding) for window in windows):
+            raise unsupported(node, "only convolutions with padding='valid' may read it; use padding='same', or move it there")
+        for reader in readers:
+            layer = trained(reader)
+            padded = dataclasses.replace(layer.window, padding=trained(node).padding)
+            reader.set_attr(TRAINED, dataclasses.replace(layer, window=padded))
+        seen(model)[node.name].dropped = "it lies in the windows of the convolutions behind it"
+        bypass(model, node)
         return True
 
 

@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 from pydantic import Field
 
 from dietcnn_hls.lowered import Kernel
@@ -29,17 +28,6 @@ class ConLoOptions(MethodOptions):
 class ConLoCNN(Method):
     def lower(self, spec: LinearSpec) -> Kernel:
         return lower(spec)
-
-    def rebuilder(self, model: Any, plan: Any, x_calibration: np.ndarray, options: MethodOptions) -> Any:
-        from dietcnn_hls.methods.conlocnn.training import SignedDigitRebuilder
-
-        assert isinstance(options, ConLoOptions)
-        return SignedDigitRebuilder(plan, model.input_shape[1:], x_calibration, model.name, options)
-
-    def keras_objects(self) -> dict[str, Any]:
-        from dietcnn_hls.methods.conlocnn.training import SignedDigits
-
-        return {"SignedDigits": SignedDigits}
 
 
 METHOD = ConLoCNN(

@@ -8,23 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dietcnn_hls.integers import im2col
-from dietcnn_hls.lowered import Window
 from dietcnn_hls.methods.conlocnn.compensation import Moments, Rounded, compensate, round_nearest
 from dietcnn_hls.methods.conlocnn.format import DigitFormat
 from dietcnn_hls.methods.conlocnn.search import Choice, choose
-from dietcnn_hls.training.layers import LookupConv2D, LookupDense, LookupDepthwiseConv2D, nearest_level
+from dietcnn_hls.tf import tf
+from dietcnn_hls.training.layers import nearest_level
+from dietcnn_hls.training.linear import channels_of, from_taps, lookup_layer, sample_windows, tap_weights
 from dietcnn_hls.training.plan import Plan, Step
 from dietcnn_hls.training.quantizers import KernelQuantizer
-from dietcnn_hls.training.rebuild import Signal, run_layer
-from dietcnn_hls.training.tf import tf
-from dietcnn_hls.training.uniform import UniformRebuilder, channels_of, from_taps, is_depthwise, layer_arguments, tap_weights
+from dietcnn_hls.training.rebuild import FloatNetwork, Quantization, Signal, run_layer
+from dietcnn_hls.training.uniform import UniformRebuilder
 
 if TYPE_CHECKING:
     from dietcnn_hls.methods.conlocnn import ConLoOptions
-
-_WINDOWS = 16384
-"""Windows of a layer that calibrate it, evenly chosen over images and places."""
 
 
 @tf.keras.utils.register_keras_serializable(package="dietcnn_hls")
@@ -73,10 +69,8 @@ class SignedDigitRebuilder(UniformRebuilder):
     Layer after layer, on what the layers before it yield: format search, rounding, compensation.
     """
 
-    def __init__(
-        self, plan: Plan, input_shape: tuple[int, ...], x_calibration: np.ndarray, name: str, options: ConLoOptions
-    ) -> None:
-        super().__init__(plan, input_shape, x_calibration, name, options.activation_bits)
+    def __init__(self, network: FloatNetwork, options: ConLoOptions) -> None:
+        super().__init__(network, options.activation_bits)
         self.options = options
 
     def linear(self, step: Step, signal: Signal) -> Signal:
@@ -84,7 +78,7 @@ class SignedDigitRebuilder(UniformRebuilder):
         weights = tap_weights(step) * signal.scale
         choice = self.choose(step, weights, signal.data)
         quantizer = SignedDigits(choice.format.positions, choice.fraction)
-        layer = _layer(step, quantizer, signal.fraction + choice.fraction)
+        layer = lookup_layer(step, quantizer, signal.fraction + choice.fraction)
         tensor = layer(signal.tensor)
         kernel = from_taps(step, choice.rounded.weights)
         bias = step.gain_and_shift()[1] + choice.rounded.bias_shift
@@ -115,32 +109,18 @@ def _round_groups(weights: np.ndarray, levels: np.ndarray, groups: list[Moments]
 
 def layer_moments(plan: Plan, step: Step, data: np.ndarray) -> list[Moments]:
     """Moments of a linear step's inputs on calibration data (N, ...): one, or for depthwise one a channel."""
-    windows = _windows(step, data)
-    if is_depthwise(step):
+    windows = sample_windows(step, data)
+    if step.depthwise:
         return [Moments.of(windows[..., c], 1) for c in range(windows.shape[-1])]
     flat = windows.reshape(len(windows), -1)
     return [Moments.of(flat, channels_of(plan, step, flat.shape[1]))]
 
 
-def _windows(step: Step, data: np.ndarray) -> np.ndarray:
-    """(N', positions, channels) input windows, at most `_WINDOWS`."""
-    if data.ndim == 2:
-        return data[:, None, :]
-    size, stride = tuple(step.layer.kernel_size), tuple(step.layer.strides)
-    same = step.layer.padding == "same"
-    window = Window.same(size, stride, *data.shape[1:3]) if same else Window(size, stride)
-    view = im2col(data, size, stride, window.padding, 0)
-    places = view.shape[1] * view.shape[2]
-    count = min(_WINDOWS, len(data) * places)
-    chosen = np.arange(count) * (len(data) * places) // count
-    image, place = np.divmod(chosen, places)
-    row, column = np.divmod(place, view.shape[2])
-    return view[image, row, column].reshape(len(chosen), -1, data.shape[-1])
+class _ConLoCNN(Quantization):
+    objects = {"SignedDigits": SignedDigits}
+
+    def rebuilder(self, network: FloatNetwork, options: ConLoOptions) -> SignedDigitRebuilder:
+        return SignedDigitRebuilder(network, options)
 
 
-def _layer(step: Step, quantizer: SignedDigits, bias_fraction: int) -> Any:
-    arguments = layer_arguments(step)
-    if is_depthwise(step):
-        return LookupDepthwiseConv2D(depthwise_quantizer=quantizer, bias_fraction=bias_fraction, **arguments)
-    kind = LookupConv2D if "filters" in arguments else LookupDense
-    return kind(kernel_quantizer=quantizer, bias_fraction=bias_fraction, **arguments)
+KERAS = _ConLoCNN()

@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 from pydantic import Field
 
 from dietcnn_hls.lowered import Kernel
@@ -29,17 +27,6 @@ class DeepChipOptions(MethodOptions):
 class DeepChip(Method):
     def lower(self, spec: LinearSpec) -> Kernel:
         return lower(spec)
-
-    def rebuilder(self, model: Any, plan: Any, x_calibration: np.ndarray, options: MethodOptions) -> Any:
-        from dietcnn_hls.methods.deepchip.training import TernaryRebuilder
-
-        assert isinstance(options, DeepChipOptions)
-        return TernaryRebuilder(plan, model.input_shape[1:], x_calibration, model.name, options)
-
-    def keras_objects(self) -> dict[str, Any]:
-        from dietcnn_hls.methods.deepchip.training import Ternary
-
-        return {"Ternary": Ternary}
 
 
 METHOD = DeepChip(

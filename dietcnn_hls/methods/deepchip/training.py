@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dietcnn_hls.methods.deepchip.scales import fitted_scales, scale_integers, ternarise
+from dietcnn_hls.tf import tf
 from dietcnn_hls.training.integer_layers import SMALLEST_GAIN, ShiftBatchNormalization
-from dietcnn_hls.training.layers import LookupConv2D, LookupDense, LookupDepthwiseConv2D, nearest_level
-from dietcnn_hls.training.plan import Plan, Step
+from dietcnn_hls.training.layers import nearest_level
+from dietcnn_hls.training.linear import from_taps, lookup_layer, to_taps
+from dietcnn_hls.training.plan import Step
 from dietcnn_hls.training.quantizers import KernelQuantizer
-from dietcnn_hls.training.rebuild import Signal, run_layer
-from dietcnn_hls.training.tf import tf
-from dietcnn_hls.training.uniform import UniformRebuilder, from_taps, is_depthwise, layer_arguments, to_taps
+from dietcnn_hls.training.rebuild import FloatNetwork, Quantization, Signal, run_layer
+from dietcnn_hls.training.uniform import UniformRebuilder
 
 if TYPE_CHECKING:
     from dietcnn_hls.methods.deepchip import DeepChipOptions
@@ -79,19 +80,17 @@ class Ternary(KernelQuantizer):
 class TernaryRebuilder(UniformRebuilder):
     """Ternary linear layers; hidden ones keep a batch-norm, of shifts, that training adapts."""
 
-    def __init__(
-        self, plan: Plan, input_shape: tuple[int, ...], x_calibration: np.ndarray, name: str, options: DeepChipOptions
-    ) -> None:
-        super().__init__(plan, input_shape, x_calibration, name, options.activation_bits)
+    def __init__(self, network: FloatNetwork, options: DeepChipOptions) -> None:
+        super().__init__(network, options.activation_bits)
         self.options = options
 
     def linear(self, step: Step, signal: Signal) -> Signal:
         assert signal.fraction is not None
         weights = to_taps(step, step.kernel.astype(np.float64)) * signal.scale
-        normed = not self.is_output(step)
-        factor = _channel_factors(step, weights) if normed else np.ones((1, 1))
+        normed = not step.final
+        factor = _channel_factors(step, weights) if normed else step.gain_and_shift()[0][:, None]
         quantizer, scales = self._quantizer(weights * factor)
-        layer = _layer(step, quantizer, None if normed else signal.fraction + quantizer.fraction)
+        layer = lookup_layer(step, quantizer, None if normed else signal.fraction + quantizer.fraction, bias=not normed)
         tensor = layer(signal.tensor)
         layer.kernel.assign(from_taps(step, weights * factor).astype(np.float32))
         layer.set_state(scales)
@@ -122,7 +121,7 @@ class TernaryRebuilder(UniformRebuilder):
             gamma = np.ones_like(mean) if step.norm.gamma is None else np.maximum(np.abs(step.norm.gamma.numpy()), SMALLEST_GAIN)
             beta = np.zeros_like(mean) if step.norm.beta is None else step.norm.beta.numpy()
         lowest, highest = _exponent_range(gamma / np.sqrt(variance + epsilon))
-        name = f"{step.name}_norm" if step.norm is None else step.norm.name
+        name = self.fresh(f"{step.name}_norm") if step.norm is None else step.norm.name
         norm = ShiftBatchNormalization(lowest, highest, fraction - lowest, momentum=0.9, epsilon=epsilon, name=name)
         tensor = norm(raw.tensor)
         values = {"gamma": gamma, "beta": beta, "moving_mean": mean, "moving_variance": variance}
@@ -151,8 +150,11 @@ def _exponent_range(gain: np.ndarray) -> tuple[int, int]:
     return max(int(exponents.min()) - 1, highest - 3), highest
 
 
-def _layer(step: Step, quantizer: Ternary, bias_fraction: int | None) -> Any:
-    arguments = {**layer_arguments(step), "use_bias": bias_fraction is not None, "bias_fraction": bias_fraction}
-    if is_depthwise(step):
-        return LookupDepthwiseConv2D(depthwise_quantizer=quantizer, **arguments)
-    return (LookupConv2D if "filters" in arguments else LookupDense)(kernel_quantizer=quantizer, **arguments)
+class _DeepChip(Quantization):
+    objects = {"Ternary": Ternary}
+
+    def rebuilder(self, network: FloatNetwork, options: DeepChipOptions) -> TernaryRebuilder:
+        return TernaryRebuilder(network, options)
+
+
+KERAS = _DeepChip()

@@ -4,12 +4,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 from pydantic import Field
 
-from dietcnn_hls.errors import ConfigError
 from dietcnn_hls.lowered import Kernel
 from dietcnn_hls.methods.base import LinearSpec, Method, MethodOptions
 from dietcnn_hls.methods.dietcnn.kernel import SymbolicKernel, TableKernel
@@ -38,25 +36,6 @@ class DietOptions(MethodOptions):
 class DietCNN(Method):
     def lower(self, spec: LinearSpec) -> Kernel:
         return lower(spec)
-
-    def quantize(self, model: Any, x_calibration: np.ndarray, options: MethodOptions) -> Any:
-        from dietcnn_hls.methods.dietcnn.training import quantize
-
-        assert isinstance(options, DietOptions)
-        return quantize(model, x_calibration, options)
-
-    def rebuilder(self, model: Any, plan: Any, x_calibration: np.ndarray, options: MethodOptions) -> Any:
-        from dietcnn_hls.methods.dietcnn.conversion import rebuilder
-
-        assert isinstance(options, DietOptions)
-        if options.codebooks == "shared":
-            raise ConfigError("dietcnn's `codebooks: shared` concerns whole models; use per_layer where methods share a model")
-        return rebuilder(model, plan, x_calibration, options)
-
-    def keras_objects(self) -> dict[str, Any]:
-        from dietcnn_hls.methods.dietcnn.training import Codebook
-
-        return {"Codebook": Codebook}
 
 
 METHOD = DietCNN(

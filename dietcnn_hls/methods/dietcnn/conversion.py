@@ -15,22 +15,16 @@ import numpy as np
 
 from dietcnn_hls.errors import ConfigError
 from dietcnn_hls.methods.dietcnn import DietOptions
+from dietcnn_hls.methods.dietcnn.quantizer import Codebook
 from dietcnn_hls.methods.dietcnn.sums import fit_sums
-from dietcnn_hls.methods.dietcnn.training import Codebook
+from dietcnn_hls.tf import tf
 from dietcnn_hls.training.codebooks import ScaledLevels, fit_levels, fit_scale, fit_scaled, midpoints, quantisation_error
-from dietcnn_hls.training.layers import (
-    CodebookActivation,
-    ExactBatchNormalization,
-    LookupConv2D,
-    LookupDense,
-    LookupDepthwiseConv2D,
-    LookupLayer,
-)
+from dietcnn_hls.training.functions import RELU, Scalar
+from dietcnn_hls.training.layers import CodebookActivation, ExactBatchNormalization, LookupLayer
+from dietcnn_hls.training.linear import lookup_layer
 from dietcnn_hls.training.moments import Moments, float_moments, moments
-from dietcnn_hls.training.plan import INPUT, Plan, Step, read_plan
-from dietcnn_hls.training.rebuild import Rebuilder, Signal, check_calibration, run_layer
-from dietcnn_hls.training.tf import tf
-from dietcnn_hls.training.uniform import layer_arguments
+from dietcnn_hls.training.plan import Step
+from dietcnn_hls.training.rebuild import FloatNetwork, Rebuilder, Signal, run_layer
 
 LATENT_SPREAD = 0.1
 """About the standard deviation of latent hidden weights: that of trained float layers, so that usual learning rates suit."""
@@ -42,32 +36,23 @@ WINDOWS = 1500
 """Windows that choose a codebook of sums."""
 
 
-def convert(model: Any, x_calibration: np.ndarray, options: DietOptions) -> Any:
-    """Float Keras model -> codebook model whose inference is what the hardware computes.
+def convert(network: FloatNetwork, options: DietOptions) -> Any:
+    """Float network -> codebook model whose inference is what the hardware computes.
 
     Raises:
-        DietError: see `read_plan` and `check_calibration`; and ConfigError for codebooks that do not fit their grids.
+        ConfigError: codebooks that do not fit their grids.
     """
-    plan = read_plan(model)
-    first = rebuilder(model, plan, x_calibration, options)
+    first = rebuilder(network, options)
     built = first.build()
     if options.codebooks == "per_layer" and not first.ties:
         return built
-    return rebuilder(model, plan, x_calibration, options, _joined(first)).build()
+    return rebuilder(network, options, _joined(first)).build()
 
 
-def rebuilder(
-    model: Any,
-    plan: Plan,
-    x_calibration: np.ndarray,
-    options: DietOptions,
-    fixed: Mapping[str, ScaledLevels] | None = None,
-) -> CodebookRebuilder:
-    """A `CodebookRebuilder` for a model and its plan; ConfigError for codebooks that do not fit their grids."""
+def rebuilder(network: FloatNetwork, options: DietOptions, fixed: Mapping[str, ScaledLevels] | None = None) -> CodebookRebuilder:
+    """A `CodebookRebuilder` for a network; ConfigError for codebooks that do not fit their grids."""
     _check(options)
-    shape = model.input_shape[1:]
-    wanted = float_moments(model, plan, check_calibration(x_calibration, shape))
-    return CodebookRebuilder(plan, shape, x_calibration, model.name, options, wanted, fixed or {})
+    return CodebookRebuilder(network, options, float_moments(network.model, network.plan, network.images), fixed or {})
 
 
 def _check(options: DietOptions) -> None:
@@ -91,15 +76,12 @@ class CodebookRebuilder(Rebuilder):
 
     def __init__(
         self,
-        plan: Plan,
-        shape: tuple[int, ...],
-        x: np.ndarray,
-        name: str,
+        network: FloatNetwork,
         options: DietOptions,
         wanted: Mapping[str, Moments],
         fixed: Mapping[str, ScaledLevels],
     ) -> None:
-        super().__init__(plan, shape, x, name)
+        super().__init__(network)
         self.moments = wanted
         self.options = options
         self.fixed = fixed
@@ -111,15 +93,18 @@ class CodebookRebuilder(Rebuilder):
     # ---- activations
 
     def input(self, signal: Signal) -> Signal:
-        return self._encode(signal, f"{INPUT}_encode", bool(signal.data.min() < 0), self._encoder_symbols)
+        return self.coded(signal, self.fresh(f"{self.entry}_encode"))
 
     def coded(self, signal: Signal, name: str) -> Signal:
-        if signal.fraction is not None:
-            return signal
         return self._encode(signal, name, bool(signal.data.min() < 0), self._encoder_symbols)
 
-    def relu(self, step: Step, signal: Signal) -> Signal:
-        return self._encode(signal, step.name, False, self.options.activation_symbols)
+    def activation(self, step: Step, signal: Signal) -> Signal:
+        if step.function == RELU:
+            return self._encode(signal, step.name, False, self.options.activation_symbols)
+        return self._encode_function(signal, step.name, step.function)
+
+    def takes(self, signal: Signal) -> bool:
+        return signal.symbols or signal.bounds[0] >= 0
 
     @property
     def _encoder_symbols(self) -> int:
@@ -135,11 +120,7 @@ class CodebookRebuilder(Rebuilder):
         return Signal(whole.tensor, sum(s.data * np.float32(s.scale) for s in signals))  # type: ignore[arg-type]
 
     def _encode(self, signal: Signal, name: str, signed: bool, symbols: int) -> Signal:
-        bits, shared = self.options.activation_bits, self.options.codebooks == "shared"
-        word = "signed" if signed else "unsigned"
-        group = word if symbols == self.options.activation_symbols else f"{word} {symbols}"
-        layer = CodebookActivation(symbols, bits - signed, bits, signed, group if shared else None, name=name)
-        layer.build(signal.data.shape)
+        layer = self._codebook_activation(signal, name, signed, symbols)
         values = _thinned(signal.data if signed else np.maximum(signal.data, 0))
         given = self.fixed.get(name)
         if given is None:
@@ -149,13 +130,39 @@ class CodebookRebuilder(Rebuilder):
         levels = fit.levels * 2.0**-layer.fraction
         layer.set_codebook(levels, midpoints(levels, fit.scale))
         whole = signal.scale * fit.scale if given is None else given.scale
-        self.samples[name], self.layers[name], self.scales[name] = values * np.float32(signal.scale), layer, whole
-        return self.apply(layer, signal, scale=whole, fraction=layer.fraction)
+        return self._encoded(layer, signal, values * np.float32(signal.scale), whole)
+
+    def _encode_function(self, signal: Signal, name: str, function: Scalar) -> Signal:
+        """An activation other than ReLU: its codebook is fitted to the function's values, in the float model's units."""
+        values = _thinned(function.values(signal.data, signal.scale).astype(np.float32))
+        signed, symbols = bool(values.min() < 0), self.options.activation_symbols
+        fit = self.fixed.get(name)
+        if fit is None:
+            plain = self._codebook_activation(signal, name, signed, symbols)
+            fit = fit_scaled(values, plain.symbols, plain.grid, plain.fraction)
+        more = {"function": function.to_dict(), "gain": signal.scale, "scale": fit.scale}
+        layer = self._codebook_activation(signal, name, signed, symbols, **more)
+        layer.set_levels(fit.levels * 2.0**-layer.fraction)
+        return self._encoded(layer, signal, values, fit.scale)
+
+    def _codebook_activation(self, signal: Signal, name: str, signed: bool, symbols: int, **more: Any) -> CodebookActivation:
+        """The unfitted layer."""
+        bits, shared = self.options.activation_bits, self.options.codebooks == "shared"
+        word = "signed" if signed else "unsigned"
+        group = word if symbols == self.options.activation_symbols else f"{word} {symbols}"
+        layer = CodebookActivation(symbols, bits - signed, bits, signed, group if shared else None, name=name, **more)
+        layer.build(signal.data.shape)
+        return layer
+
+    def _encoded(self, layer: CodebookActivation, signal: Signal, samples: np.ndarray, scale: float) -> Signal:
+        """The fitted layer applied; what it was fitted to, and its scale, are kept for a second pass."""
+        self.samples[layer.name], self.layers[layer.name], self.scales[layer.name] = samples, layer, scale
+        return self.apply(layer, signal, scale=scale, fraction=layer.fraction)
 
     # ---- linear layers
 
     def linear(self, step: Step, signal: Signal) -> Signal:
-        return self._logits(step, signal) if self.is_output(step) else self._hidden(step, signal)
+        return self._logits(step, signal) if step.final else self._hidden(step, signal)
 
     def _hidden(self, step: Step, signal: Signal) -> Signal:
         """Kernel channels of one spread, then a batch-norm that gives each the float model's mean and spread back."""
@@ -165,13 +172,19 @@ class CodebookRebuilder(Rebuilder):
         quantizer, gain = self._free_scale(kernel, step)
         raw = self.apply(self._lookup(step, quantizer, kernel * gain, None, signal), signal)
         found, wanted = moments(raw.data), self.moments[step.name]
-        norm = _norm_layer(step)
+        norm = self._norm_layer(step)
         norm.build(raw.data.shape)
         direction = np.where(step.gain_and_shift()[0] < 0, -1.0, 1.0)
         gamma = direction * wanted.deviation * np.sqrt(1 + norm.epsilon / np.maximum(found.deviation**2, 1e-6))
         for variable, value in zip(norm.weights, (gamma, wanted.mean, found.mean, found.deviation**2), strict=True):
             variable.assign(value.astype(np.float32))
         return self.apply(norm, raw)
+
+    def _norm_layer(self, step: Step) -> ExactBatchNormalization:
+        if step.norm is None:
+            return ExactBatchNormalization(name=self.fresh(f"{step.name}_norm"))
+        config = step.norm.get_config()
+        return ExactBatchNormalization(name=step.norm.name, momentum=config["momentum"], epsilon=config["epsilon"])
 
     def _free_scale(self, kernel: np.ndarray, step: Step) -> tuple[Codebook, float]:
         """Quantiser and gain for a kernel of spread 1 whose scale is free: where its best codebook on the grid loses least."""
@@ -183,12 +196,15 @@ class CodebookRebuilder(Rebuilder):
 
     def _logits(self, step: Step, signal: Signal) -> Signal:
         """The last layer keeps its scale, but for powers of two: nothing behind it could take a factor back."""
-        kernel = step.kernel.astype(np.float64) * signal.scale
+        gain, shift = step.gain_and_shift()
+        kernel = step.kernel.astype(np.float64)
+        kernel = kernel * signal.scale * gain.reshape(kernel.shape[2:] if step.depthwise else -1)
         top = 2 ** (self.options.weight_bits - 1) - 1
         covering = int(np.floor(np.log2(top / (np.abs(kernel).max() or 1.0))))
         fraction = min(range(covering, covering + 5), key=lambda f: self._loss(kernel * 2.0**f, step) * 4.0**-f)
         assert signal.fraction is not None
         layer = self._lookup(step, self._codebook(step, fraction), kernel, signal.fraction + fraction, signal)
+        layer.bias.assign(shift.astype(np.float32))
         missing = self.moments[step.name].mean - moments(run_layer(layer, [signal.data])).mean
         layer.bias.assign(layer.bias.numpy() + missing.astype(np.float32))
         return self.apply(layer, signal)
@@ -225,14 +241,10 @@ class CodebookRebuilder(Rebuilder):
 
 
 def _layer(step: Step, quantizer: Codebook, kernel: np.ndarray, bias_fraction: int | None) -> Any:
-    kinds: dict[str, Any] = {"Conv2D": LookupConv2D, "Dense": LookupDense, "DepthwiseConv2D": LookupDepthwiseConv2D}
-    kind = kinds[type(step.layer).__name__]
-    own = {kind._quantizer_argument: quantizer, "use_bias": bias_fraction is not None, "bias_fraction": bias_fraction}
-    layer = kind(**layer_arguments(step), **own)
-    layer.build(step.layer.input_shape)
+    """A lookup layer with its kernel and codebook set; without a bias where that has no grid."""
+    layer = lookup_layer(step, quantizer, bias_fraction, bias=bias_fraction is not None)
+    layer.build((None, *step.input_shape))
     layer.kernel.assign(kernel.astype(np.float32).reshape(layer.kernel.shape))
-    if bias_fraction is not None:
-        layer.bias.assign(step.bias)
     layer.refit()
     return layer
 
@@ -245,13 +257,6 @@ def _sampled_windows(layer: LookupLayer, data: np.ndarray) -> tuple[np.ndarray, 
     kernel = np.asarray(layer.kernel_columns(layer.decoded_kernel()))
     row, group, output = (rng.randint(0, n, WINDOWS) for n in (len(columns), *kernel.shape[1:]))
     return columns[row, :, group], kernel[:, group, output].T
-
-
-def _norm_layer(step: Step) -> ExactBatchNormalization:
-    if step.norm is None:
-        return ExactBatchNormalization(name=f"{step.name}_norm")
-    config = step.norm.get_config()
-    return ExactBatchNormalization(name=step.norm.name, momentum=config["momentum"], epsilon=config["epsilon"])
 
 
 def _thinned(values: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from dietcnn_hls.methods.dietcnn.lowering import nearest
-from dietcnn_hls.training.tf import tf
+from dietcnn_hls.tf import tf
 
 SUM_BITS = 12
 """Width of the integers that centroids of sums may take; bounds the table from products to symbols."""

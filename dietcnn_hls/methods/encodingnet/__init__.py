@@ -5,9 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from pydantic import Field
 
 from dietcnn_hls.lowered import Kernel
@@ -43,17 +41,6 @@ class EncodingOptions(MethodOptions):
 class EncodingNet(Method):
     def lower(self, spec: LinearSpec) -> Kernel:
         return lower(spec)
-
-    def rebuilder(self, model: Any, plan: Any, x_calibration: np.ndarray, options: MethodOptions) -> Any:
-        from dietcnn_hls.methods.encodingnet.training import EncodingRebuilder
-
-        assert isinstance(options, EncodingOptions)
-        return EncodingRebuilder(plan, model.input_shape[1:], x_calibration, model.name, options)
-
-    def keras_objects(self) -> dict[str, Any]:
-        from dietcnn_hls.methods.encodingnet.training import EncodedProducts
-
-        return {"EncodedProducts": EncodedProducts}
 
 
 METHOD = EncodingNet(

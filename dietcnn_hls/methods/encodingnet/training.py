@@ -19,13 +19,13 @@ from dietcnn_hls.errors import UnsupportedLayerError
 from dietcnn_hls.methods.encodingnet.lowering import WEIGHT_LIMIT, weight_integers
 from dietcnn_hls.methods.encodingnet.lowrank import LowRank
 from dietcnn_hls.methods.encodingnet.netlist import OPERAND_BITS, Netlist
-from dietcnn_hls.training.integer_layers import UniformActivation
-from dietcnn_hls.training.layers import LookupConv2D, LookupDense
-from dietcnn_hls.training.plan import INPUT, Plan, Step
+from dietcnn_hls.tf import tf
+from dietcnn_hls.training.layers import LookupDense
+from dietcnn_hls.training.linear import from_taps, lookup_layer, tap_weights
+from dietcnn_hls.training.plan import Step
 from dietcnn_hls.training.quantizers import KernelQuantizer
-from dietcnn_hls.training.rebuild import Signal, run_layer
-from dietcnn_hls.training.tf import tf
-from dietcnn_hls.training.uniform import UniformRebuilder, from_taps, is_depthwise, layer_arguments, tap_weights
+from dietcnn_hls.training.rebuild import FloatNetwork, Quantization, Signal, run_layer
+from dietcnn_hls.training.uniform import UniformRebuilder
 
 if TYPE_CHECKING:
     from dietcnn_hls.methods.encodingnet import EncodingOptions
@@ -83,7 +83,7 @@ class EncodedProducts(KernelQuantizer):
             return product
         inputs = _codes(tf.round(tf.cast(x, tf.float32) * 2.0**self.input_fraction))
         weights = _codes(self._integers(kernel))
-        error = _error(layer, inputs, weights, self.factors, product.dtype)
+        error = tf.ensure_shape(_error(layer, inputs, weights, self.factors, product.dtype), product.shape)
         return product + tf.stop_gradient(error * 2.0 ** -(self.fraction + self.input_fraction))
 
     def get_config(self) -> dict[str, Any]:
@@ -125,29 +125,32 @@ class EncodingRebuilder(UniformRebuilder):
     error of the encoder on the calibration images is taken off the biases, at no cost in hardware.
     """
 
-    def __init__(
-        self, plan: Plan, input_shape: tuple[int, ...], x_calibration: np.ndarray, name: str, options: EncodingOptions
-    ) -> None:
-        super().__init__(plan, input_shape, x_calibration, name, _ACTIVATION_BITS)
+    def __init__(self, network: FloatNetwork, options: EncodingOptions) -> None:
+        super().__init__(network, _ACTIVATION_BITS)
         self.netlist = options.netlist()
         self.correct_bias = options.correct_bias
 
     def input(self, signal: Signal) -> Signal:
-        return self.apply(self.activation(f"{INPUT}_encode", self.bits, False), signal, fraction=self.bits)
+        fraction = self.grid.fraction + self.bits - (max(-self.grid.lo, self.grid.hi + 1) - 1).bit_length()
+        layer = self.rounding(self.fresh(f"{self.entry}_encode"), fraction, self.grid.signed, None)
+        return self.apply(layer, signal, fraction=fraction)
 
-    def activation(self, name: str, fraction: int, signed: bool) -> Any:
-        return UniformActivation(self.bits + signed, fraction, signed, name=name)
+    def width(self, signed: bool) -> int:
+        return self.bits + signed
+
+    def takes(self, signal: Signal) -> bool:
+        return signal.bounds[0] >= -(1 << self.bits) and signal.bounds[1] < 1 << self.bits
+
+    def check(self, step: Step) -> None:
+        if step.depthwise:
+            raise UnsupportedLayerError(f"layer {step.words}: encoded products have no depthwise form; keep it fixed_point")
 
     def linear(self, step: Step, signal: Signal) -> Signal:
-        if is_depthwise(step):
-            raise UnsupportedLayerError(f"layer '{step.name}': encoded products have no depthwise form; keep it fixed_point")
         assert signal.fraction is not None
-        weights = tap_weights(step)
+        weights = tap_weights(step) * signal.scale
         fraction = _weight_fraction(weights)
         quantizer = EncodedProducts(self.netlist.to_dict(), fraction, signal.fraction)
-        arguments = layer_arguments(step)
-        kind = LookupConv2D if "filters" in arguments else LookupDense
-        layer = kind(kernel_quantizer=quantizer, bias_fraction=signal.fraction + fraction, **arguments)
+        layer = lookup_layer(step, quantizer, signal.fraction + fraction)
         layer.build(signal.data.shape)
         bias = step.gain_and_shift()[1]
         layer.set_weights([from_taps(step, weights).astype(np.float32), bias.astype(np.float32)])
@@ -183,3 +186,13 @@ def _weight_fraction(weights: np.ndarray) -> int:
         return float(np.square(weight_integers(weights, fraction) * 2.0**-fraction - weights).sum())
 
     return min(range(covering, covering + _GRIDS), key=error)
+
+
+class _EncodingNet(Quantization):
+    objects = {"EncodedProducts": EncodedProducts}
+
+    def rebuilder(self, network: FloatNetwork, options: EncodingOptions) -> EncodingRebuilder:
+        return EncodingRebuilder(network, options)
+
+
+KERAS = _EncodingNet()

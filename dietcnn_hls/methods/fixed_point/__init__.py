@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 from pydantic import Field
 
 from dietcnn_hls.lowered import Kernel
@@ -27,12 +25,6 @@ class FixedPointOptions(MethodOptions):
 class FixedPoint(Method):
     def lower(self, spec: LinearSpec) -> Kernel:
         return lower(spec)
-
-    def rebuilder(self, model: Any, plan: Any, x_calibration: np.ndarray, options: MethodOptions) -> Any:
-        from dietcnn_hls.methods.fixed_point.training import FixedPointRebuilder
-
-        assert isinstance(options, FixedPointOptions)
-        return FixedPointRebuilder(plan, model.input_shape[1:], x_calibration, model.name, options)
 
 
 METHOD = FixedPoint(

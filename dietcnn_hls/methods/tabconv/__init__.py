@@ -4,12 +4,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 from pydantic import Field
 
-from dietcnn_hls.errors import ConfigError
 from dietcnn_hls.lowered import Kernel
 from dietcnn_hls.methods.base import LinearSpec, Method, MethodOptions
 from dietcnn_hls.methods.tabconv.kernel import ProductQuantKernel
@@ -39,27 +37,6 @@ class TabConvOptions(MethodOptions):
 class TabConv(Method):
     def lower(self, spec: LinearSpec) -> Kernel:
         return lower(spec)
-
-    def quantize(self, model: Any, x_calibration: np.ndarray, options: MethodOptions) -> Any:
-        assert isinstance(options, TabConvOptions)
-        if options.agreement is None:
-            return super().quantize(model, x_calibration, options)
-        from dietcnn_hls.methods.tabconv.masking import mask
-
-        return mask(model, x_calibration, options)
-
-    def rebuilder(self, model: Any, plan: Any, x_calibration: np.ndarray, options: MethodOptions) -> Any:
-        from dietcnn_hls.methods.tabconv.training import TabRebuilder
-
-        assert isinstance(options, TabConvOptions)
-        if options.agreement is not None:
-            raise ConfigError("method.agreement chooses among all layers of a model: it does not go together with `layers:`")
-        return TabRebuilder(model, plan, x_calibration, options)
-
-    def keras_objects(self) -> dict[str, Any]:
-        from dietcnn_hls.methods.tabconv.training import ProductQuantizer
-
-        return {"ProductQuantizer": ProductQuantizer}
 
 
 METHOD = TabConv(

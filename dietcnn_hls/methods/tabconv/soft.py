@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dietcnn_hls.training.tf import tf
+from dietcnn_hls.tf import tf
 
 
 def hard_leaves(seen: Any, thresholds: Any) -> Any:

@@ -149,7 +149,7 @@ def load_case(path: Path) -> tuple[Case, Outcome]:
         raise ConfigError(f"{path} is no saved case of the soak ({error})") from error
     codes = (read_npz(path.with_name("codes.npz")) or {}).get("codes")
     if path.with_name(MODEL_FILE).exists():
-        from dietcnn_hls.training.design import load_model
+        from dietcnn_hls.training import load_model
 
         case = lowered_case(kind, seed, load_model(path.with_name(MODEL_FILE)))
         return (case if codes is None else replace(case, codes=codes)), outcome

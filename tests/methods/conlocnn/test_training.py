@@ -15,9 +15,10 @@ from dietcnn_hls.methods.conlocnn.kernel import SignedDigitKernel
 from dietcnn_hls.methods.conlocnn.reader import read_signed_digits
 from dietcnn_hls.methods.conlocnn.training import SignedDigits, layer_moments
 from dietcnn_hls.training import LookupDense, custom_objects
-from dietcnn_hls.training.plan import read_plan
+from dietcnn_hls.training.codebooks import activation_fraction
+from dietcnn_hls.training.linear import channels_of, from_taps, tap_weights, to_taps
+from dietcnn_hls.training.reader import read_plan
 from dietcnn_hls.training.tf import tf
-from dietcnn_hls.training.uniform import activation_fraction, channels_of, from_taps, tap_weights, to_taps
 
 
 def float_model() -> tf.keras.Model:

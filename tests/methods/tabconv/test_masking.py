@@ -15,6 +15,7 @@ from dietcnn_hls.methods.tabconv import METHOD, TabConvOptions
 from dietcnn_hls.methods.tabconv.masking import curve, partly, ranking
 from dietcnn_hls.methods.tabconv.soft import hard_leaves, soft_gradient, straight_leaves
 from dietcnn_hls.training import logits
+from dietcnn_hls.training.rebuild import FloatNetwork
 from dietcnn_hls.training.tf import tf
 from tests.training import nets
 
@@ -27,17 +28,17 @@ def methods_of(model: Any) -> dict[str, str]:
 
 
 def test_layers_are_ranked_by_the_damage_that_each_does() -> None:
-    model, x = nets.trained(), nets.calibration()
-    order = ranking(model, x, OPTIONS)
+    network = FloatNetwork.read(nets.trained(), nets.calibration())
+    order = ranking(network, OPTIONS)
     assert set(order) == LAYERS
     assert list(order.values()) == sorted(order.values(), reverse=True) and min(order.values()) > 0
-    fine = partly(model, x, TabConvOptions(prototypes=16, subspace=2), [])[1].similarity
+    fine = partly(network, TabConvOptions(prototypes=16, subspace=2), [])[1].similarity
     assert all(1 - fine[name] < drop for name, drop in order.items())
 
 
 def test_the_curve_gives_up_layer_after_layer() -> None:
-    model, x = nets.trained(), nets.calibration()
-    points = list(curve(model, x, OPTIONS, lambda net: float(len(net.layers)), ["dense1", "conv1", "logits", "conv2"]))
+    network = FloatNetwork.read(nets.trained(), nets.calibration())
+    points = list(curve(network, OPTIONS, lambda net: float(len(net.layers)), ["dense1", "conv1", "logits", "conv2"]))
     assert [point.tabularised for point in points] == [1, 0.75, 0.5, 0.25, 0]
     assert [len(point.exact) for point in points] == [0, 1, 2, 3, 4]
     assert methods_of(points[2].model) == {
@@ -49,9 +50,10 @@ def test_masking_stops_where_the_target_holds_and_stays_exact() -> None:
     model, x = nets.trained(), nets.calibration()
     found = METHOD.quantize(model, x, OPTIONS.model_copy(update={"agreement": 0.6}))
     kinds = methods_of(found)
-    exact = [name for name in ranking(model, x[np.arange(300) % 4 < 3], OPTIONS) if kinds[name] == "fixed_point"]
+    order = list(ranking(FloatNetwork.read(model, x[np.arange(300) % 4 < 3]), OPTIONS))
+    exact = [name for name in order if kinds[name] == "fixed_point"]
     assert 0 < len(exact) < 4
-    assert exact == list(ranking(model, x[np.arange(300) % 4 < 3], OPTIONS))[: len(exact)]
+    assert exact == order[: len(exact)]
     graph = lower_keras(found, "net")
     codes = reference.predict(graph, reference.quantize_input(graph, x[:40]))
     assert np.array_equal(reference.output_values(graph, codes), logits(found, x[:40]))
@@ -71,7 +73,7 @@ def test_targets_out_of_reach_and_mixtures_are_refused() -> None:
     with pytest.raises(ConfigError, match="every 4th calibration image; only 3"):
         METHOD.quantize(model, nets.calibration(3), coarse)
     with pytest.raises(ConfigError, match="does not go together with `layers:`"):
-        METHOD.rebuilder(model, (), nets.calibration(), coarse)
+        METHOD.keras.rebuilder(FloatNetwork.read(model, nets.calibration()), coarse)
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4])

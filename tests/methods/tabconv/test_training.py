@@ -16,6 +16,7 @@ from dietcnn_hls.errors import ConfigError, UnsupportedLayerError
 from dietcnn_hls.methods.tabconv import METHOD, TabConvOptions
 from dietcnn_hls.methods.tabconv.training import ProductQuantizer
 from dietcnn_hls.training import LookupConv2D, LookupDense, Recipe, UniformActivation, accuracy, load_model, logits, train
+from dietcnn_hls.training.rebuild import FloatNetwork
 from dietcnn_hls.training.tf import tf
 from tests.training import nets
 
@@ -101,15 +102,9 @@ def test_many_prototypes_make_the_layer_exact() -> None:
     """K covers all distinct sub-vectors of the calibration data: the first layer differs by the rounding of its table only."""
     model, x = nets.trained(), nets.calibration(20)
     options = TabConvOptions(encoder="exact", prototypes=1024, subspace=1, table_bits=16)
-    rebuilder = METHOD.rebuilder(model, nets_plan(model), x, options)
+    rebuilder = METHOD.keras.rebuilder(FloatNetwork.read(model, x), options)
     rebuilder.build()
     assert rebuilder.similarity["conv1"] > 0.999999
-
-
-def nets_plan(model: Any) -> Any:
-    from dietcnn_hls.training.plan import read_plan
-
-    return read_plan(model)
 
 
 def test_thresholds_and_tables_are_what_is_trained() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dietcnn_hls.methods.arguments import READ, Only, Rules
+from dietcnn_hls.arguments import READ, Only, Rules
 
 _CHANNELS_LAST = Only(("channels_last", None), "use data_format='channels_last'")
 _LAYER: Rules = {
@@ -72,6 +72,7 @@ ARGUMENTS: Mapping[str, Rules] = {
     "QDepthwiseConv2D": _DEPTHWISE,
     "QDense": _DENSE,
     "MaxPooling2D": _POOL,
+    "ZeroPadding2D": {**_LAYER, "padding": READ, "data_format": _CHANNELS_LAST},
     "Add": _LAYER,
     "Flatten": {**_LAYER, "data_format": _CHANNELS_LAST},
     "Reshape": {**_LAYER, "target_shape": READ},

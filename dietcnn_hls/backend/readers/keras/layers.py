@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from dietcnn_hls.arguments import check_arguments
 from dietcnn_hls.backend.readers.keras.activations import read_activation
 from dietcnn_hls.backend.readers.keras.arguments import ARGUMENTS
 from dietcnn_hls.backend.readers.keras.refusals import float_weights, unknown, unsupported
@@ -31,10 +32,10 @@ from dietcnn_hls.backend.trained import (
     Trained,
     TrainedLinear,
     Uniform,
+    ZeroPadding,
 )
 from dietcnn_hls.errors import ConfigError, LoweringError, UnsupportedLayerError
 from dietcnn_hls.lowered import Grid, Window
-from dietcnn_hls.methods.arguments import check_arguments
 from dietcnn_hls.methods.base import Scheme, grid_integers
 from dietcnn_hls.methods.qkeras_reader import quantized_bits
 
@@ -207,6 +208,11 @@ def _sum_pool(layer: KerasLayer, shapes: Sequence[Shape]) -> SumPooling:
     return SumPooling(_window(layer, layer.config["pool_size"], shapes[0]), int(layer.config["shift"]))
 
 
+def _zero_padding(layer: KerasLayer, shapes: Sequence[Shape]) -> ZeroPadding:
+    (top, bottom), (left, right) = layer.config["padding"]
+    return ZeroPadding((int(top), int(bottom), int(left), int(right)))
+
+
 def _flatten(layer: KerasLayer, shapes: Sequence[Shape]) -> Reshaping:
     return Reshaping((math.prod(shapes[0]),))
 
@@ -317,6 +323,7 @@ _READERS: Mapping[str, Callable[[KerasLayer, Sequence[Shape]], Trained]] = {
     **dict.fromkeys(("LookupConv2D", "LookupDepthwiseConv2D", "LookupDense"), _lookup_linear),
     "MaxPooling2D": _max_pool,
     "SumPooling2D": _sum_pool,
+    "ZeroPadding2D": _zero_padding,
     "Flatten": _flatten,
     "Reshape": _reshape,
     "Add": _add,

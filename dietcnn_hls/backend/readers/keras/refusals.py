@@ -58,7 +58,6 @@ _REMEDIES: Mapping[str, Remedy] = {
     "QDepthwiseConv2DBatchnorm": "use QDepthwiseConv2D and an ExactBatchNormalization behind it",
     "SeparableConv2D": "its weights are floats; use QDepthwiseConv2D and a QConv2D of kernel_size=1",
     "QSeparableConv2D": "use QDepthwiseConv2D and a QConv2D of kernel_size=1",
-    "ZeroPadding2D": "use padding='same' in the layer behind it, or give the design images with their margin",
     "ReLU": _RELU,
     **dict.fromkeys(("LeakyReLU", "PReLU", "ELU", "ThresholdedReLU", "UnaryLUT"), _FUNCTION),
     "QAdaptiveActivation": "use QActivation with the quantised activation that it has found",
