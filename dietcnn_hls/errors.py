@@ -52,6 +52,10 @@ class ConfigWarning(UserWarning):
     """A wish for the whole model that single layers cannot fulfil; says what they have instead."""
 
 
+class SaturationWarning(UserWarning):
+    """Data that a design's input cannot hold: they saturate or wrap around."""
+
+
 class ResourceError(DietError):
     """A table or memory that does not fit the chosen part."""
 

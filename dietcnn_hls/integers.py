@@ -65,6 +65,44 @@ def im2col(
     return view[:, :: stride[0], :: stride[1]].transpose(0, 1, 2, 4, 5, 3)
 
 
+def round_shift(x: np.ndarray, shift: int, rounding: str) -> np.ndarray:
+    """``round(x * 2**-shift)`` on int64.
+
+    Args:
+        x: integers of any shape.
+        shift: right shift; a negative one is a left shift, which rounds nothing.
+        rounding: 'floor' (ap_fixed's AP_TRN), 'toward_zero' (AP_TRN_ZERO), or to the nearest, ties 'half_up' (AP_RND),
+            'half_down' (AP_RND_MIN_INF), 'half_to_zero' (AP_RND_ZERO), 'half_from_zero' (AP_RND_INF), 'half_even' (AP_RND_CONV).
+    """
+    if shift <= 0:
+        return x << -shift
+    half = 1 << (shift - 1)
+    if rounding in ("floor", "half_up", "half_down"):
+        return (x + {"floor": 0, "half_up": half, "half_down": half - 1}[rounding]) >> shift
+    if rounding == "half_even":
+        return (x + half - 1 + ((x >> shift) & 1)) >> shift
+    negative = (x < 0).astype(np.int64)
+    if rounding == "toward_zero":
+        return (x + negative * (2 * half - 1)) >> shift
+    return (x + (half - negative if rounding == "half_from_zero" else half - 1 + negative)) >> shift
+
+
+def wrapped(codes: np.ndarray, lo: int, hi: int) -> np.ndarray:
+    """Integers modulo the number of codes lo..hi, which is a power of two."""
+    return ((codes - lo) & (hi - lo)) + lo
+
+
+def round_floats(values: np.ndarray, fraction: int, rounding: str) -> np.ndarray:
+    """``round(values * 2**fraction)`` of finite float64 values as int64, exact; `rounding` as in `round_shift`."""
+    spare = 30  # bits below the grid; what is finer still only tells a tie from what is not one
+    scaled = np.asarray(values, np.float64) * 2.0**fraction
+    whole = np.floor(scaled)
+    rest = (scaled - whole) * 2.0**spare
+    kept = np.floor(rest)
+    integers = (whole.astype(np.int64) << (spare + 1)) + 2 * kept.astype(np.int64) + (rest > kept)
+    return round_shift(integers, spare + 1, rounding)
+
+
 def sanitize(name: str) -> str:
     """A C identifier from any name: other characters become '_', a leading digit gets a letter before it."""
     cleaned = re.sub(r"\W", "_", name, flags=re.ASCII)

@@ -26,7 +26,16 @@ if TYPE_CHECKING:
     from hls4ml.model.graph import ModelGraph
     from hls4ml.model.layers import Layer
 
-PREPARE = ("read_model", "read_input_grid", "drop_identity", "leave_softmax", "fold_padding", "fold_batch_norm", "move_pool")
+PREPARE = (
+    "lower_stock",
+    "read_model",
+    "read_input_grid",
+    "drop_identity",
+    "leave_softmax",
+    "fold_padding",
+    "fold_batch_norm",
+    "move_pool",
+)
 LOWER = (
     *("lower_input", "lower_linear", "lower_activation", "lower_max_pool", "lower_sum_pool"),
     *("lower_reshape", "lower_add", "check_lowered", "transform_types"),
@@ -71,6 +80,7 @@ class DietCNNBackend(FPGABackend):
         io_type: str | None = None,
         metadata: dict[str, object] | None = None,
         input_grid: Grid | Sequence[int] | None = None,
+        lookup_only: bool = False,
         **unknown: object,
     ) -> dict[str, Any]:
         """hls4ml's configuration of one conversion.
@@ -81,6 +91,7 @@ class DietCNNBackend(FPGABackend):
             io_type: 'io_parallel' (hls4ml's default) or 'io_stream'.
             metadata: JSON data for the lowered graph.
             input_grid: the values that enter, a `Grid` or its (lo, hi, fraction); default what the model says, else images.
+            lookup_only: refuse models of stock layers, which otherwise have hls4ml's own precisions.
             unknown: options of hls4ml's other backends are accepted where they ask for what happens anyway, else refused.
 
         Raises:
@@ -96,6 +107,7 @@ class DietCNNBackend(FPGABackend):
             "IOType": "io_parallel" if io_type is None else io_type,
             "Metadata": {} if metadata is None else metadata,
             "InputGrid": None if input_grid is None else dataclasses.astuple(Grid.given(input_grid)),
+            "LookupOnly": bool(lookup_only),
             "HLSConfig": {},
         }
 

@@ -71,6 +71,7 @@ def convert(
         clock_period=clock_period,
         metadata=dict(metadata or {}),
         input_grid=input_grid,
+        lookup_only=True,
     )
     set_folding(converted, folding)
     return converted  # type: ignore[no-any-return]

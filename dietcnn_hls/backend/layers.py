@@ -16,10 +16,15 @@ from hls4ml.model.types import FixedPrecisionType, IntegerPrecisionType
 from dietcnn_hls.backend.saved import Packed, PackedFold
 from dietcnn_hls.lowered import (
     Add,
+    Combine,
+    Divide,
     Encode,
+    Gather,
+    Join,
     Linear,
     MaxPool,
     Operation,
+    Reduce,
     Registry,
     Requantize,
     Reshape,
@@ -27,6 +32,7 @@ from dietcnn_hls.lowered import (
     Stream,
     SumPool,
     SymbolMap,
+    ValueMap,
 )
 
 INPUT = "input"
@@ -148,6 +154,36 @@ class DietReshape(LoweredLayer):
 
 @LAYERS.register(Add)
 class DietAdd(LoweredLayer):
+    pass
+
+
+@LAYERS.register(ValueMap)
+class DietValueMap(LoweredLayer):
+    pass
+
+
+@LAYERS.register(Divide)
+class DietDivide(LoweredLayer):
+    pass
+
+
+@LAYERS.register(Gather)
+class DietGather(LoweredLayer):
+    pass
+
+
+@LAYERS.register(Join)
+class DietJoin(LoweredLayer):
+    pass
+
+
+@LAYERS.register(Combine)
+class DietCombine(LoweredLayer):
+    pass
+
+
+@LAYERS.register(Reduce)
+class DietReduce(LoweredLayer):
     pass
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hls4ml.model.types import TensorVariable
+
 from dietcnn_hls.backend.layers import INPUT
 from dietcnn_hls.backend.options import check_config
 
@@ -44,7 +46,9 @@ def with_any_name(wrapped: type[Layer], base: type[Layer]) -> type[Layer]:
         if not model.graph:
             check_config(model.config.config)
         tensors = _tensors(model) if initialize else {}  # what hls4ml has saved is named so already
-        taken = {*attributes, *(attribute.name for attribute in wrapped.expected_attributes), *_OWN, INPUT}
+        # a layer that hls4ml makes of another one has that one's result among its attributes, which is no clash
+        own = {key for key, value in attributes.items() if not isinstance(value, TensorVariable)}
+        taken = {*own, *(attribute.name for attribute in wrapped.expected_attributes), *_OWN, INPUT}
         given = outputs or [name]
         for output in given:
             if initialize and output in taken:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 ANY = None
 _READ_AS_DATA = (
-    *("OutputDir", "ProjectName", "Backend", "Part", "ClockPeriod", "IOType", "Metadata", "InputGrid", "HLSConfig"),
+    *("LookupOnly", "OutputDir", "ProjectName", "Backend", "Part", "ClockPeriod", "IOType", "Metadata", "InputGrid", "HLSConfig"),
     *("KerasModel", "KerasH5", "KerasJson", "InputData", "OutputPredictions", "InputShapes", "OutputShapes"),
 )
 _PROJECT: Mapping[str, Only | None] = {
@@ -71,8 +71,11 @@ _ALWAYS: Mapping[str, Only | None] = {
     "ConvImplementation": Only(("LineBuffer", "linebuffer"), "designs buffer lines; use 'LineBuffer'"),
     "ParallelizationFactor": Only((1,), "set ReuseFactor, which alone sets parallelism"),
     "Compression": Only((False,), "choose a method that compresses, such as deepchip"),
-    "TableSize": Only((1024,), "leave it out: activations are exact thresholds, not tables of samples"),
-    "Implementation": Only(("stable",), "leave it out: a final softmax is left to the host"),
+    "TableSize": ANY,
+    "Implementation": ANY,
+    "Algorithm": Only(("nearest",), "enlarge by 'nearest'"),
+    "DepthwiseReuseFactor": ANY,
+    "PointwiseReuseFactor": ANY,
     "Skip": Only((False, True)),
 }
 _MODEL: Mapping[str, Only | None] = {
@@ -83,7 +86,20 @@ _MODEL: Mapping[str, Only | None] = {
     "PipelineStyle": Only(("auto", "dataflow", None), "leave it out: designs are dataflows"),
     "PipelineInterval": Only((None,), "set ReuseFactor, or use convert_and_build(folding={'target_interval': ...})"),
 }
+_LOOKUP: Mapping[str, Only] = {
+    "TableSize": Only((1024,), "leave it out: activations are exact thresholds, not tables of samples"),
+    "Implementation": Only(("stable",), "leave it out: a final softmax is left to the host"),
+    "DepthwiseReuseFactor": Only((1,), "set ReuseFactor"),
+    "PointwiseReuseFactor": Only((1,), "set ReuseFactor"),
+}
+"""What an entry may say beside layers of ours or QKeras'; stock layers have tables as hls4ml has them."""
+
 _STRATEGIES = ("latency", "resource")
+_STOCK_STRATEGIES = (
+    *(*_STRATEGIES, "resource_unrolled", "distributed_arithmetic", "compressed", "unrolled"),
+    *("stable", "legacy", "argmax"),
+)
+"""hls4ml's words for how C++ is written, which leave the numbers alone; those of a softmax are read as its implementation."""
 
 
 def check_target(part: object, clock_period: object, io_type: object) -> None:
@@ -136,12 +152,42 @@ def check_config(config: dict[str, Any]) -> None:
             )
         if key == "Flows" and value not in (None, ["dietcnn:ip"]):
             raise ConfigError(f"hls_config.Flows: {value!r} would leave layers that have no lowering; leave it out")
-    _check_entry("hls_config.Model", mapping("hls_config.Model", hls.get("Model")), _MODEL)
     for level in ("LayerType", "LayerName"):
         if level in hls and hls[level] is None:
             config["HLSConfig"][level] = {}  # hls4ml itself would stumble over it
+    for where, entry in _entries(hls):
+        _check_entry(where, entry, _MODEL if where == "hls_config.Model" else _ALWAYS)
+
+
+def _entries(hls: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every entry of a configuration, and what it is called."""
+    yield "hls_config.Model", mapping("hls_config.Model", hls.get("Model"))
+    for level in ("LayerType", "LayerName"):
         for name, entry in mapping(f"hls_config.{level}", hls.get(level)).items():
-            _check_entry(f"hls_config.{level}.{name}", mapping(f"hls_config.{level}.{name}", entry), _ALWAYS)
+            yield f"hls_config.{level}.{name}", mapping(f"hls_config.{level}.{name}", entry)
+
+
+def _check_lookup(hls: Mapping[str, Any]) -> None:
+    """What only stock layers honour, refused where there are none."""
+    for where, entry in _entries(hls):
+        _check_keys(where, {key: entry[key] for key in _LOOKUP if key in entry}, _LOOKUP)
+        types = [key for key in entry if _is_type(key)]
+        if types:
+            raise ConfigError(f"{where}: unknown key '{types[0]}'; types stand under Precision")
+        for name in precisions_of(entry):
+            if name not in precisions.NAMES:
+                raise ConfigError(f"{where}.Precision: unknown type '{name}'.{suggest(str(name), precisions.NAMES)}")
+        strategy = str(entry.get("Strategy", "latency"))
+        if strategy.lower() not in _STRATEGIES:
+            raise ConfigError(
+                f"{where}: asks for Strategy {strategy!r}, which lookup layers do not have; parallelism is set by ReuseFactor "
+                f"alone ({' and '.join(_STRATEGIES)} are accepted and mean the same)"
+            )
+
+
+def _is_type(key: object) -> bool:
+    """Whether hls4ml takes a key of a layer for one of its types, beside those under Precision."""
+    return isinstance(key, str) and key.endswith("_t")
 
 
 def _check_metadata(metadata: Any) -> None:
@@ -162,18 +208,17 @@ def _check_keys(where: str, given: Mapping[str, Any], rules: Mapping[str, Only |
 
 
 def _check_entry(where: str, entry: Mapping[str, Any], rules: Mapping[str, Only | None]) -> None:
-    _check_keys(where, entry, rules)
+    for name in filter(_is_type, entry):
+        parse(entry[name], f"{where}.{name}")
+    _check_keys(where, {key: value for key, value in entry.items() if not _is_type(key)}, rules)
     reuse, strategy = entry.get("ReuseFactor", 1), entry.get("Strategy", "latency")
     if not isinstance(reuse, int) or isinstance(reuse, bool) or reuse < 1:
         raise ConfigError(f"{where}: asks for ReuseFactor {reuse!r}; use a whole number from 1 on")
-    if not isinstance(strategy, str) or strategy.lower() not in _STRATEGIES:
-        raise ConfigError(
-            f"{where}: asks for Strategy {strategy!r}, which lookup layers do not have; parallelism is set by ReuseFactor alone "
-            f"({' and '.join(_STRATEGIES)} are accepted and mean the same)"
-        )
+    if not isinstance(strategy, str) or strategy.lower() not in _STOCK_STRATEGIES:
+        raise ConfigError(f"{where}: asks for Strategy {strategy!r}, which is none.{suggest(str(strategy), _STOCK_STRATEGIES)}")
     for name, words in precisions_of(entry).items():
-        if name not in precisions.NAMES:
-            raise ConfigError(f"{where}.Precision: unknown type '{name}'.{suggest(str(name), precisions.NAMES)}")
+        if name not in precisions.STOCK_NAMES:
+            raise ConfigError(f"{where}.Precision: unknown type '{name}'.{suggest(str(name), precisions.STOCK_NAMES)}")
         parse(words, f"{where}.Precision.{name}")
 
 
@@ -192,9 +237,19 @@ def remember(model: ModelGraph) -> None:
         kinds = tuple(dict.fromkeys((str(node.get_attr("class_name", node.class_name)), node.class_name)))
         seen[node.name] = Seen(kinds, generated, trained(node), node.name)
     model.dietcnn_seen = seen
+    _check_names(model, set(seen), {kind for layer in seen.values() for kind in layer.kinds})
+    _check_lookup(model.config.config["HLSConfig"])
+
+
+def check_names(model: ModelGraph) -> None:
+    """Refuse names of layers and types that a stock model, as hls4ml has parsed it, does not have."""
+    kinds = {str(kind) for node in model.graph.values() for kind in (node.class_name, node.get_attr("class_name"))}
+    _check_names(model, set(model.graph), kinds)
+
+
+def _check_names(model: ModelGraph, layers: set[str], types: set[str]) -> None:
     hls = model.config.config["HLSConfig"]
-    types = {kind for layer in seen.values() for kind in layer.kinds}
-    for level, known in (("LayerName", set(seen)), ("LayerType", types)):
+    for level, known in (("LayerName", layers), ("LayerType", types)):
         for name in mapping(level, hls.get(level)):
             if name not in known:
                 what = "layer" if level == "LayerName" else "layer of type"

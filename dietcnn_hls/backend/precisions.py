@@ -31,6 +31,12 @@ NAMES = (
 )
 """Types of hls4ml's layers that a configuration may name."""
 
+STOCK_NAMES = (
+    *(*NAMES, "scale", "param", "inp_norm"),
+    *(f"{part}_{name}" for part in ("depthwise", "pointwise") for name in ("weight", "bias", "accum", "result")),
+)
+"""The same for layers that have hls4ml's own types."""
+
 
 def of_input(model: ModelGraph, name: str, kinds: tuple[str, ...]) -> tuple[str, Any] | None:
     """(where, type) that the configuration asks for the model's input; None where it leaves that to the model."""
@@ -131,4 +137,4 @@ class _Checker:
             )
 
 
-__all__ = ["GENERATED", "NAMES", "check", "of_input"]
+__all__ = ["GENERATED", "NAMES", "STOCK_NAMES", "check", "of_input"]

@@ -26,8 +26,11 @@ def waiting_codes(graph: LoweredGraph, add: Node) -> tuple[int, int]:
 
     Args:
         graph: the network.
-        add: one of its nodes with two inputs.
+        add: one of its nodes with two inputs, an add or another operation that reads two streams.
     """
+    if not add.op.pointwise:  # it takes long from one operand while the other waits: a whole image is always enough
+        left, right = graph.input_streams(add)
+        return left.size, right.size
     fork = common_fork(graph, add)
     codes = []
     for own, other in (add.inputs, add.inputs[::-1]):
@@ -59,30 +62,9 @@ def _needs(graph: LoweredGraph, fork: Node, name: str) -> np.ndarray:
     """(codes of `name`,) codes of `fork` that must have passed before each can exist, not decreasing."""
     needs = {fork.name: np.arange(1, fork.stream.size + 1)}
     for node in _between(graph, fork, name):
-        sources = [needs[source] for source in node.inputs]
-        needs[node.name] = _need(graph, node, reduce(np.maximum, sources))
+        reads = node.op.last_reads(graph.input_streams(node), node.stream)
+        needs[node.name] = reduce(np.maximum, [needs[name][read] for name, read in zip(node.inputs, reads, strict=True)])
     return needs[name]
-
-
-def _need(graph: LoweredGraph, node: Node, source: np.ndarray) -> np.ndarray:
-    """What each code of `node` needs, from what the codes of its input need."""
-    window = node.op.window
-    if window is None:
-        return source if node.op.pointwise else np.full(node.stream.size, source[-1])
-    height, width, channels = graph.input_streams(node)[0].shape
-    rows, columns = (
-        np.clip(np.arange(count) * stride + size - 1 - before, 0, limit - 1)
-        for count, stride, size, before, limit in zip(
-            node.stream.shape[:2],
-            window.stride,
-            window.size,
-            (window.padding[0], window.padding[2]),
-            (height, width),
-            strict=True,
-        )
-    )
-    last = (rows[:, None] * width + columns + 1) * channels - 1  # the last code of the window's last pixel
-    return np.repeat(np.maximum.accumulate(source[last.reshape(-1)]), node.stream.channels)
 
 
 def _between(graph: LoweredGraph, fork: Node, name: str) -> list[Node]:

@@ -24,10 +24,17 @@ _PARTS = frozenset("out t config copy rest fork repack weights biases thresholds
 """First words of what is appended to a layer's identifier; names of kernels' own arrays are checked in `project`."""
 
 
+_MEMBERS = frozenset(
+    """input output acc wide left right left_aligned right_aligned code thresholds flip biases integers left_integers
+    right_integers table weights""".split()
+)
+"""What types of a layer's CONFIG struct are called, ``<member>_t``: a layer's own type of that name would hide behind them."""
+
+
 def layer_identifiers(names: Iterable[str], design: str) -> dict[str, str]:
     """Each layer's name -> its C++ identifier in the project of `design`."""
     own = (design, *(f"{design}_{part}" for part in ("net", "load", "setup", "batch", "test", "bridge")))
-    return unique_identifiers(names, reserved=(*_LOCALS, *own), parts=_PARTS)
+    return unique_identifiers(names, reserved=(*_LOCALS, *_MEMBERS, *own), parts=_PARTS)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import numpy as np
 
 from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.hls.cpp import Constant, IntType
-from dietcnn_hls.hls.network import Call, Network
+from dietcnn_hls.hls.network import Call, Edge, Network
 from dietcnn_hls.lowered import (
     Add,
     Encode,
@@ -34,8 +34,10 @@ from dietcnn_hls.lowered import (
     Window,
 )
 
-_STORAGE = {"lutrom": "type=rom_1p impl=lutram", "bram": "type=rom_1p impl=bram"}
-_ROUNDING = {"half_up": "nnet::half_up", "half_even": "nnet::half_even", "floor": "nnet::round_floor"}
+STORAGE = {"lutrom": "type=rom_1p impl=lutram", "bram": "type=rom_1p impl=bram"}
+
+
+_BEYOND = {"saturate": "clip to", "wrap": "wrap around"}
 
 
 @dataclass
@@ -71,6 +73,8 @@ class LayerCode:
         """Members that are compile-time numbers."""
         for name, value in members.items():
             kind, text = ("bool", str(value).lower()) if isinstance(value, bool | np.bool_) else ("int", str(int(value)))
+            if kind == "int" and not -(2**31) < int(value) < 2**31:
+                kind, text = "long long", f"{text}LL"
             self.members.append(f"static const {kind} {name} = {text};")
 
     def types(self, **members: str) -> None:
@@ -103,24 +107,22 @@ def layer_code(network: Network, call: Call) -> LayerCode:
     return SPELLINGS.of(call.node.op, call.node.name)(network, call, call.node.op)
 
 
-def _source(network: Network, call: Call) -> Stream:
+def source_of(network: Network, call: Call) -> Stream:
     """The stream a node reads, in the shape that the node sees."""
     return network.graph[call.node.inputs[0]].stream
 
 
-def _shape(stream: Stream) -> str:
+def sizes(stream: Stream) -> str:
     return "x".join(map(str, stream.shape))
 
 
 @SPELLINGS.register(Linear)
 def _linear(network: Network, call: Call, op: Linear) -> LayerCode:
-    source, fold = _source(network, call), network.folding[call.node.name]
+    source, fold = source_of(network, call), network.folding[call.node.name]
     kernel = op.kernel.hls()
     groups = op.window.groups if op.window else 1
     kind, function = ("convolution", "nnet::conv2d") if op.window else ("dense layer", "nnet::dense")
-    title = (
-        f"{call.name}: {kind} {_shape(source)} -> {_shape(call.node.stream)}, {op.kernel.taps} taps, method {op.kernel.method}"
-    )
+    title = f"{call.name}: {kind} {sizes(source)} -> {sizes(call.node.stream)}, {op.kernel.taps} taps, method {op.kernel.method}"
     code = LayerCode(call, title, function, [f"nnet_{'conv2d' if op.window else 'dense'}.h", kernel.header])
     if op.window:
         _geometry(code, op.window, source, call.node.stream, source.zero_code if any(op.window.padding) else 0)
@@ -149,8 +151,8 @@ def _kernel_array(code: LayerCode, member: str, array: HlsArray, groups: int, fo
         what += ", [group][tap][output]"
         pragmas += [f"ARRAY_RESHAPE variable={{name}} cyclic factor={fold.simd} dim=2"] if fold.simd > 1 else []
         pragmas += [f"ARRAY_RESHAPE variable={{name}} cyclic factor={fold.pe} dim=3"] if fold.pe > 1 else []
-    if array.placement in _STORAGE:
-        pragmas.append(f"BIND_STORAGE variable={{name}} {_STORAGE[array.placement]}")
+    if array.placement in STORAGE:
+        pragmas.append(f"BIND_STORAGE variable={{name}} {STORAGE[array.placement]}")
     element = IntType(array.bits, array.signed)
     if not element.fits(values):
         raise LoweringError(f"layer '{code.name}': array '{member}' does not fit the {element.bits} bits that its kernel states")
@@ -178,8 +180,8 @@ def _geometry(code: LayerCode, window: Window, source: Stream, result: Stream, p
 
 @SPELLINGS.register(MaxPool)
 def _max_pool(network: Network, call: Call, op: MaxPool) -> LayerCode:
-    source = _source(network, call)
-    title = f"{call.name}: maximum over {op.window.size[0]}x{op.window.size[1]}, {_shape(source)} -> {_shape(call.node.stream)}"
+    source = source_of(network, call)
+    title = f"{call.name}: maximum over {op.window.size[0]}x{op.window.size[1]}, {sizes(source)} -> {sizes(call.node.stream)}"
     code = LayerCode(call, title, "nnet::max_pool2d", ["nnet_pool2d.h"])
     _geometry(code, op.window, source, call.node.stream, source.lo)
     code.types(input_t=call.inputs[0].code_type, output_t=call.outputs[0].code_type)
@@ -188,8 +190,8 @@ def _max_pool(network: Network, call: Call, op: MaxPool) -> LayerCode:
 
 @SPELLINGS.register(SumPool)
 def _sum_pool(network: Network, call: Call, op: SumPool) -> LayerCode:
-    source = _source(network, call)
-    title = f"{call.name}: sum over {op.window.size[0]}x{op.window.size[1]}, {_shape(source)} -> {_shape(call.node.stream)}"
+    source = source_of(network, call)
+    title = f"{call.name}: sum over {op.window.size[0]}x{op.window.size[1]}, {sizes(source)} -> {sizes(call.node.stream)}"
     code = LayerCode(call, title, "nnet::sum_pool2d", ["nnet_pool2d.h"])
     _geometry(code, op.window, source, call.node.stream, 0)
     code.types(input_t=call.inputs[0].code_type, output_t=call.outputs[0].code_type)
@@ -201,9 +203,10 @@ def _sum_pool(network: Network, call: Call, op: SumPool) -> LayerCode:
     return code
 
 
-def _elementwise(network: Network, call: Call, function: str, params: int, title: str) -> LayerCode:
+def elementwise(network: Network, call: Call, function: str, params: int, title: str) -> LayerCode:
+    """A call of ``nnet::<function>`` in ``nnet_<function>.h`` that works code by code; `params` rows of constants."""
     stream = call.node.stream
-    code = LayerCode(call, f"{call.name}: {title}, {_shape(stream)}", f"nnet::{function}", [f"nnet_{function}.h"])
+    code = LayerCode(call, f"{call.name}: {title}, {sizes(stream)}", f"nnet::{function}", [f"nnet_{function}.h"])
     lanes = call.inputs[0].lanes if network.streaming else stream.size if params == 1 else stream.channels
     code.integers(n_elem=stream.size, lanes=lanes, parallel=math.gcd(lanes, call.parallel), n_params=params)
     code.types(input_t=call.inputs[0].code_type, output_t=call.outputs[0].code_type)
@@ -213,13 +216,13 @@ def _elementwise(network: Network, call: Call, function: str, params: int, title
 @SPELLINGS.register(Encode)
 def _encode(network: Network, call: Call, op: Encode) -> LayerCode:
     channels = network.graph[call.node.name].stream.channels if len(op.thresholds) > 1 else 1
-    code = _elementwise(network, call, "encode", channels, f"thresholds to {len(op.levels)} symbols")
+    code = elementwise(network, call, "encode", channels, f"thresholds to {len(op.levels)} symbols")
     flips = bool(op.flip.any())
     code.integers(n_levels=len(op.levels), has_flip=flips)
     pragmas = ["ARRAY_PARTITION variable={name} complete dim=1"]
     if channels > 1 and call.parallel > 1:
         pragmas.append(f"ARRAY_RESHAPE variable={{name}} cyclic factor={math.gcd(channels, call.parallel)} dim=2")
-    source = _source(network, call)
+    source = source_of(network, call)
     # thresholds out of reach move to the ends of what can be reached; signed where the input is: C++ would compare a negative
     # sum of 32 native bits with an unsigned threshold as unsigned, and the other way round
     thresholds = np.clip(op.thresholds, source.lo, source.hi + 1)
@@ -232,22 +235,25 @@ def _encode(network: Network, call: Call, op: Encode) -> LayerCode:
 
 @SPELLINGS.register(Requantize)
 def _requantize(network: Network, call: Call, op: Requantize) -> LayerCode:
-    source = _source(network, call)
-    code = _elementwise(network, call, "requantize", 1, f"shift by {op.shift}, {op.rounding}, clip to {op.lo}..{op.hi}")
+    source = source_of(network, call)
+    code = elementwise(
+        network, call, "requantize", 1, f"shift by {op.shift}, {op.rounding}, {_BEYOND[op.overflow]} {op.lo}..{op.hi}"
+    )
     left = max(-op.shift, 0)
     reach = 1 << max(op.shift, 0)
     wide = IntType.holding((source.lo << left) - reach, (source.hi << left) + reach, op.lo, op.hi)
     code.types(wide_t=wide.cpp)
-    code.integers(shift=op.shift, lowest=op.lo, highest=op.hi)
-    code.members.append(f"static const nnet::rounding_mode rounding = {_ROUNDING[op.rounding]};")
+    code.integers(shift=op.shift, lowest=op.lo, highest=op.hi, wraps=op.overflow == "wrap")
+    rounding = "round_floor" if op.rounding == "floor" else op.rounding
+    code.members.append(f"static const nnet::rounding_mode rounding = nnet::{rounding};")
     return code
 
 
 @SPELLINGS.register(SymbolMap)
 def _symbol_map(network: Network, call: Call, op: SymbolMap) -> LayerCode:
-    code = _elementwise(network, call, "symbol_map", len(op.table), f"table of {op.table.shape[1]} symbols")
+    code = elementwise(network, call, "symbol_map", len(op.table), f"table of {op.table.shape[1]} symbols")
     pragmas = [f"ARRAY_RESHAPE variable={{name}} cyclic factor={math.gcd(len(op.table), call.parallel)} dim=1"]
-    pragmas.append(f"BIND_STORAGE variable={{name}} {_STORAGE['lutrom']}")
+    pragmas.append(f"BIND_STORAGE variable={{name}} {STORAGE['lutrom']}")
     code.array("table", op.table, "symbols, [channel][symbol]", IntType.holding(0, len(op.levels) - 1), pragmas)
     return code
 
@@ -255,19 +261,24 @@ def _symbol_map(network: Network, call: Call, op: SymbolMap) -> LayerCode:
 @SPELLINGS.register(Add)
 def _add(network: Network, call: Call, op: Add) -> LayerCode:
     stream = call.node.stream
-    code = LayerCode(call, f"{call.name}: sum of two streams, {_shape(stream)}", "nnet::add", ["nnet_add.h"])
+    code = LayerCode(call, f"{call.name}: sum of two streams, {sizes(stream)}", "nnet::add", ["nnet_add.h"])
     code.integers(n_elem=stream.size, lanes=call.inputs[0].lanes if network.streaming else stream.channels)
     code.types(output_t=call.outputs[0].code_type)
     for side, edge, shift in zip(("left", "right"), call.inputs, op.shifts, strict=True):
-        code.types(**{f"{side}_t": edge.code_type})
-        if edge.stream.levels is None:
-            aligned = IntType.holding(*(end << shift for end in edge.stream.range))
-            code.types(**{f"{side}_aligned_t": aligned.cpp})
-            code.function_member(f"{side}_aligned_t {side}({side}_t code)", f"{side}_aligned_t(code) << {shift}")
-            continue
-        code.array(f"{side}_integers", edge.stream.integers << shift, f"{side} operand's integers, [symbol]")
-        code.function_member(f"{side}_integers_t {side}({side}_t code)", f"{side}_integers[int(code)]")
+        operand(code, side, edge, shift)
     return code
+
+
+def operand(code: LayerCode, side: str, edge: Edge, shift: int) -> None:
+    """Member ``<side>(code)`` of an operation on two streams: the operand's integer, shifted left."""
+    code.types(**{f"{side}_t": edge.code_type})
+    if edge.stream.levels is None:
+        aligned = IntType.holding(*(end << shift for end in edge.stream.range))
+        code.types(**{f"{side}_aligned_t": aligned.cpp})
+        code.function_member(f"{side}_aligned_t {side}({side}_t code)", f"{side}_aligned_t(code) << {shift}")
+        return
+    code.array(f"{side}_integers", edge.stream.integers << shift, f"{side} operand's integers, [symbol]")
+    code.function_member(f"{side}_integers_t {side}({side}_t code)", f"{side}_integers[int(code)]")
 
 
 @SPELLINGS.register(Reshape)
@@ -277,7 +288,7 @@ def _reshape(network: Network, call: Call, op: Reshape) -> LayerCode:
 
 def _repack(network: Network, call: Call) -> LayerCode:
     source, result = call.inputs[0], call.outputs[0]
-    title = f"{call.name}: {_shape(source.stream)} -> {_shape(result.stream)}, same codes"
+    title = f"{call.name}: {sizes(source.stream)} -> {sizes(result.stream)}, same codes"
     code = LayerCode(call, title, "nnet::reshape", ["nnet_reshape.h"])
     code.integers(n_elem=source.size, in_lanes=source.lanes, out_lanes=result.lanes)
     code.types(code_t=source.code_type)
@@ -295,4 +306,4 @@ def _fork(network: Network, call: Call) -> LayerCode:
 _PLUMBING: Mapping[str, Callable[[Network, Call], LayerCode]] = {"repack": _repack, "fork": _fork}
 
 
-__all__ = ["SPELLINGS", "LayerCode", "Spelling", "layer_code"]
+__all__ = ["SPELLINGS", "STORAGE", "LayerCode", "Spelling", "elementwise", "layer_code", "operand", "sizes", "source_of"]

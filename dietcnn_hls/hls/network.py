@@ -161,7 +161,8 @@ class _Builder:
         if node.op.arity == 2:
             waiting = zip(inputs, waiting_codes(self.graph, node), strict=True)
             self.depths |= {edge.variable: -(-codes // edge.lanes) for edge, codes in waiting}
-        if len(inputs) == 2 and inputs[0].lanes != inputs[1].lanes and self.streaming:
+        alike = node.op.pointwise and len(inputs) == 2 and inputs[0].stream.shape == inputs[1].stream.shape
+        if alike and inputs[0].lanes != inputs[1].lanes and self.streaming:
             inputs = (self._repack(f"{name}_repack", node, inputs[0], inputs[1].lanes), inputs[1])
         self.parallel[node.name] = self._parallel(node)
         self.code_types[f"{name}_t"] = node.stream

@@ -17,6 +17,7 @@ import numpy as np
 from dietcnn_hls import reference
 from dietcnn_hls.errors import ConfigError, DatasetError, OutputError
 from dietcnn_hls.hardware.parts import DEFAULT_PART, check_clock, lookup
+from dietcnn_hls.hls import arithmetic, arrangement  # noqa: F401  # registers its spellings, as layers does
 from dietcnn_hls.hls.cpp import Constant, IntType
 from dietcnn_hls.hls.layers import LayerCode, layer_code
 from dietcnn_hls.hls.network import Edge, Network, build_network

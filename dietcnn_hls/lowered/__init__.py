@@ -12,6 +12,8 @@ real value is ``integer * 2**-fraction``. Images are channels-last, (H, W, C); d
 from __future__ import annotations
 
 from dietcnn_hls.lowered import checks
+from dietcnn_hls.lowered.arithmetic import Combine, Divide, Reduce, ValueMap
+from dietcnn_hls.lowered.arrangement import Gather, Join
 from dietcnn_hls.lowered.counts import Operations, Widths
 from dietcnn_hls.lowered.decoding import DecodingKernel
 from dietcnn_hls.lowered.graph import Fold, LoweredGraph, Node, node
@@ -45,12 +47,16 @@ __all__ = [
     "OPERATIONS",
     "Add",
     "ChannelTable",
+    "Combine",
     "DecodingKernel",
+    "Divide",
     "Encode",
     "Fold",
+    "Gather",
     "Grid",
     "HlsArray",
     "HlsKernel",
+    "Join",
     "Kernel",
     "KernelOutput",
     "LaneKernel",
@@ -60,6 +66,7 @@ __all__ = [
     "Node",
     "Operation",
     "Operations",
+    "Reduce",
     "Registry",
     "Requantize",
     "Reshape",
@@ -68,6 +75,7 @@ __all__ = [
     "Stream",
     "SumPool",
     "SymbolMap",
+    "ValueMap",
     "Widths",
     "Window",
     "checks",

@@ -46,21 +46,32 @@ class DecodingKernel(LaneKernel):
         weights: (outputs, taps) integers.
         integers: grid integers of the input codes lo..hi, in order.
         lo: the first input code.
+        ends_only: codes are the integers themselves, and `integers` holds the first and the last alone: for inputs of more
+            bits than could be listed. A kernel that allows it has a field of this name.
     """
 
     integers: np.ndarray
     lo: int
+    ends_only: bool = False
 
     def check(self) -> None:
-        check_decoding(self.integers, self.lo)
+        if self.ends_only:
+            checks.array("the first and the last input code", self.integers, (2,), self.lo)
+        else:
+            check_decoding(self.integers, self.lo)
 
     def check_input(self, stream: Stream) -> None:
-        check_decoded(self.integers, self.lo, stream)
+        if not self.ends_only:
+            check_decoded(self.integers, self.lo, stream)
+        elif stream.levels is not None or tuple(self.integers) != (stream.lo, stream.hi):
+            raise LoweringError(
+                f"a kernel of input codes {self.integers[0]}..{self.integers[1]} cannot read codes {stream.lo}..{stream.hi}"
+            )
 
     @cached_property
     def decodes(self) -> bool:
         """False where the codes are the integers themselves and need no decoding table."""
-        return not np.array_equal(self.integers, np.arange(self.lo, self.lo + len(self.integers)))
+        return not self.ends_only and not np.array_equal(self.integers, np.arange(self.lo, self.lo + len(self.integers)))
 
     @property
     def integer_bits(self) -> int:
@@ -82,7 +93,7 @@ class DecodingKernel(LaneKernel):
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """Input codes -> grid integers, any shape."""
-        return self.integers[codes - self.lo]
+        return codes if self.ends_only else self.integers[codes - self.lo]
 
     def products(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Lowest and highest product of each weight with any input, int64 in the weights' shape."""

@@ -74,7 +74,11 @@ def _threshold_bits(source: Stream) -> int:
     return bits_for(source.lo, source.hi + 1)  # hi + 1 is the threshold that is never reached
 
 
-ROUNDINGS = ("half_up", "half_even", "floor")
+ROUNDINGS = ("floor", "toward_zero", "half_up", "half_down", "half_to_zero", "half_from_zero", "half_even")
+"""How `Requantize` drops bits, see `integers.round_shift`."""
+
+OVERFLOWS = ("saturate", "wrap")
+"""What `Requantize` does beyond its range."""
 
 
 @register_operation
@@ -84,10 +88,11 @@ class Requantize(Operation):
 
     Attributes:
         shift: right shift (negative: left).
-        rounding: 'half_up' | 'half_even' | 'floor'.
+        rounding: one of `ROUNDINGS`.
         lo: smallest output code.
         hi: largest output code.
         fraction: output grid (input fraction - shift).
+        overflow: 'saturate', or 'wrap': modulo the number of codes, which are then all that their bits allow.
     """
 
     shift: int
@@ -95,15 +100,19 @@ class Requantize(Operation):
     lo: int
     hi: int
     fraction: int
+    overflow: str = "saturate"
     kind: ClassVar[str] = "requantize"
     pointwise: ClassVar[bool] = True
 
     def check(self) -> None:
         checks.integer("a shift", self.shift, -checks.MAX_SHIFT, checks.MAX_SHIFT)
         checks.choice("rounding", self.rounding, ROUNDINGS)
+        checks.choice("overflow", self.overflow, OVERFLOWS)
         checks.integer("a re-quantiser's lo", self.lo)
         checks.integer("a re-quantiser's hi", self.hi, low=self.lo)
         checks.integer("a re-quantiser's fraction", self.fraction)
+        if self.overflow == "wrap" and self.hi - self.lo + 1 != 1 << bits_for(self.lo, self.hi):
+            raise LoweringError(f"codes {self.lo} to {self.hi} cannot wrap around: they are not all that their bits allow")
 
     def result(self, *inputs: Stream) -> Stream:
         (source,) = inputs
@@ -119,7 +128,8 @@ class Requantize(Operation):
         return Stream(source.shape, self.lo, self.hi, self.fraction)
 
     def counts(self, inputs: Sequence[Stream], result: Stream) -> Operations:
-        return Operations(additions=0 if self.rounding == "floor" else result.size, comparisons=2 * result.size)
+        clipped = 2 * result.size if self.overflow == "saturate" else 0
+        return Operations(additions=0 if self.rounding == "floor" else result.size, comparisons=clipped)
 
 
 @register_operation

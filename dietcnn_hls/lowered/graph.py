@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from dietcnn_hls.lowered.kernel import Kernel
 from dietcnn_hls.lowered.operation import Operation
 from dietcnn_hls.lowered.ops import infer_stream
 from dietcnn_hls.lowered.stream import Stream
+from dietcnn_hls.lowered.structure import Source
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,11 @@ class LoweredGraph:
     @property
     def input(self) -> Node:
         return self.nodes[0]
+
+    @property
+    def source(self) -> Source:
+        """The operation of the input."""
+        return cast(Source, self.nodes[0].op)
 
     @property
     def output(self) -> Node:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import ClassVar, TypeVar
 
+import numpy as np
+
 from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.lowered import checks
 from dietcnn_hls.lowered.counts import Operations, Widths
@@ -93,6 +95,16 @@ class Operation(ABC):
         """Widths of the operations that `counts` counts, for the operation-energy model; by default the operand's."""
         operand = inputs[0].bits if inputs else result.bits
         return Widths(add=operand, compare=operand)
+
+    def last_reads(self, inputs: Sequence[Stream], result: Stream) -> tuple[np.ndarray, ...]:
+        """For each input the number of the last of its codes that each code of the result needs, (result.size,), not decreasing.
+
+        It follows from how the codes of a stream follow each other; buffers of branches that meet are sized by it.
+        """
+        if self.window is not None:
+            return tuple(self.window.last_reads(source, result) for source in inputs)
+        own = np.arange(result.size)
+        return tuple(own if self.pointwise else np.full(result.size, source.size - 1) for source in inputs)
 
     def channel_table(self, inputs: Sequence[Stream]) -> ChannelTable | None:
         """The memory of constants that a layer of several channels reads channel by channel; None where there is none."""

@@ -168,8 +168,10 @@ class Stream:
     def __post_init__(self) -> None:
         checks.plain_fields(self)
         checks.integers("a stream's shape", self.shape, low=1)
-        if len(self.shape) not in (1, 3) or math.prod(self.shape) > checks.MAX_SIZE:
-            raise LoweringError(f"a stream is (H, W, C) or (N,) and holds up to {checks.MAX_SIZE} codes, got {self.shape}")
+        if len(self.shape) > 3 or math.prod(self.shape) > checks.MAX_SIZE:
+            raise LoweringError(
+                f"a stream is (H, W, C), (W, C) or (N,) and holds up to {checks.MAX_SIZE} codes, got {self.shape}"
+            )
         checks.integer("a stream's lo", self.lo)
         checks.integer("a stream's hi", self.hi, low=self.lo)
         checks.integer("a stream's fraction", self.fraction, -checks.MAX_FRACTION, checks.MAX_FRACTION)
@@ -279,6 +281,18 @@ class Window:
         if len(stream.shape) != 3:
             raise LoweringError(f"a window slides over an image (H, W, C), not over {stream.shape}")
         return (*self.output_hw(*stream.shape[:2]), stream.channels)
+
+    def last_reads(self, source: Stream, result: Stream) -> np.ndarray:
+        """The number of the last code of `source` that each code of `result` sees, (result.size,), not decreasing."""
+        height, width, channels = source.shape
+        rows, columns = (
+            np.clip(np.arange(count) * stride + size - 1 - before, 0, limit - 1)
+            for count, stride, size, before, limit in zip(
+                result.shape[:2], self.stride, self.size, (self.padding[0], self.padding[2]), (height, width), strict=True
+            )
+        )
+        last = (rows[:, None] * width + columns + 1) * channels - 1  # the last code of the window's last pixel
+        return np.repeat(np.maximum.accumulate(last.reshape(-1)), result.channels)
 
     @staticmethod
     def same(size: tuple[int, int], stride: tuple[int, int], height: int, width: int, groups: int = 1) -> Window:

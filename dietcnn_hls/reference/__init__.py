@@ -6,9 +6,8 @@ from __future__ import annotations
 import numpy as np
 
 from dietcnn_hls.errors import DatasetError
-from dietcnn_hls.lowered import Grid, LoweredGraph, Node, Stream
-from dietcnn_hls.reference import elementwise, linear, pooling, structure  # each registers its family
-from dietcnn_hls.reference.elementwise import round_shift
+from dietcnn_hls.lowered import LoweredGraph, Node, Stream
+from dietcnn_hls.reference import arithmetic, arrangement, elementwise, linear, pooling, structure  # each registers its family
 from dietcnn_hls.reference.registry import EVALUATORS
 
 WINDOW_CODES = 2**23
@@ -16,7 +15,7 @@ WINDOW_CODES = 2**23
 
 
 def quantize_input(graph: LoweredGraph, x: np.ndarray) -> np.ndarray:
-    """Float inputs -> input codes; values must be ones that the input's codes stand for.
+    """Float inputs -> input codes, as the input takes them: see `Source.codes`.
 
     Args:
         graph: lowered graph.
@@ -32,13 +31,7 @@ def quantize_input(graph: LoweredGraph, x: np.ndarray) -> np.ndarray:
     stream = graph.input.stream
     if x.shape[1:] != stream.shape:
         raise DatasetError(f"input of shape {x.shape[1:]} for a design of input shape {stream.shape}")
-    if stream.levels is None:
-        return Grid(stream.lo, stream.hi, stream.fraction).codes(x)
-    integers = Grid(min(stream.levels[0], 0), max(stream.levels[-1], 0), stream.fraction).codes(x)
-    codes = np.searchsorted(stream.levels, integers).clip(max=stream.hi)
-    if (stream.integers[codes] != integers).any():
-        raise DatasetError(f"inputs must be values of the codebook {list(stream.levels)} / 2^{stream.fraction}")
-    return codes
+    return graph.source.codes(stream, x)
 
 
 def predict(graph: LoweredGraph, codes: np.ndarray, batch: int | None = None) -> np.ndarray:
@@ -89,6 +82,8 @@ def evaluate(node: Node, streams: list[Stream], inputs: list[np.ndarray]) -> np.
 
 __all__ = [
     "EVALUATORS",
+    "arithmetic",
+    "arrangement",
     "batch_size",
     "elementwise",
     "evaluate",
@@ -97,7 +92,6 @@ __all__ = [
     "pooling",
     "predict",
     "quantize_input",
-    "round_shift",
     "run",
     "structure",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dietcnn_hls.errors import LoweringError
+from dietcnn_hls.integers import round_shift, wrapped
 from dietcnn_hls.lowered import Encode, Requantize, Stream, SymbolMap
 from dietcnn_hls.reference.registry import EVALUATORS
 
@@ -23,22 +23,11 @@ def encode(op: Encode, streams: Sequence[Stream], inputs: Sequence[np.ndarray]) 
 
 @EVALUATORS.register(Requantize)
 def requantize(op: Requantize, streams: Sequence[Stream], inputs: Sequence[np.ndarray]) -> np.ndarray:
-    """Shift, round, clip."""
-    return np.clip(round_shift(inputs[0], op.shift, op.rounding), op.lo, op.hi)
-
-
-def round_shift(x: np.ndarray, shift: int, rounding: str) -> np.ndarray:
-    """``round(x * 2**-shift)`` on int64, rounding 'half_up' | 'half_even' | 'floor'."""
-    if shift <= 0:
-        return x << -shift
-    if rounding == "floor":
-        return x >> shift
-    half = 1 << (shift - 1)
-    if rounding == "half_up":
-        return (x + half) >> shift
-    if rounding == "half_even":
-        return (x + half - 1 + ((x >> shift) & 1)) >> shift
-    raise LoweringError(f"unknown rounding '{rounding}'")
+    """Shift, round, clip or wrap."""
+    rounded = round_shift(inputs[0], op.shift, op.rounding)
+    if op.overflow == "wrap":
+        return wrapped(rounded, op.lo, op.hi)
+    return np.clip(rounded, op.lo, op.hi)
 
 
 @EVALUATORS.register(SymbolMap)
@@ -48,4 +37,4 @@ def symbol_map(op: SymbolMap, streams: Sequence[Stream], inputs: Sequence[np.nda
     return op.table[channels, inputs[0]].astype(np.int64)
 
 
-__all__ = ["encode", "requantize", "round_shift", "symbol_map"]
+__all__ = ["encode", "requantize", "symbol_map"]

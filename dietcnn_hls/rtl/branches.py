@@ -38,34 +38,47 @@ def build_fork(builder: Builder, layer: str, source: Beats, readers: int) -> lis
 
 @BUILDERS.register(Add)
 def build_add(site: Site, op: Add, sources: list[Beats]) -> Beats:
-    """The sum of two edges, each behind a buffer where its words may have to wait for the other's (`waiting`)."""
+    """The sum of two edges."""
     builder, node, streams = site.builder, site.node, site.streams
-    sources = [fit_channels(builder, node.name, streams[0].channels, beats) for beats in sources]
-    given = builder.options.waiting.get(node.name)
-    operands = []
-    for side, name, stream, source, codes in zip(
-        "ab", node.inputs, streams, sources, waiting_codes(site.graph, node), strict=True
-    ):
-        source = add_offsets(builder, name, stream, source)
-        if codes:
-            depth = buffer_depth(-(-codes // source.codes)) if given is None else given
-            source = _buffer(builder, node.name, f"{side}_waiting", depth, source)
-        operands.append(source)
-    codes = math.gcd(operands[0].codes, operands[1].codes)
-    a, b = (builder.convert(node.name, source, codes, side) for source, side in zip(operands, "ab", strict=True))
-    result = Beats("", codes, node.stream.lo, node.stream.hi, max(a.period, b.period))
-    wire = builder.stream(node.name, "sums", codes * result.bits)
-    parameters: dict[str, Parameter] = {"CODES": codes, "A_BITS": a.bits, "B_BITS": b.bits, "OUT_BITS": result.bits}
+    a, b = operands(site, sources)
+    result = Beats("", a.codes, node.stream.lo, node.stream.hi, max(a.period, b.period))
+    wire = builder.stream(node.name, "sums", a.codes * result.bits)
+    parameters: dict[str, Parameter] = {"CODES": a.codes, "A_BITS": a.bits, "B_BITS": b.bits, "OUT_BITS": result.bits}
     values = [integers_by_pattern(stream, beats.bits) for stream, beats in zip(streams, (a, b), strict=True)]
     left, right = (v << shift if v is not None else None for v, shift in zip(values, op.shifts, strict=True))
     if left is not None and right is not None and a.bits + b.bits <= _TABLE_BITS:
         parameters |= {"USE_TABLE": True, "SUM_TABLE": packed(np.add.outer(left, right), result.bits)}
     else:
-        parameters |= _operand("A", streams[0], left, op.shifts[0], result.bits)
-        parameters |= _operand("B", streams[1], right, op.shifts[1], result.bits)
+        parameters |= operand("A", streams[0], left, op.shifts[0], result.bits)
+        parameters |= operand("B", streams[1], right, op.shifts[1], result.bits)
     ports = handshake("a", a.wire) | handshake("b", b.wire) | handshake("out", wire)
     builder.place(node.name, "add", "stream_add", parameters, ports)
     return replace(result, wire=wire)
+
+
+def operands(site: Site, sources: list[Beats]) -> tuple[Beats, Beats]:
+    """`waiting_operands` of equal codes a beat; where the second has one channel and the first several, each keeps its own."""
+    found, streams = waiting_operands(site, sources), site.streams
+    if streams[0].shape != streams[1].shape:
+        return found
+    codes = math.gcd(found[0].codes, found[1].codes)
+    a, b = (site.builder.convert(site.layer, source, codes, side) for source, side in zip(found, "ab", strict=True))
+    return a, b
+
+
+def waiting_operands(site: Site, sources: list[Beats]) -> tuple[Beats, Beats]:
+    """Two edges, each behind a buffer where its words may have to wait for the other's (`waiting`)."""
+    builder, node, streams = site.builder, site.node, site.streams
+    given, waiting = builder.options.waiting.get(node.name), waiting_codes(site.graph, node)
+    sources = [fit_channels(builder, node.name, stream.channels, beats) for stream, beats in zip(streams, sources, strict=True)]
+    found = []
+    for side, name, stream, source, codes in zip("ab", node.inputs, streams, sources, waiting, strict=True):
+        source = add_offsets(builder, name, stream, source)
+        if codes:
+            depth = buffer_depth(-(-codes // source.codes)) if given is None else given
+            source = _buffer(builder, node.name, f"{side}_waiting", depth, source)
+        found.append(source)
+    return found[0], found[1]
 
 
 def integers_by_pattern(stream: Stream, bits: int) -> np.ndarray | None:
@@ -78,7 +91,7 @@ def integers_by_pattern(stream: Stream, bits: int) -> np.ndarray | None:
     return values
 
 
-def _operand(side: str, stream: Stream, values: np.ndarray | None, shift: int, bits: int) -> dict[str, Parameter]:
+def operand(side: str, stream: Stream, values: np.ndarray | None, shift: int, bits: int) -> dict[str, Parameter]:
     """How one operand is decoded."""
     if stream.levels is None:
         return {f"{side}_SIGNED": stream.signed, f"{side}_SHIFT": shift}
@@ -100,4 +113,4 @@ def _together(wires: list[str]) -> str:
     return "{" + ", ".join(reversed(wires)) + "}"
 
 
-__all__ = ["build_add", "build_fork", "integers_by_pattern"]
+__all__ = ["build_add", "build_fork", "integers_by_pattern", "operand", "operands", "waiting_operands"]

@@ -23,7 +23,7 @@ from dietcnn_hls.hardware.cycles import layer_cycles
 from dietcnn_hls.hardware.memories import DesignMemory
 from dietcnn_hls.lowered import Fold, LoweredGraph, Node
 from dietcnn_hls.names import check_design_name
-from dietcnn_hls.rtl import encoders, linear  # noqa: F401  # each registers what it builds, as branches and operators do
+from dietcnn_hls.rtl import arithmetic, arrangement, encoders, linear  # noqa: F401  # each registers what it builds, as branches and operators do
 from dietcnn_hls.rtl.branches import build_fork
 from dietcnn_hls.rtl.builder import BUILDERS, Beats, Builder, RtlOptions, Site
 from dietcnn_hls.rtl.operators import add_offsets, narrow

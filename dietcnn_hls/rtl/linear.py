@@ -16,6 +16,9 @@ from dietcnn_hls.rtl.builder import BUILDERS, Beats, Builder, Site, handshake
 from dietcnn_hls.rtl.operators import add_offsets
 from dietcnn_hls.rtl.verilog import Packed, Parameter, packed, words
 
+LISTED_BITS = 16
+"""Width of codes up to which a kernel may have a table of them."""
+
 
 @BUILDERS.register(Linear)
 def build_linear(site: Site, op: Linear, sources: list[Beats]) -> Beats:
@@ -31,7 +34,9 @@ def build_linear(site: Site, op: Linear, sources: list[Beats]) -> Beats:
     _window(builder, layer, whole, shape, fold, stream, source)
     _weights(builder, layer, kernel, order)
     parameters, result = _kernel(builder, op, kernel, order, whole.taps // fold.simd)
-    parameters = {"CODE_BITS": source.bits, "CODE_LO": stream.lo, "CODES": stream.hi - stream.lo + 1} | parameters
+    listed = source.bits <= LISTED_BITS  # codes that index a table; wider ones are integers, whatever their range
+    codes = {"CODE_LO": stream.lo, "CODES": stream.hi - stream.lo + 1} if listed else {"CODE_LO": 0, "CODES": 1}
+    parameters = {"CODE_BITS": source.bits, **codes} | parameters
     wire = builder.stream(layer, "sums", fold.pe * result.bits)
     window = {f"in_{part}": f"{prefix}_window_{part}" for part in ("valid", "ready", "last")}
     data = {"in_codes": f"{prefix}_window_data", "in_weights": f"{prefix}_weights"}

@@ -7,10 +7,18 @@ import math
 
 import numpy as np
 
-from dietcnn_hls.integers import bits_for, divisors
+from dietcnn_hls.integers import bits_for, divisors, round_shift
 from dietcnn_hls.lowered import MaxPool, Requantize, Reshape, Stream, SumPool, SymbolMap, Window
 from dietcnn_hls.rtl.builder import BUILDERS, Beats, Builder, Site
 from dietcnn_hls.rtl.verilog import Parameter, packed, words
+
+_ROUNDINGS = {"half_even": 1, "toward_zero": 2, "half_to_zero": 3, "half_from_zero": 4}
+"""Numbers of the roundings that look at the value; what the others add is a constant."""
+
+
+def _bound(value: int) -> Parameter:
+    """A number that may need more than the 32 bits of a plain literal."""
+    return value if -(2**31) < value < 2**31 else packed([value], 64)
 
 
 @BUILDERS.register(Requantize)
@@ -19,11 +27,12 @@ def build_requantize(site: Site, op: Requantize, sources: list[Beats]) -> Beats:
     builder, (stream,) = site.builder, site.streams
     source = narrow(builder, site.layer, fit_channels(builder, site.layer, stream.channels, sources[0]))
     right, left = max(op.shift, 0), max(-op.shift, 0)
-    half = 1 << (right - 1) if right and op.rounding != "floor" else 0
-    ends = [(v + half >> right) << left for v in (stream.lo, stream.hi)]
+    half = 1 << (right - 1) if right and op.rounding not in ("floor", "toward_zero") else 0
+    ends = round_shift(np.array([stream.lo, stream.hi]), op.shift, op.rounding)
     bits_out = bits_for(op.lo, op.hi)
     bits = max(bits_for(min(stream.lo, -1), stream.hi + half), right + bits_out + 1 - left)
-    added = half if op.rounding == "half_up" else 0
+    added = {"half_up": half, "half_down": max(0, half - 1)}.get(op.rounding, 0)
+    clips = op.overflow == "saturate"
     channels = stream.channels if source.offsets is not None else source.codes
     constants = (np.zeros(channels, np.int64) if source.offsets is None else source.offsets) + added
     parameters: dict[str, Parameter] = {
@@ -31,11 +40,11 @@ def build_requantize(site: Site, op: Requantize, sources: list[Beats]) -> Beats:
         "SIGNED": source.signed,
         "SUM_BITS": bits,
         "SHIFT": op.shift,
-        "HALF_EVEN": op.rounding == "half_even",
-        "LO": op.lo,
-        "HI": op.hi,
-        "CLIP_LOW": ends[0] < op.lo,
-        "CLIP_HIGH": ends[1] > op.hi,
+        "ROUNDING": _ROUNDINGS.get(op.rounding, 0),
+        "LO": _bound(op.lo),
+        "HI": _bound(op.hi),
+        "CLIP_LOW": bool(clips and ends[0] < op.lo),
+        "CLIP_HIGH": bool(clips and ends[1] > op.hi),
         "OUT_BITS": bits_out,
         **_constants(builder, site.layer, constants, source.codes, bits),
     }
@@ -88,7 +97,7 @@ def build_max_pool(site: Site, op: MaxPool, sources: list[Beats]) -> Beats:
         "PAD_BOTTOM": bottom,
         "PAD_LEFT": left,
         "PAD_RIGHT": right,
-        "FILL": stream.lo & ((1 << source.bits) - 1),
+        "FILL": _bound(stream.lo & ((1 << source.bits) - 1)),
         "BLOCK": _lines_in_block(site, op.window, source, line, (source.bits, source.bits)),
     }
     result = Beats("", source.codes, source.lo, source.hi, source.period)

@@ -2,7 +2,8 @@
 // Kernel array of ordinary multipliers on DSP blocks: PE outputs x SIMD lanes.
 //
 // Formula  result[p] = sum over beats and lanes s of integer(codes[s]) * weights[p][s], weights in two's complement;
-//          integer(code) = INTEGERS[code - CODE_LO] if DECODE, else the code itself.
+//          integer(code) = INTEGERS[code - CODE_LO] if DECODE, else the code itself. Each product first loses its DROP low bits,
+//          after half a step is added where HALF_UP.
 // Ports    the common contract of kernel arrays (README.md). Results are two's complement if SIGNED; else no product is
 //          negative, and they are unsigned.
 // Layout   INTEGERS: entry i, INTEGER_BITS bits, at INTEGERS[i*INTEGER_BITS].
@@ -26,7 +27,9 @@ module kernel_multiply_dsp #(
     parameter int unsigned INTEGER_BITS = 8,
     parameter bit INTEGER_SIGNED = 1'b0,
     parameter bit DECODE = 1'b0,
-    parameter logic [CODES*INTEGER_BITS-1:0] INTEGERS = '0
+    parameter logic [CODES*INTEGER_BITS-1:0] INTEGERS = '0,
+    parameter int unsigned DROP = 0,
+    parameter bit HALF_UP = 1'b0
 ) (
     input  logic clk,
     input  logic rst,
@@ -39,7 +42,9 @@ module kernel_multiply_dsp #(
     input  logic out_ready,
     output logic [PE*RESULT_BITS-1:0] out_results
 );
-  localparam int unsigned PRODUCT_BITS = INTEGER_BITS + WEIGHT_BITS;
+  localparam int unsigned FULL_BITS = INTEGER_BITS + WEIGHT_BITS;
+  localparam int unsigned PRODUCT_BITS = DROP == 0 ? FULL_BITS : FULL_BITS + 1 - (DROP > FULL_BITS ? FULL_BITS : DROP);
+  localparam logic signed [FULL_BITS+1:0] HALF = HALF_UP && DROP > 0 ? (FULL_BITS + 2)'(1) << (DROP - 1) : '0;
   if (!DECODE && INTEGER_BITS != CODE_BITS) begin : g_check
     $error("kernel_multiply_dsp: INTEGER_BITS=%0d must equal CODE_BITS=%0d unless DECODE", INTEGER_BITS, CODE_BITS);
   end
@@ -64,9 +69,11 @@ module kernel_multiply_dsp #(
       wire [INTEGER_BITS-1:0] value = integers[s*INTEGER_BITS +: INTEGER_BITS];
       wire signed [INTEGER_BITS:0] a = {INTEGER_SIGNED & value[INTEGER_BITS-1], value};
       wire signed [WEIGHT_BITS-1:0] b = in_weights[(p*SIMD+s)*WEIGHT_BITS +: WEIGHT_BITS];
-      wire signed [PRODUCT_BITS:0] product = a * b;
-      wire unused = product[PRODUCT_BITS];
-      always_ff @(posedge clk) if (enable) products[s*PRODUCT_BITS +: PRODUCT_BITS] <= product[PRODUCT_BITS-1:0];
+      /* verilator lint_off UNUSEDSIGNAL */  // no product needs its top bits
+      wire signed [FULL_BITS+1:0] product = (FULL_BITS + 2)'(a * b) + HALF;
+      wire signed [FULL_BITS+1:0] kept = product >>> DROP;
+      /* verilator lint_on UNUSEDSIGNAL */
+      always_ff @(posedge clk) if (enable) products[s*PRODUCT_BITS +: PRODUCT_BITS] <= kept[PRODUCT_BITS-1:0];
     end
     lane_sum #(
         .SIMD(SIMD), .CHAIN(CHAIN), .LEVELS(LEVELS), .BEATS(BEATS), .PRODUCT_BITS(PRODUCT_BITS), .SIGNED(SIGNED),

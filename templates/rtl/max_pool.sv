@@ -22,7 +22,7 @@ module max_pool #(
     parameter int unsigned PAD_BOTTOM = 0,
     parameter int unsigned PAD_LEFT = 0,
     parameter int unsigned PAD_RIGHT = 0,
-    parameter int unsigned FILL = 0,
+    parameter logic [CODE_BITS-1:0] FILL = '0,
     parameter bit BLOCK = 1'b0
 ) (
     input  logic clk,
@@ -52,7 +52,7 @@ module max_pool #(
   end else begin : g_pad
     stream_pad #(
         .WORD_BITS(WORD), .CHUNKS(CHUNKS), .HEIGHT(HEIGHT), .WIDTH(WIDTH), .TOP(PAD_TOP), .BOTTOM(PAD_BOTTOM),
-        .LEFT(PAD_LEFT), .RIGHT(PAD_RIGHT), .FILL({CODES{CODE_BITS'(FILL)}})
+        .LEFT(PAD_LEFT), .RIGHT(PAD_RIGHT), .FILL({CODES{FILL}})
     ) border (
         .clk(clk), .rst(rst), .in_valid(in_valid), .in_ready(in_ready), .in_data(in_data),
         .out_valid(padded_valid), .out_ready(padded_ready), .out_data(padded_data)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Uniform re-quantisation with bias: shift, round, clip.
 //
-// Formula  out = clip(round((in + bias[channel]) * 2^-SHIFT), LO, HI). HALF_EVEN = 0: the biases already hold what rounding adds
-//          (2^(SHIFT-1) for half up, nothing for floor); HALF_EVEN = 1: ties go to the even neighbour.
+// Formula  out = clip(round((in + bias[channel]) * 2^-SHIFT), LO, HI). ROUNDING 0: the biases already hold what rounding adds
+//          (2^(SHIFT-1) for half up, one less for half down, nothing for floor); 1: ties go to the even neighbour; 2: towards
+//          zero; 3: ties go to zero; 4: ties go away from zero. Where neither bound clips, out is taken modulo 2^OUT_BITS.
 // Ports    LANES values a beat; beats run over the WORDS words of a pixel; lane l of word w is channel w*LANES + l. Inputs are
 //          two's complement if SIGNED, else unsigned; outputs OUT_BITS bits, two's complement if LO < 0.
 // Layout   BIAS / FILE: word w holds LANES constants of SUM_BITS bits, two's complement (see channel_constants). SUM_BITS
@@ -16,9 +17,9 @@ module requantize #(
     parameter bit SIGNED = 1'b0,
     parameter int unsigned SUM_BITS = 9,
     parameter int SHIFT = 1,
-    parameter bit HALF_EVEN = 1'b0,
-    parameter int LO = 0,
-    parameter int HI = 255,
+    parameter int unsigned ROUNDING = 0,
+    parameter logic signed [63:0] LO = 0,
+    parameter logic signed [63:0] HI = 255,
     parameter bit CLIP_LOW = 1'b0,
     parameter bit CLIP_HIGH = 1'b0,
     parameter int unsigned OUT_BITS = 8,
@@ -43,6 +44,9 @@ module requantize #(
   if (RIGHT >= SUM_BITS || OUT_BITS > WIDE - RIGHT) begin : g_check
     $error("requantize: SUM_BITS=%0d bits shifted by SHIFT=%0d do not fill OUT_BITS=%0d", SUM_BITS, SHIFT, OUT_BITS);
   end
+  if (ROUNDING > 4) begin : g_rounding
+    $error("requantize: ROUNDING=%0d is none of 0 to 4", ROUNDING);
+  end
 
   wire [LANES*SUM_BITS-1:0] constants;
   wire [LANES*OUT_BITS-1:0] codes;
@@ -55,10 +59,13 @@ module requantize #(
     extend_add #(.IN_BITS(IN_BITS), .SIGNED(SIGNED), .OUT_BITS(SUM_BITS)) adder (
         .a(in_data[l*IN_BITS +: IN_BITS]), .b(constants[l*SUM_BITS +: SUM_BITS]), .sum(sum)
     );
-    if (HALF_EVEN && RIGHT > 0) begin : g_even
-      // adds one half less one unit, and that unit where the integer part is odd
+    if (ROUNDING == 2 && RIGHT > 0) begin : g_zero
+      assign rounded = sum + (sum[SUM_BITS-1] ? (SUM_BITS'(1) << RIGHT) - SUM_BITS'(1) : SUM_BITS'(0));
+    end else if (ROUNDING != 0 && RIGHT > 0) begin : g_nearest
+      // adds one half less one unit, and that unit where the integer part is odd, negative or not negative
       localparam logic [SUM_BITS-1:0] HALF = (SUM_BITS'(1) << (RIGHT - 1)) - SUM_BITS'(1);
-      assign rounded = sum + HALF + SUM_BITS'(sum[RIGHT]);
+      wire unit = ROUNDING == 1 ? sum[RIGHT] : sum[SUM_BITS-1] ^ (ROUNDING == 4);
+      assign rounded = sum + HALF + SUM_BITS'(unit);
     end else begin : g_plain
       assign rounded = sum;
     end

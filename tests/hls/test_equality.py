@@ -11,6 +11,7 @@ import pytest
 
 from dietcnn_hls import reference
 from dietcnn_hls.hls import CSim
+from tests.arithmetic_graphs import arithmetic_graph
 from tests.graphs import Shape, branching_graph, pooling_graph, random_codes, random_graph
 from tests.hls.builds import Case, ap_flags, build_all, random_folding
 from tests.kernels import every
@@ -22,6 +23,9 @@ NATIVE = 190
 def case(number: int) -> Case:
     """The number is the seed: every third network branches, every tenth has up to 256 symbols, every seventh sums windows."""
     limits = Shape(symbols=256) if number % 10 == 9 else Shape()
+    if number % 9 == 8:
+        graph = arithmetic_graph(number)
+        return Case(graph, IO_TYPES[number % 2], random_folding(graph, number))
     kind = pooling_graph if number % 7 == 6 else branching_graph if number % 3 == 2 else random_graph
     graph = kind(number, every(), limits)
     return Case(graph, IO_TYPES[number % 2], random_folding(graph, number))

@@ -11,6 +11,7 @@ from dietcnn_hls.lowered import Kernel
 from dietcnn_hls.methods.base import LinearSpec, Method, MethodOptions
 from dietcnn_hls.methods.fixed_point.kernel import MultiplyKernel
 from dietcnn_hls.methods.fixed_point.lowering import lower
+from dietcnn_hls.methods.fixed_point.rounded import RoundedMultiplyKernel
 from dietcnn_hls.methods.fixed_point.scheme import UniformScheme
 
 
@@ -31,7 +32,7 @@ METHOD = FixedPoint(
     name="fixed_point",
     title="uniform fixed point with multipliers: the twin that others are compared with",
     citation="baseline; trained with QKeras (Coelho et al., Nature Machine Intelligence 3, 2021)",
-    kernels=(MultiplyKernel,),
+    kernels=(MultiplyKernel, RoundedMultiplyKernel),
     schemes=(UniformScheme,),
     options=FixedPointOptions,
 )

@@ -21,6 +21,7 @@ class MultiplyKernel(DecodingKernel):
         fraction: grid of the products (input fraction + weight fraction).
         integers: grid integers of the input codes lo..hi, in order.
         lo: the first input code.
+        ends_only: see `DecodingKernel`.
     """
 
     method: ClassVar[str] = "fixed_point"
@@ -28,11 +29,13 @@ class MultiplyKernel(DecodingKernel):
     fraction: int
     integers: np.ndarray
     lo: int
+    ends_only: bool = False
 
     def check(self) -> None:
         super().check()
         self.check_weights(-checks.REACH, checks.REACH - 1)
-        checks.reach("sums of products", checks.largest(self.weights), checks.largest(self.integers), self.taps)
+        heaviest = int(np.abs(self.weights.astype(np.float64)).sum(axis=1).max())
+        checks.reach("sums of products", heaviest, checks.largest(self.integers))
 
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         low, high = self.products(self.weights)

@@ -7,6 +7,7 @@ import numpy as np
 
 from dietcnn_hls.lowered import Stream
 from dietcnn_hls.methods.fixed_point.kernel import MultiplyKernel
+from dietcnn_hls.methods.fixed_point.rounded import RoundedMultiplyKernel
 from tests.kernels import Example
 
 
@@ -21,4 +22,21 @@ def plain(kernel: MultiplyKernel, codes: list[int], output: int) -> int:
     return sum(values[a] * int(w) for a, w in zip(codes, kernel.weights[output], strict=True))
 
 
-EXAMPLES = {"multiply": Example(MultiplyKernel, multiply_kernel, plain, multiplies=True)}
+def rounded_kernel(rng: np.random.Generator, source: Stream, outputs: int, taps: int, symbols: int) -> RoundedMultiplyKernel:
+    """Weights of up to 8 bits, some or all bits of a product dropped."""
+    reach = 1 << int(rng.integers(2, 8))
+    weights, drop = rng.integers(-reach, reach, (outputs, taps)), int(rng.integers(1, 12))
+    rounding = str(rng.choice(["floor", "half_up"]))
+    return RoundedMultiplyKernel(weights, source.fraction + 7 - drop, source.integers, source.lo, drop, rounding)
+
+
+def plain_rounded(kernel: RoundedMultiplyKernel, codes: list[int], output: int) -> int:
+    values = {code: int(v) for code, v in enumerate(kernel.integers, kernel.lo)}
+    half = 1 << (kernel.drop - 1) if kernel.rounding == "half_up" else 0
+    return sum((values[a] * int(w) + half) >> kernel.drop for a, w in zip(codes, kernel.weights[output], strict=True))
+
+
+EXAMPLES = {
+    "multiply": Example(MultiplyKernel, multiply_kernel, plain, multiplies=True),
+    "multiply_rounded": Example(RoundedMultiplyKernel, rounded_kernel, plain_rounded, multiplies=True),
+}

@@ -39,13 +39,18 @@ class KerasReader:
             UnsupportedLayerError: what has no lowering; names the layer and the remedy.
             LoweringError: weights that are not finite or off their grid.
         """
-        from hls4ml.converters.keras_v2_to_hls import get_model_arch
-
-        network = KerasNetwork.of(*get_model_arch(model.config.config))
+        network = network_of(model)
         check_network(network, model.graph)
         for node in model.graph.values():
             if trained(node) is None:
                 node.set_attr(TRAINED, _value(node, network))
+
+
+def network_of(model: ModelGraph) -> KerasNetwork:
+    """The Keras model that a ModelGraph was made from."""
+    from hls4ml.converters.keras_v2_to_hls import get_model_arch
+
+    return KerasNetwork.of(*get_model_arch(model.config.config))
 
 
 def check_model(model: Any) -> None:
@@ -76,4 +81,4 @@ def _is_fused(name: str, owner: KerasLayer) -> bool:
     return name == f"{owner.name}_{given['class_name'] if isinstance(given, Mapping) else given}"
 
 
-__all__ = ["KerasReader", "check_model", "register_handlers"]
+__all__ = ["KerasReader", "check_model", "network_of", "register_handlers"]

@@ -27,23 +27,23 @@ _LINEAR: Rules = {
     **dict.fromkeys(_TRAINING, READ),
     **dict.fromkeys(("activation", "use_bias", "bias_quantizer", "kernel_quantizer"), READ),
 }
-_WINDOW: Rules = {
+WINDOW: Rules = {
     "strides": READ,
     "padding": Only(("valid", "same", "VALID", "SAME")),
     "data_format": _CHANNELS_LAST,
 }
 _CONVOLUTION: Rules = {
     **_LINEAR,
-    **_WINDOW,
+    **WINDOW,
     "kernel_size": READ,
     "dilation_rate": Only(((1, 1), 1), "use dilation_rate=1"),
     "groups": Only((1,), "use groups=1, or a depthwise convolution"),
 }
-_POOL: Rules = {**_LAYER, **_WINDOW, "pool_size": READ}
+_POOL: Rules = {**_LAYER, **WINDOW, "pool_size": READ}
 _CONV2D: Rules = {**_CONVOLUTION, "filters": READ}
 _DEPTHWISE: Rules = {**_CONVOLUTION, "depth_multiplier": READ, "depthwise_quantizer": READ}
 _DENSE: Rules = {**_LINEAR, "units": READ}
-_NORM: Rules = {
+NORM: Rules = {
     **_LAYER,
     "axis": READ,
     "epsilon": READ,
@@ -90,8 +90,8 @@ ARGUMENTS: Mapping[str, Rules] = {
         **dict.fromkeys(("bits", "signed", "group", "function", "gain", "scale"), READ),
     },
     "UniformActivation": {**_LAYER, **dict.fromkeys(("bits", "fraction", "signed", "highest"), READ)},
-    "ExactBatchNormalization": _NORM,
-    "ShiftBatchNormalization": {**_NORM, **dict.fromkeys(("lowest", "highest", "fraction"), READ)},
+    "ExactBatchNormalization": NORM,
+    "ShiftBatchNormalization": {**NORM, **dict.fromkeys(("lowest", "highest", "fraction"), READ)},
     "SumPooling2D": {**_LAYER, "strides": READ, "pool_size": READ, "shift": READ},
     "InputGrid": {**_LAYER, **dict.fromkeys(("lo", "hi", "fraction"), READ)},
 }

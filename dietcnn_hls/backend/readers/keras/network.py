@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from typing import Any
 
 from dietcnn_hls.backend.readers.keras.arguments import ARGUMENTS
@@ -19,7 +19,9 @@ _UNBUILT = (
 )
 
 
-def check_network(network: KerasNetwork, parsed: Container[str] | None = None) -> None:
+def check_network(
+    network: KerasNetwork, parsed: Container[str] | None = None, check: Callable[[KerasLayer], None] = check_layer
+) -> None:
     """UnsupportedLayerError for what has no lowering, by the layer's name; looks at no weights.
 
     Shared layers, several inputs or outputs, models inside models, calls with arguments, layers and arguments without lowering.
@@ -28,6 +30,7 @@ def check_network(network: KerasNetwork, parsed: Container[str] | None = None) -
         network: the architecture.
         parsed: names of the layers that hls4ml has after its parser and a user's passes; default all. A layer of an unknown class
             that such a pass has taken out is no concern of ours.
+        check: refuses layers and arguments without lowering.
     """
     if network.kind not in ("Sequential", *_GRAPHS):
         raise UnsupportedLayerError(
@@ -48,7 +51,7 @@ def check_network(network: KerasNetwork, parsed: Container[str] | None = None) -
         if layer.kind in ("Sequential", *_GRAPHS):
             raise unknown(layer)
         if parsed is None or layer.name in parsed or layer.kind in ARGUMENTS:
-            check_layer(layer)
+            check(layer)
         _check_calls(layer, network)
 
 

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The road of stock models: hls4ml's own flows infer types, then every layer becomes what its C++ computes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from hls4ml.model.flow.flow import get_flow
+from hls4ml.model.optimizer import ModelOptimizerPass, optimize_model
+
+from dietcnn_hls.backend import options
+from dietcnn_hls.backend.layers import INPUT, LAYERS, FrontLayer, LoweredLayer
+from dietcnn_hls.backend.readers.keras import KerasReader, network_of
+from dietcnn_hls.backend.readers.keras.network import check_network
+from dietcnn_hls.backend.readers.stock import lower_model_graph
+from dietcnn_hls.backend.readers.stock.arguments import check_layer
+
+if TYPE_CHECKING:
+    # hls4ml registers backends while its graph module is still being imported
+    from hls4ml.model.graph import ModelGraph
+    from hls4ml.model.layers import Layer
+
+FLOWS = ("convert", "optimize", "vivado:init_layers", "vivado:quantization", "vivado:optimize")
+"""Flows of hls4ml whose passes decide what a stock layer computes and in which types; the others write C++."""
+
+
+def is_stock(model: ModelGraph) -> bool:
+    """Whether a Keras model has none of our layers and none of QKeras': hls4ml's types alone make it integers."""
+    config = model.config.config
+    if config.get("LookupOnly") or not KerasReader().reads(config):
+        return False
+    return not any(isinstance(node, FrontLayer | LoweredLayer) or _quantised(node) for node in model.graph.values())
+
+
+def _quantised(node: Layer) -> bool:
+    names = ("weight_quantizer", "depthwise_quantizer", "pointwise_quantizer", "bias_quantizer", "activation_quantizer")
+    return str(node.get_attr("class_name", "")).startswith("Q") or any(node.get_attr(name) is not None for name in names)
+
+
+class LowerStock(ModelOptimizerPass):
+    """A stock model, lowered in one go."""
+
+    name = "lower_stock"
+
+    def __init__(self) -> None:
+        """Nothing to configure; the base class would want a function."""
+
+    def transform(self, model: ModelGraph) -> bool:
+        if not is_stock(model):
+            return False
+        check_network(network_of(model), check=check_layer)
+        options.check_names(model)
+        for flow in FLOWS:
+            optimize_model(model, get_flow(flow).optimizers)
+        graph, reuse = lower_model_graph(model, model.config.get_project_name())
+        lowered: OrderedDict[str, Layer] = OrderedDict()
+        model.output_vars.clear()
+        model.inputs, model.outputs = [graph.input.name], [graph.output.name]
+        for node in graph.nodes:
+            attributes = {"op": node.op, "stream": node.stream}
+            attributes |= {"reuse_factor": reuse[node.name]} if node.name in reuse else {}
+            kind = LAYERS.of(node.op, node.name).__name__
+            lowered[node.name] = model.make_node(kind, node.name, attributes, list(node.inputs) or [INPUT], [node.name])
+        model.graph = lowered
+        return False
+
+
+__all__ = ["FLOWS", "LowerStock", "is_stock"]

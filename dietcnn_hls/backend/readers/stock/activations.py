@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Activations of stock hls4ml: clips, shifts, and tables filled as hls4ml fills them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from dietcnn_hls.backend.readers.stock import tables
+from dietcnn_hls.backend.readers.stock.chain import Chain, aligned, refuse
+from dietcnn_hls.backend.readers.stock.fixed import FixedType
+from dietcnn_hls.backend.readers.stock.linear import constants
+from dietcnn_hls.lowered import Add, Combine, Encode, Node, Reduce, Requantize, ValueMap
+
+_CENTRED: Mapping[str, tuple[tables.Function, int]] = {
+    "sigmoid": (tables.sigmoid, 8),
+    "tanh": (tables.tanhf, 4),
+    "softplus": (tables.softplus, 8),
+    "softsign": (tables.softsign, 8),
+}
+"""Function and reach of the tables that are centred on zero."""
+
+_SPELLINGS = {"leakyrelu": "leaky_relu", "thresholdedrelu": "thresholded_relu"}
+"""Keras' class names, which hls4ml takes for names of functions."""
+
+
+def activation(chain: Chain) -> None:
+    """Layers that hls4ml calls Activation, by the function's name."""
+    word = str(chain.layer.get_attr("activation"))
+    word = _SPELLINGS.get(word.lower(), word.lower())
+    if word in _CENTRED:
+        _centred(chain, *_CENTRED[word])
+    elif word in _OTHERS:
+        _OTHERS[word](chain)
+    else:
+        raise refuse(
+            chain.layer, f"the activation '{word}' has no lowering; known are {', '.join(sorted({*_CENTRED, *_OTHERS}))}"
+        )
+
+
+def linear(chain: Chain) -> None:
+    chain.cast(chain.type("result"))
+
+
+def relu(chain: Chain) -> None:
+    chain.clip("positive", 0, max(0, chain.stream.hi))
+    chain.cast(chain.type("result"))
+
+
+def _relu_up_to(bound: int) -> Callable[[Chain], None]:
+    def capped(chain: Chain) -> None:
+        chain.clip("capped", 0, int(bound * 2.0**chain.stream.fraction))
+        chain.cast(chain.type("result"))
+
+    return capped
+
+
+def _centred(chain: Chain, function: tables.Function, reach: int) -> None:
+    """``table[trunc(x * size / (2 reach)) + size / 2]``, the index clipped."""
+    size = _table_size(chain)
+    step = size.bit_length() - 1 - (2 * reach).bit_length() + 1
+    _index(chain, step, -(size // 2), size // 2 - 1)
+    table = chain.type("table")
+    codes = tables.centred(function, size, float(reach), table)[None]
+    chain.add(
+        "table",
+        ValueMap(codes[:, chain.stream.lo + size // 2 : chain.stream.hi + size // 2 + 1], chain.stream.lo, table.fraction),
+    )
+    chain.cast(chain.type("result"))
+
+
+def _index(chain: Chain, step: int, lo: int, hi: int) -> None:
+    """``trunc(x * 2**step)``, as an int of C++ drops a fraction, clipped to lo..hi."""
+    shift = chain.stream.fraction - step
+    chain.add("index", Requantize(shift, "toward_zero", lo, hi, step))
+
+
+def _table_size(chain: Chain) -> int:
+    size = int(chain.layer.get_attr("table_size"))
+    if size < 2 or size & (size - 1):
+        raise refuse(chain.layer, f"TableSize {size} is no power of two; use {1 << max(1, size - 1).bit_length()}")
+    return size
+
+
+def elu(chain: Chain) -> None:
+    """The positive part, cast, plus ``alpha * table[trunc(x * size / -8)]`` of the negative part: one of them is zero."""
+    alpha, kind = _parameter(chain)
+    _two_sided(chain, tables.elu, alpha, kind)
+
+
+def selu(chain: Chain) -> None:
+    """The positive part times ap_ufixed<16, 1>(1.05...), plus the table of the negative part."""
+    gain = FixedType(16, 15, False).of_floats(np.array([1.0507009873554805]))
+    _two_sided(chain, tables.selu, np.array([1]), FixedType(2, 0, True), gain)
+
+
+def _two_sided(
+    chain: Chain, function: tables.Function, alpha: np.ndarray, kind: FixedType, gain: np.ndarray | None = None
+) -> None:
+    source, size, result = chain.last, _table_size(chain), chain.type("result")
+    chain.clip("positive", 0, max(0, source.stream.hi))
+    if gain is not None:
+        chain.scale("gained", gain, 15)
+    chain.cast(result, "positive_cast")
+    positive = chain.last
+    chain.last = source
+    chain.clip("negative", min(0, source.stream.lo), 0)
+    _index(chain, size.bit_length() - 1 - 3, 1 - size, 0)
+    table = chain.type("table")
+    entries = tables.negative(function, size, table)
+    codes = result.codes(entries * int(alpha[0]), table.fraction + kind.fraction)
+    count = chain.stream.hi - chain.stream.lo + 1
+    chain.add("table", ValueMap(codes[:count][::-1][None], chain.stream.lo, result.fraction))
+    _sum_of_sides(chain, positive, result)
+
+
+def _sum_of_sides(chain: Chain, positive: Node, result: FixedType) -> None:
+    chain.add("sides", Add(aligned(chain.stream, positive.stream)), positive)
+    chain.cast(result)
+
+
+def _parameter(chain: Chain) -> tuple[np.ndarray, FixedType]:
+    """Codes of an activation's parameter: a weight, or a number of the type ``param_t``."""
+    kind = chain.type("param")
+    text = np.array([float(chain.layer.get_attr("activ_param"))])
+    return kind.of_floats(text), kind
+
+
+def leaky_relu(chain: Chain) -> None:
+    alpha, kind = _parameter(chain)
+    _scaled_negative(chain, alpha, kind)
+
+
+def prelu(chain: Chain) -> None:
+    alpha, kind = constants(chain.layer, "param")
+    if alpha.size not in (1, chain.stream.channels):
+        raise refuse(chain.layer, f"a slope for each of {alpha.size} values; share them along all axes but the channels")
+    _scaled_negative(chain, alpha.ravel(), kind)
+
+
+def _scaled_negative(chain: Chain, alpha: np.ndarray, kind: FixedType) -> None:
+    """``x > 0 ? x : alpha * x``, each cast to the result: one of the two is zero."""
+    source, result = chain.last, chain.type("result")
+    chain.clip("positive", 0, max(0, source.stream.hi))
+    chain.cast(result, "positive_cast")
+    positive = chain.last
+    chain.last = source
+    chain.clip("negative", min(0, source.stream.lo), 0)
+    chain.scale("scaled", alpha, kind.fraction)
+    chain.cast(result, "negative_cast")
+    _sum_of_sides(chain, positive, result)
+
+
+def thresholded_relu(chain: Chain) -> None:
+    """``x > theta ? x : 0``: x, not below the first value above theta, less that value where x is not above it."""
+    theta, kind = _parameter(chain)
+    first = (int(theta[0]) << max(0, chain.stream.fraction - kind.fraction) >> max(0, kind.fraction - chain.stream.fraction)) + 1
+    source = chain.last
+    if not source.stream.lo < first <= source.stream.hi or first <= 0:
+        raise refuse(chain.layer, f"theta {theta[0] * 2.0**-kind.fraction} lies outside of the values that it sees")
+    step = chain.add("step", Encode(np.array([[first]]), np.array([True]), (0, first), source.stream.fraction))
+    chain.last = source
+    chain.clip("raised", first, source.stream.hi)
+    chain.add("above", Combine("subtract"), step)
+    chain.cast(chain.type("result"))
+
+
+def hard(chain: Chain) -> None:
+    """``clip(slope * x + shift, 0, 1)``; hard_tanh is twice that, less one."""
+    slope_kind, shift_kind = chain.type("slope"), chain.type("shift")
+    slope = slope_kind.of_floats(np.array([float(chain.layer.get_attr("slope"))]))
+    shift = shift_kind.of_floats(np.array([float(chain.layer.get_attr("shift"))]))
+    fraction = max(chain.stream.fraction + slope_kind.fraction, shift_kind.fraction)
+    lift = fraction - chain.stream.fraction - slope_kind.fraction
+    offsets = np.broadcast_to(shift << (fraction - shift_kind.fraction), chain.stream.channels).copy()
+    chain.scale("line", slope << lift, slope_kind.fraction + lift, offsets)
+    chain.clip("clipped", 0, 1 << fraction)
+    if str(chain.layer.get_attr("activation")) == "hard_tanh":
+        minus_one = np.full(chain.stream.channels, -(1 << fraction), np.int64)
+        chain.scale("centred", np.array([2]), 0, minus_one)
+    chain.cast(chain.type("result"))
+
+
+def softmax(chain: Chain) -> None:
+    """hls4ml's 'stable' and 'latency' implementations over the last axis."""
+    how = str(chain.layer.get_attr("implementation"))
+    if int(chain.layer.get_attr("axis", -1)) not in (-1, len(chain.stream.shape)):
+        raise refuse(chain.layer, "a softmax over the last axis only has a lowering")
+    if how in ("stable", "latency"):
+        _softmax(chain, stable=how == "stable")
+    else:
+        raise refuse(chain.layer, f"the softmax implementation '{how}' has no lowering; use 'stable' or 'latency'")
+
+
+def _softmax(chain: Chain, stable: bool) -> None:
+    given = FixedType.of(chain.layer.get_input_variable().type.precision, chain.name, "its input")
+    inputs = given
+    if stable:
+        source = chain.last
+        greatest = chain.add("greatest", Reduce("maximum"))
+        chain.last = source
+        # greatest - x is what hls4ml takes; its negative is what streams of unlike channels can give
+        chain.add("below", Combine("subtract"), greatest)
+        chain.scale("distance", np.array([-1]), 0)
+        # of the width of the input less its sign, in which large distances wrap around
+        inputs = FixedType(given.bits - given.signed, given.fraction, False)
+        chain.cast(inputs, "normal")
+    accum, table = _softmax_type(chain, "accum"), chain.type("exp_table")
+    size = min(_table_size(chain), 1 << inputs.bits) if stable and given.signed else _table_size(chain)
+    scale = np.float32(chain.layer.get_attr("exp_scale", 1.0))
+    x = _central(inputs, size) * scale
+    exponentials = table.of_floats(tables.expf(-x if stable else x))
+    _top_bits(chain, "exp", inputs, accum.codes(exponentials, table.fraction), accum.fraction)
+    powers = chain.last
+    chain.add("total", Reduce("sum"))
+    _held(chain, accum)
+    inverse_input, inverse = _softmax_type(chain, "inv_inp"), chain.type("inv_table")
+    chain.cast(inverse_input, "total_cast")
+    size = _table_size(chain)
+    with np.errstate(divide="ignore"):
+        reciprocals = (np.float32(1) / _central(inverse_input, size)).astype(np.float32)
+    _top_bits(chain, "inverse", inverse_input, inverse.of_floats(reciprocals), inverse.fraction)
+    share = chain.last
+    chain.last = powers
+    chain.add("shares", Combine("multiply"), share)
+    chain.cast(chain.type("result"))
+
+
+def _softmax_type(chain: Chain, what: str) -> FixedType:
+    """The accumulator's or the inverted sum's type; where none is given it follows from the table's, as in hls4ml."""
+    if chain.layer.get_attr(f"{what}_t").name != "model_default_t":
+        return chain.type(what)
+    table = chain.type("exp_table")
+    if what == "inv_inp":
+        return table
+    terms = chain.layer.get_attr("n_in") // chain.layer.get_attr("n_inner", 1) // chain.layer.get_attr("n_outer", 1)
+    grown = (int(terms) - 1).bit_length()
+    return FixedType(table.bits + grown, table.fraction, table.signed)
+
+
+def _held(chain: Chain, accum: FixedType) -> None:
+    """The sum in its accumulator.
+
+    hls4ml adds in a tree whose partial sums saturate; where no term is negative only the total matters.
+    """
+    if chain.stream.lo < 0:
+        chain.wrap(accum)
+    else:
+        chain.cast(accum, "total_held")
+
+
+def _central(kind: FixedType, size: int) -> np.ndarray:
+    """(size,) float32 values of the codes whose top bits are the index and whose other bits are zero."""
+    bits = size.bit_length() - 1
+    patterns = np.arange(size, dtype=np.int64) << max(0, kind.bits - bits)
+    signed = np.where(patterns >> (kind.bits - 1) & 1, patterns - (1 << kind.bits), patterns) if kind.signed else patterns
+    return (signed * 2.0**-kind.fraction).astype(np.float32)
+
+
+def _top_bits(chain: Chain, role: str, kind: FixedType, entries: np.ndarray, fraction: int) -> None:
+    """A table indexed by the top bits of a code of `kind`."""
+    bits = len(entries).bit_length() - 1
+    if kind.bits < bits:
+        raise refuse(chain.layer, f"a table of {len(entries)} entries for codes of {kind.bits} bits; use a smaller TableSize")
+    drop = kind.bits - bits
+    lo, hi = kind.lo >> drop, kind.hi >> drop
+    if drop:
+        chain.add(f"{role}_index", Requantize(drop, "floor", lo, hi, chain.stream.fraction - drop))
+    first, last = chain.stream.lo, chain.stream.hi
+    values = entries[np.arange(first, last + 1) & (len(entries) - 1)]
+    chain.add(role, ValueMap(values[None], first, fraction))
+
+
+_OTHERS: Mapping[str, Callable[[Chain], None]] = {
+    "linear": linear,
+    "relu": relu,
+    "relu6": _relu_up_to(6),
+    "relu1": _relu_up_to(1),
+    "selu": selu,
+    "elu": elu,
+    "leaky_relu": leaky_relu,
+    "thresholded_relu": thresholded_relu,
+    "hard_sigmoid": hard,
+    "hard_tanh": hard,
+}
+
+__all__ = ["activation", "elu", "hard", "leaky_relu", "prelu", "softmax", "thresholded_relu"]

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stock hls4ml layers that put codes into another order: padding, cropping, enlarging, permuting, concatenating."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dietcnn_hls.backend.readers.stock.chain import Chain, aligned, refuse
+from dietcnn_hls.lowered import Gather, Join, Node
+
+
+def _numbers(chain: Chain) -> np.ndarray:
+    """The numbers of the input's codes, in its shape."""
+    return np.arange(chain.stream.size).reshape(chain.stream.shape)
+
+
+def _gather(chain: Chain, role: str, indices: np.ndarray) -> None:
+    chain.add(role, Gather(indices.reshape(-1), tuple(int(n) for n in indices.shape)))
+    chain.cast(chain.type("result"))
+
+
+def _sides(layer: Any, word: str) -> list[tuple[int, int]]:
+    """What is added or taken at both ends of each axis but the channels."""
+    rows = [(int(layer.get_attr(f"{word}_top", 0)), int(layer.get_attr(f"{word}_bottom", 0)))]
+    return [*rows, (int(layer.get_attr(f"{word}_left", 0)), int(layer.get_attr(f"{word}_right", 0)))]
+
+
+def zero_padding(chain: Chain) -> None:
+    """ZeroPadding1D and 2D."""
+    sides = _sides(chain.layer, "pad")[3 - len(chain.stream.shape) :]
+    _gather(chain, "padded", np.pad(_numbers(chain), [*sides, (0, 0)], constant_values=-1))
+
+
+def cropping(chain: Chain) -> None:
+    """Cropping1D and 2D."""
+    sides = _sides(chain.layer, "crop")[3 - len(chain.stream.shape) :]
+    numbers = _numbers(chain)
+    for axis, (before, after) in enumerate(sides):
+        numbers = np.take(numbers, range(before, numbers.shape[axis] - after), axis)
+    _gather(chain, "cropped", numbers)
+
+
+def resize(chain: Chain) -> None:
+    """UpSampling by repetition."""
+    layer = chain.layer
+    if str(layer.get_attr("algorithm")) != "nearest":
+        raise refuse(layer, "only interpolation='nearest' has a lowering")
+    numbers = _numbers(chain)
+    wanted = [int(layer.get_attr(f"out_{side}", 1)) for side in ("height", "width")][3 - numbers.ndim :]
+    for axis, size in enumerate(wanted):
+        numbers = np.take(numbers, np.arange(size) * numbers.shape[axis] // size, axis)
+    _gather(chain, "enlarged", numbers)
+
+
+def transpose(chain: Chain) -> None:
+    """Permute."""
+    order = [int(axis) for axis in chain.layer.get_attr("perm")]
+    if len(order) != len(chain.stream.shape):
+        raise refuse(chain.layer, f"a permutation {order} of an input of shape {chain.stream.shape} has no lowering")
+    _gather(chain, "permuted", _numbers(chain).transpose(order))
+
+
+def concatenate(chain: Chain, other: Node) -> None:
+    """Both on the finer grid, then cast."""
+    rank = len(chain.stream.shape)
+    axis = int(chain.layer.get_attr("axis"))
+    axis = axis + rank if axis < 0 else axis - 1
+    if not 0 <= axis < rank:
+        raise refuse(chain.layer, "a concatenation along the batch has no lowering")
+    chain.add("joined", Join(axis, aligned(chain.stream, other.stream)), other)
+    chain.cast(chain.type("result"))
+
+
+__all__ = ["concatenate", "cropping", "resize", "transpose", "zero_padding"]

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Operations of one hls4ml layer, put one behind the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from dietcnn_hls.backend.readers.stock.fixed import FixedType
+from dietcnn_hls.errors import DietError, LoweringError, UnsupportedLayerError
+from dietcnn_hls.lowered import (
+    Add,
+    Combine,
+    Linear,
+    Node,
+    Operation,
+    Requantize,
+    Reshape,
+    Stream,
+    ValueMap,
+    Window,
+    infer_stream,
+)
+from dietcnn_hls.methods.fixed_point.kernel import MultiplyKernel
+from dietcnn_hls.methods.fixed_point.rounded import RoundedMultiplyKernel
+
+LISTED_BITS = 12
+"""Width of inputs up to which a kernel lists their integers; wider ones are given by their ends."""
+
+
+class Chain:
+    """The operations of a layer so far; the last one gets the layer's name.
+
+    Attributes:
+        layer: hls4ml's layer.
+        nodes: of this layer, in order; names are ``<layer>_<role>`` until `finish`.
+        last: what the next operation reads.
+    """
+
+    def __init__(self, layer: Any, source: Node) -> None:
+        self.layer = layer
+        self.nodes: list[Node] = []
+        self.last = source
+
+    @property
+    def name(self) -> str:
+        return str(self.layer.name)
+
+    @property
+    def stream(self) -> Stream:
+        """What the next operation reads."""
+        return self.last.stream
+
+    def type(self, what: str) -> FixedType:
+        """The layer's type `what` ('accum', 'table', ...); without a word in it, the type of its result."""
+        if what == "result":
+            return FixedType.of(self.layer.get_output_variable().type.precision, self.name, "its result")
+        return FixedType.of(self.layer.get_attr(f"{what}_t").precision, self.name, f"its {what}")
+
+    def add(self, role: str, op: Operation, *others: Node) -> Node:
+        """Put an operation behind the last one (and `others`, for one that reads several); errors get the layer's name."""
+        inputs = (self.last, *others)
+        try:
+            stream = infer_stream(op, [node.stream for node in inputs])
+        except DietError as error:
+            raise type(error)(f"layer '{self.name}': {error}") from error
+        self.last = Node(f"{self.name}_{role}", op, tuple(node.name for node in inputs), stream)
+        self.nodes.append(self.last)
+        return self.last
+
+    def cast(self, kind: FixedType, role: str = "cast") -> None:
+        """A cast to `kind`, where it changes anything."""
+        op = kind.cast(self.stream)
+        if op is not None:
+            self.add(role, op)
+
+    def clip(self, role: str, lo: int, hi: int) -> None:
+        """Codes below `lo` become `lo`, those above `hi` become `hi`."""
+        lo, hi = max(lo, min(self.stream.lo, hi)), min(hi, max(self.stream.hi, lo))
+        if (lo, hi) != (self.stream.lo, self.stream.hi):
+            self.add(role, Requantize(0, "floor", lo, hi, self.stream.fraction))
+
+    def reshape(self, role: str, shape: tuple[int, ...]) -> None:
+        if shape != self.stream.shape:
+            self.add(role, Reshape(shape))
+
+    def linear(
+        self, weights: np.ndarray, fraction: int, bias: np.ndarray | None, accum: FixedType, window: Window | None
+    ) -> None:
+        """Products, rounded to the accumulator's grid where that is coarser, and their sum, which wraps around where it may.
+
+        Args:
+            weights: (outputs, taps) codes.
+            fraction: their grid.
+            bias: codes of the accumulator's type, or None.
+            accum: the accumulator.
+            window: of a convolution.
+        """
+        source, drop = self.stream, self.stream.fraction + fraction - accum.fraction
+        integers, ends_only = self._inputs(source)
+        grid = min(source.fraction + fraction, accum.fraction)
+        if bias is not None and bias.any():
+            finest = accum.fraction - int(np.min([(int(b) & -int(b)).bit_length() - 1 for b in bias if b]))
+            weights, grid = weights << max(0, finest - grid), max(grid, finest)
+        else:
+            bias = None
+        if drop > 0:
+            if accum.rounding not in ("floor", "half_up"):
+                raise UnsupportedLayerError(
+                    f"layer '{self.name}': its accumulator rounds products '{accum.rounding}'; use TRN or RND, or accum: auto"
+                )
+            kernel: Any = RoundedMultiplyKernel(
+                weights, grid, integers, source.lo, drop - (grid - accum.fraction), accum.rounding, ends_only
+            )
+        else:
+            kernel = MultiplyKernel(weights, grid, integers, source.lo, ends_only)
+        self.add("sum", Linear(kernel, None if bias is None else bias >> (accum.fraction - grid), window))
+        self.wrap(accum)
+
+    def _inputs(self, source: Stream) -> tuple[np.ndarray, bool]:
+        if source.bits <= LISTED_BITS:
+            return source.integers, False
+        return np.array([source.lo, source.hi], np.int64), True
+
+    def wrap(self, accum: FixedType) -> None:
+        """What the accumulator's width does to a sum, whatever the order of its terms."""
+        spare = accum.fraction - self.stream.fraction
+        held = replace(accum, bits=accum.bits - spare, fraction=accum.fraction - spare)
+        if held.holds(self.stream):
+            return
+        if accum.overflow != "wrap":
+            raise UnsupportedLayerError(
+                f"layer '{self.name}': sums may reach {self.stream.range} / 2^{self.stream.fraction} and its accumulator "
+                f"saturates at each step, so that the order of additions matters; widen it, use WRAP, or accum: auto"
+            )
+        self.add("wrap", Requantize(0, "floor", held.lo, held.hi, held.fraction, "wrap"))
+
+    def scale(self, role: str, weights: np.ndarray, fraction: int, bias: np.ndarray | None = None) -> None:
+        """``x * weights[channel] + bias[channel]``, exact: a depthwise 1 x 1 convolution; the bias is on the product's grid."""
+        shape, channels = self.stream.shape, self.stream.channels
+        weights = np.broadcast_to(weights, channels).reshape(channels, 1)
+        self.reshape(f"{role}_pixels", (1, int(np.prod(shape[:-1], dtype=int)), channels))
+        integers, ends_only = self._inputs(self.stream)
+        kernel = MultiplyKernel(weights.copy(), self.stream.fraction + fraction, integers, self.stream.lo, ends_only)
+        self.add(role, Linear(kernel, bias, Window((1, 1), groups=channels)))
+        self.reshape(f"{role}_shape", shape)
+
+    def table(self, role: str, function: Callable[[np.ndarray], np.ndarray], kind: FixedType) -> None:
+        """A table over all codes: `function` gives the codes of `kind` for grid integers."""
+        codes = np.arange(self.stream.lo, self.stream.hi + 1)
+        self.add(role, ValueMap(function(codes)[None].astype(np.int64), self.stream.lo, kind.fraction))
+
+    def merge(self, role: str, op: Add | Combine, other: Node) -> None:
+        """An operation on this chain's last node and another."""
+        self.add(role, op, other)
+
+    def finish(self) -> list[Node]:
+        """The nodes, the last of which has the layer's name. A layer that changes nothing has none."""
+        if self.nodes:
+            self.nodes[-1] = replace(self.nodes[-1], name=self.name)
+        return self.nodes
+
+
+def aligned(left: Stream, right: Stream) -> tuple[int, int]:
+    """Left shifts that take two streams to the finer of their grids."""
+    gap = left.fraction - right.fraction
+    return max(-gap, 0), max(gap, 0)
+
+
+def refuse(layer: Any, why: str) -> UnsupportedLayerError:
+    """The error for a layer that has no lowering."""
+    return UnsupportedLayerError(f"layer '{layer.name}' ({layer.class_name}): {why}")
+
+
+__all__ = ["Chain", "LoweringError", "aligned", "refuse"]

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A converted model of stock hls4ml to the lowered graph: every layer by its class, with the types that hls4ml inferred."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from dietcnn_hls.backend.readers.stock import activations, arrangement, linear, pooling
+from dietcnn_hls.backend.readers.stock.chain import Chain, aligned, refuse
+from dietcnn_hls.backend.readers.stock.fixed import FixedType
+from dietcnn_hls.errors import UnsupportedLayerError
+from dietcnn_hls.lowered import Add, Combine, LoweredGraph, Node, Source, Stream, node
+
+if TYPE_CHECKING:
+    from hls4ml.model.graph import ModelGraph
+
+_MERGES = {"subtract": "subtract", "multiply": "multiply", "maximum": "maximum", "minimum": "minimum"}
+
+
+def _reshape(chain: Chain) -> None:
+    chain.reshape("shape", tuple(int(n) for n in chain.layer.get_attr("target_shape")))
+
+
+def _merge(chain: Chain, other: Node) -> None:
+    """Exact on the finer grid, then cast. An average is half of the sum."""
+    word = str(chain.layer.get_attr("op"))
+    shifts = aligned(chain.stream, other.stream)
+    if word in ("add", "average"):
+        chain.merge("joined", Add(shifts), other)
+    elif word in _MERGES:
+        chain.merge("joined", Combine(_MERGES[word], (0, 0) if word == "multiply" else shifts), other)
+    else:
+        raise refuse(chain.layer, f"the merge '{word}' has no lowering; known are add, average, {', '.join(_MERGES)}")
+    if word == "average":
+        chain.scale("half", np.array([1]), 1)
+    chain.cast(chain.type("result"))
+
+
+_ONE: Mapping[str, Callable[[Chain], None]] = {
+    "Dense": linear.dense,
+    "Conv1D": linear.convolution,
+    "Conv2D": linear.convolution,
+    "PointwiseConv1D": linear.convolution,
+    "PointwiseConv2D": linear.convolution,
+    "DepthwiseConv1D": linear.depthwise,
+    "DepthwiseConv2D": linear.depthwise,
+    "BatchNormalization": linear.batch_norm,
+    "ApplyAlpha": linear.batch_norm,
+    "Activation": activations.activation,
+    "HardActivation": activations.hard,
+    "ELU": activations.elu,
+    "LeakyReLU": activations.leaky_relu,
+    "ThresholdedReLU": activations.thresholded_relu,
+    "ParametrizedActivation": activations.activation,
+    "PReLU": activations.prelu,
+    "Softmax": activations.softmax,
+    "Pooling1D": pooling.pooling,
+    "Pooling2D": pooling.pooling,
+    "GlobalPooling1D": pooling.global_pooling,
+    "GlobalPooling2D": pooling.global_pooling,
+    "Reshape": _reshape,
+    "ZeroPadding1D": arrangement.zero_padding,
+    "ZeroPadding2D": arrangement.zero_padding,
+    "Cropping1D": arrangement.cropping,
+    "Cropping2D": arrangement.cropping,
+    "Resize": arrangement.resize,
+    "Transpose": arrangement.transpose,
+}
+"""What becomes of a layer with one input, by hls4ml's class."""
+
+
+class Lowered(NamedTuple):
+    """A lowered graph, and hls4ml's reuse factor of each of its linear layers."""
+
+    graph: LoweredGraph
+    reuse: dict[str, int]
+
+
+def lower_model_graph(model: ModelGraph, name: str) -> Lowered:
+    """A model that hls4ml's own flows have converted, its types inferred.
+
+    Args:
+        model: hls4ml's model.
+        name: of the graph.
+
+    Raises:
+        UnsupportedLayerError: a layer, type or option that has no lowering, by the layer's name.
+        LoweringError: widths beyond what integers of 64 bits hold.
+    """
+    nodes: list[Node] = []
+    reuse: dict[str, int] = {}
+    made: dict[str, Node] = {}  # by the name of hls4ml's tensor
+    for layer in model.get_layers():
+        if layer.class_name == "Input":
+            if nodes:
+                raise UnsupportedLayerError(f"layer '{layer.name}': the model has several inputs; a design has one")
+            nodes.append(_source(layer))
+            made[_tensor(layer.outputs[0])] = nodes[0]
+            continue
+        inputs = [made[_tensor(name)] for name in layer.inputs]
+        chain = Chain(layer, inputs[0])
+        if layer.class_name == "Merge" and len(inputs) == 2:
+            _merge(chain, inputs[1])
+        elif layer.class_name == "Concatenate" and len(inputs) == 2:
+            arrangement.concatenate(chain, inputs[1])
+        elif layer.class_name in _ONE and len(inputs) == 1:
+            _ONE[layer.class_name](chain)
+        else:
+            raise refuse(layer, f"it has no lowering; known are Merge, Concatenate, {', '.join(_ONE)}")
+        nodes += chain.finish()
+        reuse |= {own.name: int(layer.get_attr("reuse_factor", 1)) for own in chain.nodes if own.op.kernel is not None}
+        for tensor in layer.outputs:
+            made[_tensor(tensor)] = nodes[-1] if chain.nodes else inputs[0]
+    if len(model.outputs) != 1 or made[_tensor(model.outputs[0])] is not nodes[-1]:
+        raise UnsupportedLayerError("a design has one output, which every layer leads to")
+    return Lowered(LoweredGraph(name, tuple(nodes)), reuse)
+
+
+def _tensor(name: str) -> str:
+    """A tensor's name before it clashed with an attribute (see `backend.naming`)."""
+    return name.removesuffix(":result")
+
+
+def _source(layer: Any) -> Node:
+    kind = FixedType.of(layer.get_output_variable().type.precision, layer.name, "the input")
+    shape = tuple(int(n) for n in layer.get_output_variable().shape)
+    op = Source(kind.rounding, kind.overflow)
+    return node(layer.name, op, [], Stream(shape, kind.lo, kind.hi, kind.fraction))
+
+
+__all__ = ["lower_model_graph"]

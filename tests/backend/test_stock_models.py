@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stock models through hls4ml with one word changed: what its Vitis backend computes, bit for bit, in C++ and RTL too."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import hls4ml
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dietcnn_hls import reference
+from dietcnn_hls.backend import convert, lowered_graph
+from dietcnn_hls.backend.readers.stock.fixed import ROUNDINGS, FixedType
+from dietcnn_hls.errors import ConfigError, SaturationWarning, UnsupportedLayerError
+from dietcnn_hls.hardware.geometry import legal_folds
+from dietcnn_hls.rtl.design import generate
+from dietcnn_hls.rtl.simulation import simulate_many
+from tests.backend.stock_models import configuration, ours, random_model, stock
+from tests.graphs import random_codes
+
+layers = tf.keras.layers
+SEEDS = (3, 5, 12)
+"""A softmax behind enlarging, batch-norm and ELU; cropping and a depthwise convolution; a strided row. Others: the benchmark."""
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_hls4mls_own_numbers(seed: int, tmp_path: Path) -> None:
+    model = random_model(seed)
+    x = np.random.default_rng(seed).normal(0, 2, (100, *model.input_shape[1:]))
+    theirs = stock(model, configuration(model, seed), tmp_path / "stock").predict(x).reshape(len(x), -1)
+    for io_type in ("io_parallel", "io_stream"):
+        made = ours(model, configuration(model, seed), tmp_path / io_type, io_type)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SaturationWarning)
+            found = made.predict(x).reshape(len(x), -1)
+        assert np.array_equal(found, theirs), f"{io_type}: {int((found != theirs).sum())} of {theirs.size} outputs differ"
+
+
+def test_the_rtl_computes_the_same(tmp_path: Path) -> None:
+    designs, codes = [], []
+    for seed in SEEDS:
+        model = random_model(seed)
+        made = hls4ml.converters.convert_from_keras_model(
+            model, hls_config=configuration(model, seed), backend="DietCNN", output_dir=str(tmp_path), project_name=f"net{seed}"
+        )
+        graph = lowered_graph(made)
+        designs.append(generate(graph, {node.name: legal_folds(graph, node)[0] for node in graph.linear_nodes}))
+        codes.append(random_codes(graph, 3, seed))
+    for design, given, result in zip(designs, codes, simulate_many(designs, codes, optimize="-O0"), strict=True):
+        assert np.array_equal(result.outputs, reference.predict(design.graph, given)), design.name
+
+
+def small(*more: Any) -> Any:
+    return tf.keras.Sequential([layers.InputLayer((4,)), layers.Dense(3, name="d"), *more])
+
+
+def converted(model: Any, tmp_path: Path, **config: Any) -> Any:
+    return hls4ml.converters.convert_from_keras_model(model, backend="DietCNN", output_dir=str(tmp_path), hls_config=config)
+
+
+def test_values_beyond_the_input_are_said(tmp_path: Path) -> None:
+    made = converted(small(), tmp_path, Model={"Precision": "fixed<8,3>", "ReuseFactor": 1})
+    made.compile()
+    with pytest.warns(SaturationWarning, match="1 of 4 input values lie beyond -4 to 3.96875 and wrap around"):
+        made.predict(np.array([[0.5, 1, 2, 9]]))
+
+
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        (layers.Conv1D(2, 2, dilation_rate=2, name="c"), r"layer 'c' \(Conv1D\): dilation_rate=\[2\] .*use dilation_rate=1"),
+        (layers.ReLU(max_value=1.5, name="r"), r"layer 'r' \(ReLU\): max_value=1.5 .*relu6"),
+        (layers.Softmax(axis=1, name="s"), "layer 's' .*last axis"),
+    ],
+    ids=["dilation", "cap", "axis"],
+)
+def test_what_hls4ml_would_drop_is_refused(layer: Any, words: str, tmp_path: Path) -> None:
+    model = tf.keras.Sequential([layers.InputLayer((6, 3)), layer])
+    with pytest.raises(UnsupportedLayerError, match=words):
+        converted(model, tmp_path, Model={"Precision": "fixed<16,6>", "ReuseFactor": 1})
+
+
+def test_unknown_names_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no layer 'dd'"):
+        converted(small(), tmp_path, Model={"Precision": "fixed<16,6>", "ReuseFactor": 1}, LayerName={"dd": {"ReuseFactor": 1}})
+
+
+def test_our_own_call_takes_no_floats(tmp_path: Path) -> None:
+    """Whoever forgets `fit_codebooks` does not get a design of multipliers."""
+    with pytest.raises(UnsupportedLayerError, match="fit_codebooks"):
+        convert(small(), tmp_path)
+
+
+@pytest.mark.parametrize("rounding", ROUNDINGS.values())
+@pytest.mark.parametrize(("overflow", "symmetric"), [("wrap", False), ("saturate", False), ("saturate", True)])
+def test_floats_and_integers_are_cast_alike(rounding: str, overflow: str, symmetric: bool) -> None:
+    kind = FixedType(6, 3, True, rounding, overflow, symmetric)
+    integers = np.arange(-2000, 2000)
+    assert np.array_equal(kind.codes(integers, 7), kind.of_floats(integers / 128))
