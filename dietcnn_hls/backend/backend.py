@@ -27,14 +27,8 @@ if TYPE_CHECKING:
     from hls4ml.model.layers import Layer
 
 PREPARE = (
-    "lower_stock",
-    "read_model",
-    "read_input_grid",
-    "drop_identity",
-    "leave_softmax",
-    "fold_padding",
-    "fold_batch_norm",
-    "move_pool",
+    *("lower_stock", "read_model", "read_input_grid", "drop_identity", "leave_softmax"),
+    *("fold_padding", "fold_batch_norm", "move_pool"),
 )
 LOWER = (
     *("lower_input", "lower_linear", "lower_activation", "lower_max_pool", "lower_sum_pool"),

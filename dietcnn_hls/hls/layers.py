@@ -203,10 +203,21 @@ def _sum_pool(network: Network, call: Call, op: SumPool) -> LayerCode:
     return code
 
 
-def elementwise(network: Network, call: Call, function: str, params: int, title: str) -> LayerCode:
-    """A call of ``nnet::<function>`` in ``nnet_<function>.h`` that works code by code; `params` rows of constants."""
+def elementwise(
+    network: Network, call: Call, function: str, params: int, title: str, header: str | Path | None = None
+) -> LayerCode:
+    """A call on each code by itself, in vectors of lanes (``nnet_elementwise.h``).
+
+    Args:
+        network: the network.
+        call: one of its calls.
+        function: name of the function template in the name space nnet.
+        params: channels that have parameters of their own, or 1.
+        title: what it does, for a comment.
+        header: where the function stands; default ``nnet_<function>.h``.
+    """
     stream = call.node.stream
-    code = LayerCode(call, f"{call.name}: {title}, {sizes(stream)}", f"nnet::{function}", [f"nnet_{function}.h"])
+    code = LayerCode(call, f"{call.name}: {title}, {sizes(stream)}", f"nnet::{function}", [header or f"nnet_{function}.h"])
     lanes = call.inputs[0].lanes if network.streaming else stream.size if params == 1 else stream.channels
     code.integers(n_elem=stream.size, lanes=lanes, parallel=math.gcd(lanes, call.parallel), n_params=params)
     code.types(input_t=call.inputs[0].code_type, output_t=call.outputs[0].code_type)
