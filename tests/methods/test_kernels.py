@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,20 +17,24 @@ from dietcnn_hls import methods
 from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.hls.cpp import IntType
 from dietcnn_hls.integers import bits_for
-from dietcnn_hls.lowered import Kernel
+from dietcnn_hls.lowered import Kernel, Stream
 from tests.kernels import every, examples, folders, of_folder, plain
 from tests.streams import stream
 
 seeds = st.integers(0, 2**32 - 1)
 
 
+def source_of(name: str, rng: np.random.Generator) -> Stream:
+    """A stream that an example's kernels take."""
+    source = stream(rng)
+    return source if examples()[name].accepts(source) else source_of(name, rng)
+
+
 def random_kernel(name: str, seed: int) -> tuple[Kernel, np.ndarray]:
     """A kernel of an example, and (6, taps) codes of its input, the lowest and the highest among them."""
-    rng, example = np.random.default_rng(seed), examples()[name]
-    source = stream(rng)
-    while not example.accepts(source):
-        source = stream(rng)
-    kernel = example.draw(rng, source, int(rng.integers(1, 6)), int(rng.integers(1, 12)), int(rng.integers(2, 17)))
+    rng = np.random.default_rng(seed)
+    source, sizes = source_of(name, rng), (int(rng.integers(1, 6)), int(rng.integers(1, 12)), int(rng.integers(2, 17)))
+    kernel = examples()[name].draw(rng, source, *sizes)
     codes = rng.integers(source.lo, source.hi + 1, (6, kernel.taps))
     codes[0], codes[1] = source.lo, source.hi
     return kernel, codes
@@ -110,3 +117,46 @@ def test_lanes_reach_no_further_than_the_kernel(name: str, seed: int) -> None:
         offsets = np.zeros(kernel.outputs, np.int64) if rtl.offsets is None else rtl.offsets
         lows, highs = ((bound.reshape(kernel.outputs, -1).sum(axis=1) + offsets) << shifts for bound in rtl.lane_bounds)
         assert (lows <= kernel.bounds()[0]).all() and (highs >= kernel.bounds()[1]).all()
+
+
+DAMAGED: dict[str, Callable[[np.ndarray], Any]] = {
+    "fractions": lambda values: values.astype(float) + 0.5,
+    "not a number": lambda values: np.full(values.shape, np.nan),
+    "text": lambda values: values.astype(str),
+    "objects": lambda values: values.astype(object),
+    "a list": lambda values: values.tolist(),
+    "one axis more": lambda values: values[None],
+    "no axis": lambda values: values.sum(),
+    "nothing": lambda values: values[:0],
+    "beyond all sums": lambda values: values.astype(np.int64) + 2**62,
+}
+
+
+@pytest.mark.parametrize("name", every())
+def test_damaged_fields_are_refused_when_the_kernel_is_made(name: str) -> None:
+    """Whatever `check` allows must be computable; what no kernel can mean never gets that far."""
+    for seed in range(4):
+        kernel, _ = random_kernel(name, seed)
+        for field in dataclasses.fields(kernel):  # type: ignore[arg-type]
+            value = getattr(kernel, field.name)
+            if isinstance(value, np.ndarray):
+                damaged = {what: damage(value) for what, damage in DAMAGED.items() if value.size}
+            else:
+                damaged = {"none": None, "a list": [value], "half": value + 0.5 if isinstance(value, int) else 0.5}
+            for what, bad in damaged.items():
+                with pytest.raises(LoweringError):
+                    dataclasses.replace(kernel, **{field.name: bad})
+                    pytest.fail(f"{type(kernel).__name__}.{field.name} took {what}")
+
+
+@pytest.mark.parametrize("name", every())
+@settings(max_examples=20, deadline=None)
+@given(seeds)
+def test_a_kernel_reads_the_stream_that_it_was_made_for(name: str, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    source = source_of(name, rng)
+    kernel = examples()[name].draw(rng, source, 2, 3, 4)
+    kernel.check_input(source)
+    for other in (Stream((1,), source.lo, source.hi + 1, 0), Stream((1,), source.lo - 1, source.hi, 0)):
+        with pytest.raises(LoweringError):
+            kernel.check_input(other)
