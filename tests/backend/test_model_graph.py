@@ -19,6 +19,7 @@ from dietcnn_hls.errors import ConfigError, LeftToHostWarning, UnsupportedLayerE
 from tests.backend.keras_models import RandomModel, images, qkeras, shift_norm_model, tf
 from tests.backend.keras_models import keras_layers as L
 from tests.graphs import branching_graph, random_codes
+from tests.kernels import every
 
 KERNEL = qkeras.quantized_bits(6, 0, alpha=1)
 
@@ -86,7 +87,7 @@ def test_trace_takes_flags_single_samples_and_activations_as_arguments(tmp_path:
 
 
 def test_trace_of_a_saved_graph(tmp_path: Path) -> None:
-    graph = branching_graph(4, ("table", "multiply"))
+    graph = branching_graph(4, every())
     codes = random_codes(graph, 3, 0)
     stream = graph.input.stream
     _, layers = trace(backend.model_graph_from_lowered(graph, str(tmp_path)), stream.decode(codes) * 2.0**-stream.fraction)

@@ -19,6 +19,7 @@ from dietcnn_hls.lowered import Fold, Linear
 from dietcnn_hls.lowered.storage import load_graph, save_graph
 from tests.backend.keras_models import RandomModel, images, tf
 from tests.graphs import branching_graph, random_codes
+from tests.kernels import every
 
 WITHOUT_TENSORFLOW = """
 import sys
@@ -140,7 +141,7 @@ def test_test_bench_data_come_from_a_file(tmp_path: Path) -> None:
 
 
 def test_a_saved_graph_converts_without_tensorflow(tmp_path: Path) -> None:
-    save_graph(branching_graph(4, ("table", "symbolic", "multiply")), tmp_path / "graph.npz")
+    save_graph(branching_graph(4, every()), tmp_path / "graph.npz")
     command = [sys.executable, "-c", WITHOUT_TENSORFLOW, str(tmp_path / "graph.npz"), str(tmp_path / "out")]
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
@@ -149,7 +150,7 @@ def test_a_saved_graph_converts_without_tensorflow(tmp_path: Path) -> None:
 
 
 def test_a_lowered_graph_survives_the_round_trip(tmp_path: Path) -> None:
-    graph = branching_graph(9, ("table", "multiply"))
+    graph = branching_graph(9, every())
     back = backend.lowered_graph(backend.model_graph_from_lowered(graph, str(tmp_path)))
     assert [(n.name, n.inputs, n.stream, n.op) for n in back.nodes] == [(n.name, n.inputs, n.stream, n.op) for n in graph.nodes]
     assert back.name == graph.name and back.metadata == graph.metadata
