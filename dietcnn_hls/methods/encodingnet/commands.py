@@ -8,7 +8,7 @@ from typing import get_args
 
 import click
 
-from dietcnn_hls.errors import ConfigError
+from dietcnn_hls.errors import ConfigError, OutputError
 from dietcnn_hls.methods.encodingnet import library
 from dietcnn_hls.methods.encodingnet.search import Progress, SearchSettings, find_encoder, usual_start
 
@@ -68,6 +68,15 @@ def search(
         | {"steps": steps, "heat": heat, "seed": seed}
     )
     path = output or Path(f"{objective}_{bits}.json")
+    try:
+        _search(settings, path, overwrite)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written ({error.strerror or error}); choose another --output") from error
+    click.echo(path)
+
+
+def _search(settings: SearchSettings, path: Path, overwrite: bool) -> None:
+    """Write the encoder to `path`, unless it is there."""
     checkpoint = path.with_name(f".{path.name}.search")
     if overwrite and path.exists():
         library.load(path)  # nothing but an encoder is overwritten
@@ -80,7 +89,6 @@ def search(
         checkpoint.unlink(missing_ok=True)
     elif library.searched(path) != settings.model_dump():
         raise ConfigError(f"{path} holds the encoder of another search: choose another --output, or --overwrite it")
-    click.echo(path)
 
 
 def _say(state: Progress) -> None:

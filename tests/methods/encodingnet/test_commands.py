@@ -69,6 +69,7 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
         (("--steps", "-1"), 2, "-1 is not in the range"),
         (("--objective", "nand2", "--start", "booth"), 1, "start nand2 searches otherwise"),
         (("--output", "no/where.json"), 1, "cannot be written"),
+        (("--output", "n" * 300), 1, "cannot be written (File name too long); choose another --output"),
     ],
 )
 def test_refusals_come_before_the_work(tmp_path: Path, options: tuple[str, ...], status: int, text: str) -> None:
