@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dietcnn_hls.arguments import READ, Only, Rules, check_arguments
 from dietcnn_hls.backend.readers.keras.arguments import ARGUMENTS as KERAS
 from dietcnn_hls.backend.readers.keras.arguments import NORM, WINDOW
 from dietcnn_hls.backend.readers.keras.refusals import unsupported
 from dietcnn_hls.backend.readers.keras.source import KerasLayer
-from dietcnn_hls.methods.arguments import READ, Only, Rules, check_arguments
 
 _LAYER: Rules = KERAS["Add"]
 _LINE: Rules = {"padding": Only(("valid", "same", "causal")), "dilation_rate": Only(((1,), 1), "use dilation_rate=1")}
