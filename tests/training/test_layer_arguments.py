@@ -268,7 +268,8 @@ def plans(defaults: dict[str, Any]) -> dict[str, Any]:
     return {kind: signature(read_plan(model)) for kind, model in defaults.items()}
 
 
-NAMES = [f"{kind}-{word}-{getattr(value, 'name', value)}"[:60] for kind, word, value in variants()]
+# Functions by their own name: an address in a test's name differs between workers, and xdist refuses that.
+NAMES = [f"{kind}-{word}-{getattr(value, 'name', getattr(value, '__name__', value))}"[:60] for kind, word, value in variants()]
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
