@@ -104,7 +104,7 @@ def _error(layer: LookupLayer, inputs: Any, weights: Any, factors: LowRank, dtyp
         flat = tf.reshape(tf.transpose(right, (0, 2, 1)), (-1, right.shape[1]))
         return tf.linalg.matmul(tf.reshape(left, (-1, flat.shape[0])), flat)
     height, width, channels, outputs = weights.shape
-    features = tf.reshape(left, (*tf.unstack(tf.shape(left)[:3]), channels * terms))
+    features = tf.reshape(left, (-1, *left.shape[1:3], channels * terms))
     kernel = tf.reshape(tf.transpose(right, (0, 1, 2, 4, 3)), (height, width, channels * terms, outputs))
     return tf.nn.conv2d(features, kernel, layer.strides, "VALID")  # type: ignore[attr-defined]
 

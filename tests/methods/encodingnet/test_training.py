@@ -84,6 +84,19 @@ def test_bias_correction_takes_off_the_mean_error() -> None:
     assert np.abs((logits(corrected, x) - exact).mean(axis=0)).sum() < np.abs((logits(plain, x) - exact).mean(axis=0)).sum()
 
 
+def test_images_of_one_column_stay_of_known_size() -> None:
+    """A width of one broadcasts with an unknown one, which the padding of the next layer then could not read."""
+    keras = tf.keras.layers
+    tf.keras.utils.set_random_seed(4)
+    model = tf.keras.Sequential([keras.Input((8, 1, 1))])
+    for layer in (keras.Conv2D(3, 1, strides=2), keras.ReLU(), keras.Conv2D(3, 3, padding="same"), keras.ReLU()):
+        model.add(layer)
+    model.add(keras.Flatten())
+    model.add(keras.Dense(3))
+    x = (np.random.default_rng(4).integers(0, 256, (40, 8, 1, 1)) / 256).astype(np.float32)
+    check_exact(METHOD.quantize(model, x, EncodingOptions()), x)
+
+
 def test_gradients_are_those_of_the_exact_product() -> None:
     encoder = random_netlist(4, 20, 8).to_dict()
     layer = LookupDense(3, kernel_quantizer=EncodedProducts(encoder, 7, 7), use_bias=False)
