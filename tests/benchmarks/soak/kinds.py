@@ -52,7 +52,7 @@ def _some_kernels(seed: int) -> tuple[str, ...]:
 
 def _limits(seed: int) -> graphs.Shape:
     """Small shapes; every tenth network has many symbols, every seventh a large image."""
-    return graphs.Shape(side=17 if seed % 7 == 3 else 9, channels=5, symbols=200 if seed % 10 == 9 else 12)
+    return graphs.Shape(side=17 if seed % 7 == 3 else 9, channels=5, symbols=64 if seed % 10 == 9 else 12)
 
 
 def _graph(make: Callable[..., LoweredGraph], seed: int) -> LoweredGraph:
