@@ -63,7 +63,9 @@ def test_any_value_is_meant_or_refused_before_work(argument: str, tmp_path: Path
     (tmp_path / "cwd").mkdir()
     monkeypatch.chdir(tmp_path / "cwd")
     for number, value in enumerate(VALUES):
-        if argument == "model" and isinstance(value, str) and not value:  # a folder, which is for Keras to read: seconds, for TensorFlow
+        if (
+            argument == "model" and isinstance(value, str) and not value
+        ):  # a folder, which is for Keras to read: seconds, for TensorFlow
             continue
         out = tmp_path / f"out{number}"
         given = {"model": GRAPH, "output_dir": out, "x_test": X, "synthesis": "none", "upto": "reference"} | {argument: value}
