@@ -137,6 +137,8 @@ class State:
     def _made(self, stage: Stage, key: str) -> tuple[np.ndarray, dict[str, Any]]:
         """Run a stage; what is stale goes when its result is there, so that a refusal leaves the folder as it was."""
         title, start = stage.title(self), time.perf_counter()
+        if stage.leaves:
+            self.workspace.forget(stage.name)  # its files are about to be another result's
         with progress.step(title) if title else nullcontext():
             if stage.files(self.request):
                 with self.workspace.stage(stage.name, key) as self.folder:

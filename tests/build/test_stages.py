@@ -224,6 +224,28 @@ def test_a_refused_change_leaves_the_folder_as_it_was(tmp_path: Path) -> None:
     assert made(tmp_path) == before
 
 
+def test_a_file_beside_the_folders_is_that_of_the_facts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of other inputs that is cut short has written its file already; the facts of before must not claim it."""
+
+    def mark(state: Any) -> Facts:
+        text = str(state.request.hardware.clock_period)
+        (state.workspace.root / "mark.txt").write_text(text)
+        if text == "4.0":
+            raise KeyboardInterrupt
+        return Facts.of(versions={"mark": text})
+
+    period = Stage("mark", mark, inputs=lambda request: request.hardware.clock_period, leaves=("mark.txt",))
+    monkeypatch.setattr(run, "STAGES", (*STAGES, period))
+    build(request(tmp_path), "mark")
+    with pytest.raises(KeyboardInterrupt):
+        build(request(tmp_path, clock_period=4.0), "mark")
+    report = build(request(tmp_path), "mark")
+    assert report.versions is not None and report.versions["mark"] == (tmp_path / "mark.txt").read_text() == "5.0"
+    (tmp_path / "mark.txt").unlink()
+    build(request(tmp_path), "mark")
+    assert (tmp_path / "mark.txt").read_text() == "5.0"
+
+
 @dataclass(eq=False)
 class Dice(FromGraph):
     """A network that comes out otherwise at each training, as trainings on several cores do."""
