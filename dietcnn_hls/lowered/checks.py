@@ -111,7 +111,7 @@ def plain_fields(value: Any, parts: tuple[type, ...] = ()) -> None:
     """That the fields of a dataclass are what can be saved and cannot differ between spellings.
 
     Integers, text, None, `parts`, tuples of such, and numpy arrays of integers or booleans. Numpy's integers become Python's,
-    lists tuples.
+    lists tuples, and arrays copies that nobody can write to: what has been checked stays so.
     """
     if not dataclasses.is_dataclass(value):
         raise LoweringError(f"{type(value).__name__} must be a frozen dataclass")
@@ -123,15 +123,23 @@ def plain_fields(value: Any, parts: tuple[type, ...] = ()) -> None:
 def _plain(what: str, value: object, parts: tuple[type, ...]) -> object:
     if isinstance(value, tuple | list):
         return tuple(_plain(what, item, parts) for item in value)
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray):
         if value.dtype.kind not in "iub":
             raise LoweringError(f"{what} must be an array of integers or booleans, got {value.dtype}")
-        return value
+        return _frozen(value)
     if isinstance(value, np.integer | np.bool_):
         return value.item()
     if not isinstance(value, (*_SCALARS, *parts)):
         raise LoweringError(f"{what} cannot be a {type(value).__name__}: integers, text, tuples and arrays are what it can hold")
     return value
+
+
+def _frozen(values: np.ndarray) -> np.ndarray:
+    """The same integers in rows, in the machine's byte order, never to be written to."""
+    if values.flags.writeable or not values.flags.c_contiguous or not values.dtype.isnative or type(values) is not np.ndarray:
+        values = np.array(values, values.dtype.newbyteorder("="), order="C", subok=False)
+        values.setflags(write=False)
+    return values
 
 
 def json_data(what: str, value: object, depth: int = 0) -> None:

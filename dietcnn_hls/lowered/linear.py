@@ -40,7 +40,13 @@ class Linear(Operation):
     def check(self) -> None:
         checks.instance("the kernel of a linear layer", self.kernel, Kernel)
         checks.instance("the window of a linear layer", self.window, (Window, type(None)))
-        outputs = self.kernel.outputs
+        outputs = checks.integer("the outputs of a kernel", self.kernel.outputs, 1)
+        checks.integer("the taps of a kernel", self.kernel.taps, 1)
+        lows, highs = self.kernel.bounds()
+        for what, bound in (("lowest", lows), ("highest", highs)):
+            checks.array(f"the {what} results of a kernel", bound, (outputs,))
+        if (lows > highs).any():
+            raise LoweringError("the lowest results of a kernel exceed its highest")
         if self.window is not None and outputs % self.window.groups:
             raise LoweringError(f"{self.window.groups} groups do not divide {outputs} outputs")
         if self.bias is not None:

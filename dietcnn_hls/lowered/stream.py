@@ -243,7 +243,7 @@ class Window:
     Attributes:
         size: (kh, kw).
         stride: (sh, sw).
-        padding: (top, bottom, left, right) in pixels.
+        padding: (top, bottom, left, right) in pixels, each below the window's size.
         groups: input channels are split into this many groups (depthwise: groups == C).
     """
 
@@ -258,6 +258,9 @@ class Window:
         checks.integers("a window's stride", self.stride, 2, 1, MAX_SIDE)
         checks.integers("a window's padding", self.padding, 4, 0, MAX_SIDE)
         checks.integer("a window's groups", self.groups, 1, checks.MAX_SIZE)
+        (kh, kw), (top, bottom, left, right) = self.size, self.padding
+        if max(top, bottom) >= kh or max(left, right) >= kw:
+            raise LoweringError(f"a window of {kh} x {kw} with padding {self.padding} sees padding alone at the image's border")
 
     @property
     def area(self) -> int:

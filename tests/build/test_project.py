@@ -15,6 +15,7 @@ from dietcnn_hls.build.config import parse
 from dietcnn_hls.build.project import build_project
 from dietcnn_hls.cli import cli
 from dietcnn_hls.errors import ConfigError
+from dietcnn_hls.methods import keras
 from dietcnn_hls.reports.model import Report
 from dietcnn_hls.training import design
 
@@ -52,7 +53,7 @@ def test_a_resumed_project_loads_no_model(built: tuple[Path, Report], monkeypatc
     folder, first = built
     config = parse(untrained(float_epochs=0, epochs=0))
     with monkeypatch.context() as patch:
-        patch.setattr(design, "load_model", pytest.fail)
+        patch.setattr(keras, "load_model", pytest.fail)
         patch.setattr(design, "train_design", pytest.fail)
         assert build(config, output=folder) == first
     trained = (folder / "model" / "model.keras").stat().st_mtime_ns

@@ -98,6 +98,8 @@ def test_streams_take_the_integers_of_numpy() -> None:
         ({"padding": (0, 0, 0)}, "padding"),
         ({"padding": (0, 0, -1, 0)}, "padding"),
         ({"padding": (0, 0, 0, None)}, "padding"),
+        ({"padding": (0, 3, 0, 0)}, "padding alone"),
+        ({"padding": (0, 0, 7, 2)}, "padding alone"),
         ({"groups": 0}, "groups"),
         ({"groups": True}, "groups"),
     ],
@@ -146,7 +148,6 @@ def table(rows: int = 4, taps: int = 2, outputs: int = 3) -> TableKernel:
         (lambda: SymbolMap(np.array([0, 1]), LEVELS, 0), "shape any x any"),
         (lambda: MaxPool(None), "pool's window"),
         (lambda: MaxPool(Window((2, 2), groups=2)), "no groups"),
-        (lambda: MaxPool(Window((2, 2), padding=(2, 0, 0, 0))), "padding alone"),
         (lambda: SumPool(Window((2, 2), padding=(1, 0, 0, 0))), "no padding"),
         (lambda: SumPool(Window((2, 2)), -1), "shift must be between"),
         (lambda: SumPool(Window((2, 2)), "1"), "shift must be an integer"),
@@ -319,6 +320,35 @@ def test_kernels_read_the_codes_they_were_made_for(name: str) -> None:
         refused(lambda other=other: infer_stream(op, [other]), "cannot read codes|cannot be read with codes")
     if name in DECODED:
         refused(lambda: infer_stream(op, [VECTOR]), "cannot read codes")
+
+
+def test_what_has_been_checked_stays_so() -> None:
+    """Arrays are copied in rows and cannot be written to; a copy that a kernel has made is not copied again."""
+    given = np.asfortranarray(np.array([[0, 1], [1, 0]], ">i4"))
+    kernel = TableKernel(np.arange(8).reshape(4, 2), given, 4)
+    given[0, 0] = 9
+    assert kernel.weights.tolist() == [[0, 1], [1, 0]] and kernel.weights.flags.c_contiguous and kernel.weights.dtype == np.int32
+    with pytest.raises(ValueError, match="read-only"):
+        kernel.weights[0, 0] = 9
+    assert dataclasses.replace(kernel, fraction=3).weights is kernel.weights
+    refused(lambda: dataclasses.replace(kernel, weights=np.ma.masked_array(given, given > 0)), "MaskedArray")
+
+
+def test_a_kernel_that_misstates_its_bounds() -> None:
+    class Lying(TableKernel):
+        wrong: tuple[np.ndarray, np.ndarray]
+
+        def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+            return self.wrong
+
+    one = np.zeros(3, np.int64)
+    for wrong, text in (
+        ((one, one[:2]), "highest results of a kernel must be of shape 3, got 2"),
+        ((one.astype(float), one), "lowest results of a kernel must be an array of integers"),
+        ((one + 1, one), "lowest results of a kernel exceed its highest"),
+    ):
+        Lying.wrong = wrong
+        refused(lambda: Linear(Lying(np.zeros((4, 2), int), np.zeros((3, 2), int), 0)), text)
 
 
 IN = node("in", Source(), [], VECTOR)
