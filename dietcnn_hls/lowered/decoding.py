@@ -55,6 +55,8 @@ class DecodingKernel(LaneKernel):
     ends_only: bool = False
 
     def check(self) -> None:
+        if not isinstance(self.ends_only, bool):
+            raise LoweringError(f"ends_only must be true or false, not {self.ends_only!r}")
         if self.ends_only:
             checks.array("the first and the last input code", self.integers, (2,), self.lo)
         else:

@@ -26,7 +26,7 @@ template <class CONFIG_T> struct requantizer {
         const wide_t odd = (x >> right) & 1, negative = x < 0;
         switch (CONFIG_T::rounding) {
         case toward_zero:
-            return negative ? wide_t(2 * half - 1) : wide_t(0);
+            return negative ? wide_t(half - 1 + half) : wide_t(0);
         case half_up:
             return half;
         case half_down:

@@ -87,7 +87,9 @@ def test_each_file_offers_what_the_page_says(folder: str) -> None:
 
     method = importlib.import_module(f"dietcnn_hls.methods.{folder}").METHOD
     assert isinstance(method, base.Method) and method.name == folder
-    assert all(inspect.getmodule(kernel) is part("kernel") and kernel.method == folder for kernel in method.kernels)
+    own = f"dietcnn_hls.methods.{folder}."
+    assert all(kernel.__module__.startswith(own) and kernel.method == folder for kernel in method.kernels)
+    assert inspect.getmodule(method.kernels[0]) is part("kernel")
     assert all(inspect.getmodule(scheme) is part("scheme") for scheme in method.schemes)
     assert part("reader").QUANTIZERS  # type: ignore[attr-defined]
     assert callable(part("lowering").lower)  # type: ignore[attr-defined]
@@ -111,6 +113,8 @@ def test_no_other_module_names_a_method() -> None:
     for path in sorted((ROOT / "dietcnn_hls").rglob("*.py")):
         place = path.relative_to(ROOT / "dietcnn_hls").parts
         if place[0] == "methods" and place[1] in folders():
+            continue
+        if place[:3] == ("backend", "readers", "stock"):  # hls4ml's own precisions are read as one scheme: multiplied weights
             continue
         text = path.read_text()
         assert not own.search(text), f"{path}: {own.search(text)}"
