@@ -17,8 +17,8 @@ _ROUNDINGS = {"half_even": 1, "toward_zero": 2, "half_to_zero": 3, "half_from_ze
 
 
 def _bound(value: int) -> Parameter:
-    """A number that may need more than the 32 bits of a plain literal."""
-    return value if -(2**31) < value < 2**31 else packed([value], 64)
+    """A number at its parameter's 64 bits, where Verilator finds a plain literal too short."""
+    return value if 0 <= value < 2**31 else packed([value], 64)
 
 
 @BUILDERS.register(Requantize)

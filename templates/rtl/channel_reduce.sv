@@ -34,33 +34,37 @@ module channel_reduce #(
   // what is known of the pixel: the channel and the value, before this beat and after each of its lanes
   logic [STATE_BITS-1:0] known;
   logic [INDEX_BITS-1:0] first;
-  wire [(LANES+1)*STATE_BITS-1:0] states;
   wire final_beat;
   wire take = in_valid && in_ready;
-  assign states[STATE_BITS-1:0] = known;
   for (genvar l = 0; l < LANES; l = l + 1) begin : g_lane
     wire [CODE_BITS-1:0] code = in_data[l*CODE_BITS +: CODE_BITS];
     wire signed [WIDE-1:0] value = SIGNED ? WIDE'($signed(code)) : WIDE'(code);
     wire [INDEX_BITS-1:0] channel = first + INDEX_BITS'(l);
-    wire signed [WIDE-1:0] earlier = states[l*STATE_BITS +: WIDE];
-    wire [INDEX_BITS-1:0] best = states[l*STATE_BITS+WIDE +: INDEX_BITS];
+    wire [STATE_BITS-1:0] entering, leaving;
+    wire signed [WIDE-1:0] earlier = entering[WIDE-1:0];
+    wire [INDEX_BITS-1:0] best = entering[WIDE +: INDEX_BITS];
+    if (l == 0) begin : g_first
+      assign entering = known;
+    end else begin : g_next
+      assign entering = g_lane[l-1].leaving;
+    end
     wire start = l == 0 && first == '0;
     if (FUNCTION == 0) begin : g_sum
-      assign states[(l+1)*STATE_BITS +: STATE_BITS] = {best, start ? value : earlier + value};
+      assign leaving = {best, start ? value : earlier + value};
       wire unused = &{1'b0, channel};
     end else begin : g_greatest
       wire greater = start || value > earlier;
-      assign states[(l+1)*STATE_BITS +: STATE_BITS] = {greater ? channel : best, greater ? value : earlier};
+      assign leaving = {greater ? channel : best, greater ? value : earlier};
     end
   end
   loop_counter #(.COUNT(WORDS)) beat (.clk(clk), .rst(rst), .step(take), .last(final_beat));
   always_ff @(posedge clk) begin
     if (rst || (take && final_beat)) first <= '0;
     else if (take) first <= first + INDEX_BITS'(LANES);
-    if (take) known <= states[LANES*STATE_BITS +: STATE_BITS];
+    if (take) known <= g_lane[LANES-1].leaving;
   end
   /* verilator lint_off UNUSEDSIGNAL */  // one of the two is the result
-  wire [STATE_BITS-1:0] reached = states[LANES*STATE_BITS +: STATE_BITS];
+  wire [STATE_BITS-1:0] reached = g_lane[LANES-1].leaving;
   /* verilator lint_on UNUSEDSIGNAL */
   wire [OUT_BITS-1:0] result;
   if (FUNCTION == 2) begin : g_index

@@ -31,7 +31,8 @@ module divide_constant #(
   for (genvar l = 0; l < LANES; l = l + 1) begin : g_lane
     wire [IN_BITS-1:0] code = in_data[l*IN_BITS +: IN_BITS];
     wire negative = SIGNED & code[IN_BITS-1];
-    wire [WIDE-1:0] value = WIDE'(negative ? -{1'b0, code} & {1'b0, {IN_BITS{1'b1}}} : {1'b0, code});
+    wire [IN_BITS-1:0] absolute = negative ? -code : code;  // of the lowest code, too, as an unsigned number
+    wire [WIDE-1:0] value = WIDE'(absolute);
     /* verilator lint_off UNUSEDSIGNAL */  // a quotient has fewer bits
     wire [WIDE-1:0] magnitude = value / BY;
     /* verilator lint_on UNUSEDSIGNAL */

@@ -44,7 +44,8 @@ module kernel_multiply_dsp #(
 );
   localparam int unsigned FULL_BITS = INTEGER_BITS + WEIGHT_BITS;
   localparam int unsigned PRODUCT_BITS = DROP == 0 ? FULL_BITS : FULL_BITS + 1 - (DROP > FULL_BITS ? FULL_BITS : DROP);
-  localparam logic signed [FULL_BITS+1:0] HALF = HALF_UP && DROP > 0 ? (FULL_BITS + 2)'(1) << (DROP - 1) : '0;
+  localparam int unsigned WIDE = (DROP > FULL_BITS ? DROP : FULL_BITS) + 2;  // holds half a step, too
+  localparam logic signed [WIDE-1:0] HALF = HALF_UP && DROP > 0 ? WIDE'(1) << (DROP - 1) : '0;
   if (!DECODE && INTEGER_BITS != CODE_BITS) begin : g_check
     $error("kernel_multiply_dsp: INTEGER_BITS=%0d must equal CODE_BITS=%0d unless DECODE", INTEGER_BITS, CODE_BITS);
   end
@@ -70,8 +71,8 @@ module kernel_multiply_dsp #(
       wire signed [INTEGER_BITS:0] a = {INTEGER_SIGNED & value[INTEGER_BITS-1], value};
       wire signed [WEIGHT_BITS-1:0] b = in_weights[(p*SIMD+s)*WEIGHT_BITS +: WEIGHT_BITS];
       /* verilator lint_off UNUSEDSIGNAL */  // no product needs its top bits
-      wire signed [FULL_BITS+1:0] product = (FULL_BITS + 2)'(a * b) + HALF;
-      wire signed [FULL_BITS+1:0] kept = product >>> DROP;
+      wire signed [WIDE-1:0] product = WIDE'(a * b) + HALF;
+      wire signed [WIDE-1:0] kept = product >>> DROP;
       /* verilator lint_on UNUSEDSIGNAL */
       always_ff @(posedge clk) if (enable) products[s*PRODUCT_BITS +: PRODUCT_BITS] <= kept[PRODUCT_BITS-1:0];
     end

@@ -78,4 +78,8 @@ module stream_gather #(
       .read(read), .read_address(read_address), .read_data(stored)
   );
   assign out_data = filled ? FILL : stored;
+`ifdef DIETCNN_ASSERT
+  always_ff @(posedge clk) if (!rst && read) assert (index <= INDEX_BITS'(SIZE_IN))
+    else $error("index %0d lies behind the SIZE_IN=%0d codes of an image", index, SIZE_IN);
+`endif
 endmodule

@@ -45,6 +45,9 @@ module value_map #(
       else if (read) word <= word == (ADDRESS_BITS-IN_BITS+1)'(WORDS - 1) ? '0 : word + 1'b1;
     end
     assign channel = word;
+`ifdef DIETCNN_ASSERT
+    always_ff @(posedge clk) if (!rst) assert (int'(word) < WORDS) else $error("word %0d of WORDS=%0d", word, WORDS);
+`endif
   end else begin : g_shared
     assign channel = '0;
   end

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 from dietcnn_hls.hardware.geometry import legal_folds
-from dietcnn_hls.lowered import LoweredGraph
+from dietcnn_hls.lowered import Combine, LoweredGraph
+from dietcnn_hls.lowered.operation import OPERATIONS
 from dietcnn_hls.rtl.builder import RtlOptions
 from dietcnn_hls.rtl.design import RtlDesign, generate
 from dietcnn_hls.tools import yosys
+from tests.arithmetic_graphs import arithmetic_graph
 from tests.graphs import Shape, branching_graph, pooling_graph, random_graph
 from tests.kernels import examples, with_hardware
 
@@ -28,7 +30,8 @@ MULTIPLIERS = ("booth_rows",)
 """Modules that multiply without a ``*``."""
 
 LOOKUP = tuple(name for name in with_hardware() if not examples()[name].multiplies)
-OPERATIONS = tuple(f"{name}_net" for name in ("branching_1", "branching_2", "pooling_1", "pooling_2"))
+NETWORKS = tuple(f"{name}_net" for name in ("branching_1", "branching_2", "pooling_1", "pooling_2"))
+ARITHMETIC = range(8)
 
 
 def design(name: str, graph: LoweredGraph, dsp: bool = False) -> RtlDesign:
@@ -44,7 +47,8 @@ def every_design() -> list[RtlDesign]:
     for name in with_hardware():
         made += [design(f"{name}_{form}_net", random_graph(1, (name,), SMALL), form == "dsp") for form in ("lut", "dsp")]
     made += [design(f"branching_{seed}_net", branching_graph(seed, LOOKUP, SMALL)) for seed in (1, 2)]
-    return made + [design(f"pooling_{seed}_net", pooling_graph(seed, LOOKUP, SMALL)) for seed in (1, 2)]
+    made += [design(f"pooling_{seed}_net", pooling_graph(seed, LOOKUP, SMALL)) for seed in (1, 2)]
+    return made + [design(f"arithmetic_{seed}_net", arithmetic_graph(seed)) for seed in ARITHMETIC]
 
 
 @pytest.fixture(scope="module")
@@ -83,23 +87,32 @@ def constant(bits: list[int | str]) -> bool:
     return bool(bits) and all(isinstance(bit, str) for bit in bits)
 
 
-@pytest.mark.parametrize("name", [*(f"{name}_{form}_net" for name in LOOKUP for form in ("lut", "dsp")), *OPERATIONS])
+@pytest.mark.parametrize("name", [*(f"{name}_{form}_net" for name in LOOKUP for form in ("lut", "dsp")), *NETWORKS])
 def test_lookup_designs_multiply_nothing(found: dict[str, set[str]], name: str) -> None:
     assert found[name] == set()
 
 
-@pytest.mark.parametrize("form, place", [("lut", "booth_rows"), ("dsp", "kernel_multiply_dsp.sv")])
-def test_the_twin_is_found_out(found: dict[str, set[str]], form: str, place: str) -> None:
-    """The check can fail: the one kernel that multiplies is caught in both its forms, and its counts say so."""
+@pytest.mark.parametrize("form, places", [("lut", ("booth_rows", "kernel_multiply_dsp.sv")), ("dsp", ("kernel_multiply_dsp.sv",))])
+def test_the_twin_is_found_out(found: dict[str, set[str]], form: str, places: tuple[str, ...]) -> None:
+    """The check can fail: kernels that multiply are caught in both forms, and their counts say so."""
     for name in with_hardware():
         if examples()[name].multiplies:
-            assert any(where.startswith(place) for where in found[f"{name}_{form}_net"]), found[f"{name}_{form}_net"]
+            assert any(where.startswith(places) for where in found[f"{name}_{form}_net"]), found[f"{name}_{form}_net"]
             graph = random_graph(1, (name,), SMALL)
             assert all(node.op.kernel.operations().multiplications for node in graph.linear_nodes)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("seed", ARITHMETIC)
+def test_plain_arithmetic_multiplies_where_its_counts_say_so(found: dict[str, set[str]], seed: int) -> None:
+    """Two streams are multiplied in one module only, and nowhere else; quotients are by constants."""
+    graph = arithmetic_graph(seed)
+    products = [n for n in graph.nodes if isinstance(n.op, Combine) and n.op.function == "multiply"]
+    places = found[f"arithmetic_{seed}_net"]
+    assert bool(products) == bool(places) and all(where.startswith("stream_combine.sv") for where in places), places
 
 
 def test_all_kernels_and_operations_are_there(found: dict[str, set[str]]) -> None:
     designs = every_design()
     assert {made.name for made in designs} == set(found)
-    kinds = {node.op.kind for made in designs for node in made.graph.nodes}
-    assert kinds == {"input", "linear", "encode", "requantize", "symbol_map", "max_pool", "sum_pool", "reshape", "add"}
+    assert {node.op.kind for made in designs for node in made.graph.nodes} == {op.kind for op in OPERATIONS.values()}
+    assert any(found[f"arithmetic_{seed}_net"] for seed in ARITHMETIC)

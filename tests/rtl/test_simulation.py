@@ -32,6 +32,7 @@ from dietcnn_hls.rtl.simulation import (
 )
 from dietcnn_hls.tools.yosys.synthesis import synthesise
 from tests import graphs
+from tests.arithmetic_graphs import arithmetic_graph
 from tests.kernels import examples, with_hardware
 from tests.methods.dietcnn.examples import symbolic_kernel, table_kernel
 from tests.rtl.random_designs import STALLS, random_design
@@ -83,6 +84,14 @@ def test_random_branching_networks(cache: Path) -> None:
     shape = graphs.Shape(side=5, channels=4, symbols=8)
     designs = [random_design(graphs.branching_graph(seed, with_hardware(), shape), seed) for seed in range(8)]
     assert lint(designs[0]) == ""
+    check(designs, cache)
+
+
+@pytest.mark.parametrize("first", (0, 12))
+def test_random_arithmetic_networks(first: int, cache: Path) -> None:
+    """All roundings and overflows, tables of values, merges of branches, reductions, re-arrangements."""
+    designs = [random_design(arithmetic_graph(seed), seed) for seed in range(first, first + 12)]
+    assert [lint(design) for design in designs[::4]] == ["", "", ""]
     check(designs, cache)
 
 
