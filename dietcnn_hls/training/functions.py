@@ -86,7 +86,8 @@ class Scalar:
     @property
     def cap(self) -> float | None:
         """Where this is a ReLU with nothing but an upper bound: that bound."""
-        return dict(self.parameters)["max_value"] if self.kind == "relu" and len(self.parameters) == 1 else None
+        parameters = dict(self.parameters)
+        return parameters["max_value"] if self.kind == "relu" and set(parameters) == {"max_value"} else None
 
 
 def _rank(x: np.ndarray | np.float32) -> np.ndarray:

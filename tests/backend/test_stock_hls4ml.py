@@ -191,7 +191,7 @@ def test_build_runs_vitis_on_the_project(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_build_without_vitis_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ToolError, match="Vitis HLS synthesis needs .*, which was not found"):
+    with pytest.raises(ToolError, match=r"Vitis HLS synthesis needs .*, which was not found"):
         stock(reachable_model(), tmp_path / "out").build()
 
 

@@ -92,7 +92,9 @@ def test_lookup_designs_multiply_nothing(found: dict[str, set[str]], name: str) 
     assert found[name] == set()
 
 
-@pytest.mark.parametrize("form, places", [("lut", ("booth_rows", "kernel_multiply_dsp.sv")), ("dsp", ("kernel_multiply_dsp.sv",))])
+@pytest.mark.parametrize(
+    "form, places", [("lut", ("booth_rows", "kernel_multiply_dsp.sv")), ("dsp", ("kernel_multiply_dsp.sv",))]
+)
 def test_the_twin_is_found_out(found: dict[str, set[str]], form: str, places: tuple[str, ...]) -> None:
     """The check can fail: kernels that multiply are caught in both forms, and their counts say so."""
     for name in with_hardware():
