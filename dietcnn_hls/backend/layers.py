@@ -208,4 +208,4 @@ def _precision(stream: Stream) -> IntegerPrecisionType | FixedPrecisionType:
     return FixedPrecisionType(width=stream.bits, integer=stream.bits - stream.fraction, signed=stream.signed)
 
 
-__all__ = ["INPUT", "LAYERS", "LoweredLayer", "register_layers"]
+__all__ = ["INPUT", "LAYERS", "FrontLayer", "LoweredLayer", "register_layers"]

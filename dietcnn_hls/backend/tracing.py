@@ -13,7 +13,7 @@ import numpy as np
 
 from dietcnn_hls import reference
 from dietcnn_hls.backend.asked import Seen, asked, seen
-from dietcnn_hls.backend.graphs import lowered_graph
+from dietcnn_hls.backend.graphs import lowered_graph, stock_lowering
 from dietcnn_hls.backend.thresholds import batch_norm
 from dietcnn_hls.errors import DatasetError
 
@@ -54,7 +54,11 @@ def trace(model: ModelGraph, x: np.ndarray) -> tuple[np.ndarray, dict[str, np.nd
     values = {node.name: node.stream.decode(found[node.name]) * 2.0**-node.stream.fraction for node in graph.nodes}
     kind = x.dtype if np.issubdtype(x.dtype, np.floating) else np.dtype(np.float64)
     outputs = values[graph.output.name].astype(kind)
-    shown = _Shown(values, seen(model)).all() if seen(model) else values
+    stock = stock_lowering(model)
+    if stock is not None:
+        shown = {layer: values[node] for layer, node in stock.results.items()}
+    else:
+        shown = _Shown(values, seen(model)).all() if seen(model) else values
     wanted = _flagged(model) or [name for name in shown if name != graph.input.name]
     return (outputs[0] if single else outputs), {name: shown[name].astype(kind) for name in wanted if name in shown}
 
@@ -90,6 +94,8 @@ class _Shown:
 
 def _flagged(model: ModelGraph) -> list[str]:
     """Layers for which the configuration sets ``Trace``."""
+    if stock_lowering(model) is not None:
+        return [layer.name for layer in model.get_layers() if layer.get_attr("trace", False)]
     return [name for name, layer in seen(model).items() if asked(model, name, layer.kinds).get("Trace", ("", False))[1]]
 
 

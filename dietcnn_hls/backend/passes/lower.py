@@ -18,6 +18,7 @@ from dietcnn_hls.backend.graphs import lowered_graph
 from dietcnn_hls.backend.layers import LoweredLayer
 from dietcnn_hls.backend.linear import bias_fraction, bias_integers, lower_kernel
 from dietcnn_hls.backend.passes.prepare import before_of
+from dietcnn_hls.backend.passes.stock import is_stock
 from dietcnn_hls.backend.precision import grid_of
 from dietcnn_hls.backend.refusals import unsupported
 from dietcnn_hls.backend.trained import (
@@ -181,6 +182,8 @@ class CheckLowered(ModelOptimizerPass):
         """Nothing to configure; the base class would want a function."""
 
     def transform(self, model: ModelGraph) -> bool:
+        if is_stock(model):
+            return False
         for node in model.graph.values():
             if isinstance(node, LoweredLayer):
                 continue

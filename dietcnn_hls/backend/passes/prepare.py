@@ -15,6 +15,7 @@ from dietcnn_hls.backend.activations import Before
 from dietcnn_hls.backend.asked import seen
 from dietcnn_hls.backend.edit import bypass, consumers, source, swap
 from dietcnn_hls.backend.layers import LoweredLayer
+from dietcnn_hls.backend.passes.stock import is_stock
 from dietcnn_hls.backend.refusals import unsupported
 from dietcnn_hls.backend.trained import (
     TRAINED,
@@ -45,7 +46,7 @@ class ReadModel(ModelOptimizerPass):
         """Nothing to configure; the base class would want a function."""
 
     def transform(self, model: ModelGraph) -> bool:
-        if not all(isinstance(node, LoweredLayer) for node in model.graph.values()):
+        if not is_stock(model) and not all(isinstance(node, LoweredLayer) for node in model.graph.values()):
             readers.read(model)
             options.remember(model)
         return True

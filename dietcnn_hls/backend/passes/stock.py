@@ -3,17 +3,16 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from hls4ml.model.flow.flow import get_flow
 from hls4ml.model.optimizer import ModelOptimizerPass, optimize_model
 
 from dietcnn_hls.backend import options
-from dietcnn_hls.backend.layers import INPUT, LAYERS, FrontLayer, LoweredLayer
+from dietcnn_hls.backend.graphs import stock_lowering
+from dietcnn_hls.backend.layers import FrontLayer, LoweredLayer
 from dietcnn_hls.backend.readers.keras import KerasReader, network_of
 from dietcnn_hls.backend.readers.keras.network import check_network
-from dietcnn_hls.backend.readers.stock import lower_model_graph
 from dietcnn_hls.backend.readers.stock.arguments import check_layer
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def _quantised(node: Layer) -> bool:
 
 
 class LowerStock(ModelOptimizerPass):
-    """A stock model, lowered in one go."""
+    """A stock model: its layers stay as hls4ml knows them, with their types inferred, and are lowered in one go."""
 
     name = "lower_stock"
 
@@ -53,16 +52,7 @@ class LowerStock(ModelOptimizerPass):
         options.check_names(model)
         for flow in FLOWS:
             optimize_model(model, get_flow(flow).optimizers)
-        graph, reuse = lower_model_graph(model, model.config.get_project_name())
-        lowered: OrderedDict[str, Layer] = OrderedDict()
-        model.output_vars.clear()
-        model.inputs, model.outputs = [graph.input.name], [graph.output.name]
-        for node in graph.nodes:
-            attributes = {"op": node.op, "stream": node.stream}
-            attributes |= {"reuse_factor": reuse[node.name]} if node.name in reuse else {}
-            kind = LAYERS.of(node.op, node.name).__name__
-            lowered[node.name] = model.make_node(kind, node.name, attributes, list(node.inputs) or [INPUT], [node.name])
-        model.graph = lowered
+        stock_lowering(model)
         return False
 
 

@@ -6,6 +6,6 @@ The lowered graph computes what the C-simulation of hls4ml's Vitis backend does,
 
 from __future__ import annotations
 
-from dietcnn_hls.backend.readers.stock.graph import lower_model_graph
+from dietcnn_hls.backend.readers.stock.graph import Lowered, lower_model_graph
 
-__all__ = ["lower_model_graph"]
+__all__ = ["Lowered", "lower_model_graph"]

@@ -160,7 +160,7 @@ class Chain:
     def finish(self) -> list[Node]:
         """The nodes, the last of which has the layer's name. A layer that changes nothing has none."""
         if self.nodes:
-            self.nodes[-1] = replace(self.nodes[-1], name=self.name)
+            self.last = self.nodes[-1] = replace(self.nodes[-1], name=self.name)
         return self.nodes
 
 

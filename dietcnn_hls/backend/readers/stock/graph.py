@@ -73,10 +73,17 @@ _ONE: Mapping[str, Callable[[Chain], None]] = {
 
 
 class Lowered(NamedTuple):
-    """A lowered graph, and hls4ml's reuse factor of each of its linear layers."""
+    """A stock model, lowered.
+
+    Attributes:
+        graph: what it computes.
+        reuse: hls4ml's reuse factor of each of its linear nodes.
+        results: hls4ml's layer -> the node that yields its results.
+    """
 
     graph: LoweredGraph
     reuse: dict[str, int]
+    results: dict[str, str]
 
 
 def lower_model_graph(model: ModelGraph, name: str) -> Lowered:
@@ -93,6 +100,7 @@ def lower_model_graph(model: ModelGraph, name: str) -> Lowered:
     nodes: list[Node] = []
     reuse: dict[str, int] = {}
     made: dict[str, Node] = {}  # by the name of hls4ml's tensor
+    results: dict[str, str] = {}
     for layer in model.get_layers():
         if layer.class_name == "Input":
             if nodes:
@@ -113,10 +121,11 @@ def lower_model_graph(model: ModelGraph, name: str) -> Lowered:
         nodes += chain.finish()
         reuse |= {own.name: int(layer.get_attr("reuse_factor", 1)) for own in chain.nodes if own.op.kernel is not None}
         for tensor in layer.outputs:
-            made[_tensor(tensor)] = nodes[-1] if chain.nodes else inputs[0]
+            made[_tensor(tensor)] = chain.last
+        results[layer.name] = chain.last.name
     if len(model.outputs) != 1 or made[_tensor(model.outputs[0])] is not nodes[-1]:
         raise UnsupportedLayerError("a design has one output, which every layer leads to")
-    return Lowered(LoweredGraph(name, tuple(nodes)), reuse)
+    return Lowered(LoweredGraph(name, tuple(nodes)), reuse, results)
 
 
 def _tensor(name: str) -> str:
