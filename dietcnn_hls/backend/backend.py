@@ -86,7 +86,8 @@ class DietCNNBackend(FPGABackend):
             metadata: JSON data for the lowered graph.
             input_grid: the values that enter, a `Grid` or its (lo, hi, fraction); default what the model says, else images.
             lookup_only: refuse models of stock layers, which otherwise have hls4ml's own precisions.
-            unknown: options of hls4ml's other backends are accepted where they ask for what happens anyway, else refused.
+            unknown: ``namespace``, ``write_tar`` and ``write_weights_txt`` as hls4ml has them; other options of its backends are
+                accepted where they ask for what happens anyway, else refused.
 
         Raises:
             ConfigError: an option that this backend does not have.
@@ -103,6 +104,11 @@ class DietCNNBackend(FPGABackend):
             "InputGrid": None if input_grid is None else dataclasses.astuple(Grid.given(input_grid)),
             "LookupOnly": bool(lookup_only),
             "HLSConfig": {},
+            "WriterConfig": {
+                "Namespace": unknown.get("namespace"),
+                "WriteTar": bool(unknown.get("write_tar", False)),
+                "WriteWeightsTxt": unknown.get("write_weights_txt") is not False,
+            },
         }
 
     def register_template(self, template_cls: Any) -> None:

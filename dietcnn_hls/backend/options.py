@@ -45,9 +45,10 @@ _PROJECT: Mapping[str, Only | None] = {
     "WriterConfig": ANY,
 }
 _WRITER: Mapping[str, Only | None] = {
-    "Namespace": Only((None,), "leave it out: designs have name spaces of their own"),
-    "WriteWeightsTxt": Only((True, None), "leave it out: weights are written once, as headers"),
-    "WriteTar": Only((False, None), "leave it out, and pack the folder yourself"),
+    "Namespace": ANY,
+    "WriteWeightsTxt": Only((False, True, None)),
+    "WriteTar": Only((False, True, None)),
+    "WriteEmulationConstants": Only((False, None), "leave it out: types stand in firmware/defines.h"),
     "TBOutputStream": Only(("both", None), "leave it out: the test bench compares and says what differs"),
 }
 CALL: Mapping[str, Only | None] = {
@@ -56,6 +57,7 @@ CALL: Mapping[str, Only | None] = {
     "write_weights_txt": _WRITER["WriteWeightsTxt"],
     "write_tar": _WRITER["WriteTar"],
     "tb_output_stream": _WRITER["TBOutputStream"],
+    "write_emulation_constants": _WRITER["WriteEmulationConstants"],
     "clock_uncertainty": Only((None,), "leave it out, or give a shorter clock_period"),
     "board": Only((None,), "give its part"),
 }
@@ -68,8 +70,8 @@ _ALWAYS: Mapping[str, Only | None] = {
     "Strategy": ANY,
     "Trace": Only((False, True)),
     "TargetCycles": Only((None,), "set ReuseFactor, or use convert_and_build(folding={'target_interval': ...})"),
-    "ConvImplementation": Only(("LineBuffer", "linebuffer"), "designs buffer lines; use 'LineBuffer'"),
-    "ParallelizationFactor": Only((1,), "set ReuseFactor, which alone sets parallelism"),
+    "ConvImplementation": Only(("LineBuffer", "Encoded"), "use 'LineBuffer'"),
+    "ParallelizationFactor": ANY,
     "Compression": Only((False,), "choose a method that compresses, such as deepchip"),
     "TableSize": ANY,
     "Implementation": ANY,
@@ -83,7 +85,7 @@ _MODEL: Mapping[str, Only | None] = {
     "BramFactor": ANY,
     "TraceOutput": Only((False, True)),
     "BitExact": Only((None, False, True)),
-    "PipelineStyle": Only(("auto", "dataflow", None), "leave it out: designs are dataflows"),
+    "PipelineStyle": Only(("auto", "dataflow", "pipeline", None), "leave it out: designs are dataflows"),
     "PipelineInterval": Only((None,), "set ReuseFactor, or use convert_and_build(folding={'target_interval': ...})"),
 }
 _LOOKUP: Mapping[str, Only] = {
@@ -91,8 +93,12 @@ _LOOKUP: Mapping[str, Only] = {
     "Implementation": Only(("stable",), "leave it out: a final softmax is left to the host"),
     "DepthwiseReuseFactor": Only((1,), "set ReuseFactor"),
     "PointwiseReuseFactor": Only((1,), "set ReuseFactor"),
+    "ConvImplementation": Only(("LineBuffer", "linebuffer"), "designs buffer lines; use 'LineBuffer'"),
+    "ParallelizationFactor": Only((1,), "set ReuseFactor, which alone sets parallelism"),
+    "PipelineStyle": Only(("auto", "dataflow", None), "leave it out: designs are dataflows"),
 }
-"""What an entry may say beside layers of ours or QKeras'; stock layers have tables as hls4ml has them."""
+"""What an entry may say beside layers of ours or QKeras'; in stock models these change how hls4ml writes C++, not the numbers, or
+its tables, which are ours then."""
 
 _STRATEGIES = ("latency", "resource")
 _STOCK_STRATEGIES = (
@@ -140,7 +146,10 @@ def check_config(config: dict[str, Any]) -> None:
     if config.get("OutputPredictions") and not config.get("InputData"):
         raise ConfigError("output_data_tb without input_data_tb: give the inputs as well, or leave it out")
     _check_metadata(config.get("Metadata"))
-    _check_keys("WriterConfig", mapping("WriterConfig", config.get("WriterConfig")), _WRITER)
+    writer = mapping("WriterConfig", config.get("WriterConfig"))
+    _check_keys("WriterConfig", writer, _WRITER)
+    if writer.get("Namespace") is not None:
+        check_design_name(writer["Namespace"], "namespace")
     hls = mapping("HLSConfig", config.get("HLSConfig"))
     for key, value in hls.items():
         if key not in _HLS:
@@ -185,6 +194,16 @@ def _check_lookup(hls: Mapping[str, Any]) -> None:
             )
 
 
+def _flat(word: str) -> str:
+    """A word of hls4ml's without regard to its spelling: it takes PascalCase and snake_case alike."""
+    return word.replace("_", "").lower()
+
+
+def _spelled(key: object, rules: Mapping[str, Only | None]) -> object:
+    """The key among `rules` that is another spelling of this one, else the key itself."""
+    return next((known for known in rules if _flat(known) == _flat(str(key))), key) if isinstance(key, str) else key
+
+
 def _is_type(key: object) -> bool:
     """Whether hls4ml takes a key of a layer for one of its types, beside those under Precision."""
     return isinstance(key, str) and key.endswith("_t")
@@ -210,11 +229,11 @@ def _check_keys(where: str, given: Mapping[str, Any], rules: Mapping[str, Only |
 def _check_entry(where: str, entry: Mapping[str, Any], rules: Mapping[str, Only | None]) -> None:
     for name in filter(_is_type, entry):
         parse(entry[name], f"{where}.{name}")
-    _check_keys(where, {key: value for key, value in entry.items() if not _is_type(key)}, rules)
+    _check_keys(where, {_spelled(key, rules): value for key, value in entry.items() if not _is_type(key)}, rules)  # type: ignore[misc]
     reuse, strategy = entry.get("ReuseFactor", 1), entry.get("Strategy", "latency")
     if not isinstance(reuse, int) or isinstance(reuse, bool) or reuse < 1:
         raise ConfigError(f"{where}: asks for ReuseFactor {reuse!r}; use a whole number from 1 on")
-    if not isinstance(strategy, str) or strategy.lower() not in _STOCK_STRATEGIES:
+    if not isinstance(strategy, str) or _flat(strategy) not in map(_flat, _STOCK_STRATEGIES):
         raise ConfigError(f"{where}: asks for Strategy {strategy!r}, which is none.{suggest(str(strategy), _STOCK_STRATEGIES)}")
     for name, words in precisions_of(entry).items():
         if name not in precisions.STOCK_NAMES:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shutil
+import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import numpy as np
 from hls4ml.writer.writers import Writer
 
 from dietcnn_hls import hls, reference
-from dietcnn_hls.backend.graphs import folding_of, lowered_graph
+from dietcnn_hls.backend.graphs import folding_of, lowered_graph, stock_lowering
 from dietcnn_hls.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class DietCNNWriter(Writer):
             part=config.get_config_value("Part"),
             clock_period=float(config.get_config_value("ClockPeriod")),
             folding=folding_of(model, graph),
+            namespace=config.get_writer_config().get("Namespace"),
         )
         if config.get_config_value("InputData"):
             codes = reference.quantize_input(graph, _load(config.get_config_value("InputData")))
@@ -41,10 +43,22 @@ class DietCNNWriter(Writer):
         for target, file in self.backend_sources(model).items():
             (folder / "firmware" / target).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, folder / "firmware" / target)
+        if config.get_writer_config().get("WriteWeightsTxt", True) and stock_lowering(model) is not None:
+            _write_weights(model, folder / "firmware" / "weights")
+        if config.get_writer_config().get("WriteTar", False):
+            with tarfile.open(folder.with_name(f"{folder.name}.tar.gz"), "w:gz") as archive:
+                archive.add(folder, recursive=True, arcname="")
 
     def backend_sources(self, model: ModelGraph) -> dict[str, Path]:
         """What users added by ``backend.register_source()``: place below ``firmware/`` -> file."""
         return {str(target): Path(file) for target, file in model.config.backend.get_custom_source().items()}
+
+
+def _write_weights(model: ModelGraph, folder: Path) -> None:
+    """The weights of a stock model's layers as text, in hls4ml's files and words."""
+    for layer in model.get_layers():
+        for weights in layer.get_weights():
+            (folder / f"{weights.name}.txt").write_text(", ".join(weights) + "\n", encoding="utf-8")
 
 
 def _compare(path: str, values: np.ndarray) -> None:

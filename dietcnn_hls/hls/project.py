@@ -49,6 +49,7 @@ def generate(
     part: str = DEFAULT_PART,
     clock_period: float = 5.0,
     folding: Mapping[str, Fold] | None = None,
+    namespace: str | None = None,
 ) -> None:
     """Write a complete project: ``firmware/``, test bench with a few samples, bridge, ``Makefile`` and ``build_prj.tcl``.
 
@@ -59,6 +60,7 @@ def generate(
         part: Xilinx part, for Vitis.
         clock_period: ns, for Vitis.
         folding: fold by linear layer; one lane where none is given.
+        namespace: of the top function, an identifier; None: the global one.
 
     Raises:
         ConfigError: a name that cannot name a design, unknown part, io_type or layer, a clock that is no period, illegal fold.
@@ -71,6 +73,7 @@ def generate(
     network = build_network(graph, io_type, dict(folding or {}))
     layers = [layer_code(network, call) for call in network.calls]
     context = _context(name, network, layers) | {"part": part, "clock_period": f"{clock_period:g}"}
+    context["top_namespace"] = None if namespace is None else check_design_name(namespace, "namespace")
     try:
         _write(folder, name, context, layers)
         save_graph(graph, folder / GRAPH_FILE)
