@@ -30,7 +30,12 @@ class CSim:
     def __init__(self, graph: LoweredGraph, library: Path, weights: Path) -> None:
         self.graph = graph
         self.library = library
-        handle = ctypes.CDLL(str(library))
+        try:
+            handle = ctypes.CDLL(str(library))
+        except OSError as error:
+            raise ToolError(
+                f"the library of the C-simulation that g++ wrote is none ({error}); install the compiler again"
+            ) from error
         self._batch = getattr(handle, f"{graph.name}_batch")
         self._batch.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64]
         self._batch.restype = None

@@ -55,7 +55,13 @@ def read(messages: str) -> str:
 def shared_library(sources: Sequence[Path], library: Path, flags: Sequence[str]) -> None:
     """Compile C++ `sources` into the shared `library`, which appears whole or not at all; raises as `find` and `run`."""
     compiler = find("C-simulation")
-    cache.publish(library, lambda new: run(compiler, [*flags, "-fPIC", "-shared", "-o", new, *sources]))
+
+    def link(new: Path) -> None:
+        run(compiler, [*flags, "-fPIC", "-shared", "-o", new, *sources])
+        if not new.exists():
+            raise ToolError(f"{compiler.path.name} named no error and wrote no library for the C-simulation; install it again")
+
+    cache.publish(library, link)
 
 
 __all__ = ["Compiler", "find", "read", "run", "shared_library"]

@@ -115,7 +115,8 @@ def _readable(path: Path, top: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, KeyError, TypeError, EOFError, zlib.error) as error:
-        raise ToolError(f"{path.name} is no netlist of '{top}' as Yosys writes it ({error!r}).") from error
+        what = f"{type(error).__name__}: {error}"[:200]
+        raise ToolError(f"{path.name} is no netlist of '{top}' as Yosys writes it ({what}).") from error
 
 
 def _modules(path: Path) -> dict[str, Any]:
