@@ -39,7 +39,7 @@ class SumWidths:
         return self.lo < 0
 
 
-def sum_widths(low: np.ndarray, high: np.ndarray, beats: int, chain: int) -> SumWidths:
+def sum_widths(low: np.ndarray, high: np.ndarray, beats: int, chain: int, apart: bool = False) -> SumWidths:
     """Widths for lane contributions between `low` and `high`.
 
     Args:
@@ -47,6 +47,7 @@ def sum_widths(low: np.ndarray, high: np.ndarray, beats: int, chain: int) -> Sum
         high: the same for the highest.
         beats: beats of one result; words is a multiple of it.
         chain: lanes (or sums) in a row before a register.
+        apart: one register stage more, in front of the accumulator.
     """
     pe = low.shape[1]
     totals = [array.sum(axis=2).reshape(-1, beats, pe).sum(axis=1) for array in (low, high)]
@@ -58,6 +59,9 @@ def sum_widths(low: np.ndarray, high: np.ndarray, beats: int, chain: int) -> Sum
     levels = 0
     while levels == 0 or low.shape[2] > 1:
         low, high = _level(low, high, chain, signed, limit, nodes)
+        levels += 1
+    if apart:
+        _level(low, high, chain, signed, limit, nodes)
         levels += 1
     return SumWidths(lo, hi, limit, levels, np.stack(nodes, axis=1))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -97,6 +97,10 @@ class RtlKernel:
         blocks: (blocks, taps a block) taps that the module must get in one beat, where it cannot take them singly; None where any
             SIMD will do.
         beat_tables: further tables that depend on the fold: called with the taps of all beats of a pass, (beats, SIMD).
+        logic: LUTs in a row between a beat's codes and weights, or the module's own registers, and the first sum; one in front
+            counts as 2. Where they are more than 1, the module has lane_sum's parameter REGISTER.
+        stages: most pipeline stages that the module has beside those of its sums, with `fast`.
+        fast: parameters beside, or instead of, `parameters` where the clock asks for short paths.
     """
 
     module: str
@@ -112,6 +116,9 @@ class RtlKernel:
     ordered: bool = False
     blocks: np.ndarray | None = None
     beat_tables: Callable[[np.ndarray], Mapping[str, tuple[np.ndarray, int]]] | None = None
+    logic: int = 1
+    stages: int = 0
+    fast: Mapping[str, int | str] = field(default_factory=dict)
 
 
 class Kernel(ABC):

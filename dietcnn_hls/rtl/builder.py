@@ -17,7 +17,7 @@ import numpy as np
 from dietcnn_hls.errors import ConfigError
 from dietcnn_hls.hardware.blocks import yosys_bram18
 from dietcnn_hls.hardware.memories import DesignMemory, MemoryRules
-from dietcnn_hls.hardware.sums import CHAIN
+from dietcnn_hls.hardware.pipelining import Pipelining, Sums
 from dietcnn_hls.integers import bits_for
 from dietcnn_hls.lowered import Fold, LoweredGraph, Node, Registry, Stream
 from dietcnn_hls.rtl.verilog import Instance, Parameter, memory_file
@@ -28,23 +28,29 @@ class RtlOptions:
     """How designs are generated, beside their folding.
 
     Attributes:
-        chain: sums in a row between two registers of a kernel array; fewer means shorter paths and more LUTs.
+        chain: sums in a row between two registers of every kernel array; None: as many as `pipelining` allows each.
         use_dsp: kernels that multiply use DSP blocks instead of LUTs.
         input_codes: codes a beat on the design's input: a divisor of the image's channels, or whole pixels whose number divides
             its width; None: one pixel. More than one pixel helps where a first layer that sees whole windows waits for them.
         memories: where memories go.
         waiting: words of the buffers in front of single residual adds, powers of two, where not as `rtl.waiting` has them.
+        pipelining: the registers that the clock asks for.
     """
 
-    chain: int = CHAIN
+    chain: int | None = None
     use_dsp: bool = False
     input_codes: int | None = None
     memories: MemoryRules = field(default_factory=MemoryRules)
     waiting: Mapping[str, int] = field(default_factory=dict)
+    pipelining: Pipelining = field(default_factory=Pipelining)
 
     def __post_init__(self) -> None:
-        if self.chain < 2:
+        if self.chain is not None and self.chain < 2:
             raise ConfigError(f"rtl option chain must be at least 2, got {self.chain}")
+
+    def sums(self, addends: int, beats: int, bits: int, logic: int) -> Sums:
+        """How a kernel array adds; arguments as those of `Pipelining.sums`."""
+        return self.pipelining.sums(addends, beats, bits, logic) if self.chain is None else Sums(self.chain)
 
 
 @dataclass(frozen=True)
@@ -175,7 +181,23 @@ class Builder:
             narrow = replace(source, codes=codes, period=max(1, source.period // down))
             parameters = {"WORD_BITS": codes * source.bits, "RATIO": down}
             source = self.stage(layer, f"{prefix}split", "stream_down", parameters, source, narrow)
+            if self.options.pipelining.split(down, source.bits):
+                source = self.cut(layer, f"{prefix}chosen", source)
         return source
+
+    def cut(self, layer: str, role: str, source: Beats) -> Beats:
+        """A stage whose data, valid and ready all come from registers."""
+        return self.stage(layer, role, "stream_skid", {"WORD_BITS": source.codes * source.bits}, source, source)
+
+    @property
+    def ahead(self) -> dict[str, Parameter]:
+        """The parameter of modules that can know positions ahead, where the clock asks for it."""
+        return {"AHEAD": True} if self.options.pipelining.short else {}
+
+    def constants_in_block(self, layer: str, role: str, depth: int, bits: int) -> bool:
+        """Place constants that feed adders; whether they go to block RAM."""
+        fast = self.options.pipelining.constants_in_blocks
+        return self.placed(layer, role, depth, bits, fast and self.options.memories.rom_in_block(depth, bits))
 
 
 @dataclass(frozen=True)

@@ -161,7 +161,10 @@ def _walk(builder: Builder, graph: LoweredGraph, folding: Mapping[str, Fold]) ->
             continue
         if node is not graph.input:
             site = Site(builder, graph, node, folding)
+            before = len(builder.instances)
             result = BUILDERS.of(node.op, node.name)(site, node.op, [edges[name].pop(0) for name in node.inputs])
+            if builder.options.pipelining.short and node.op.kernel is None and len(builder.instances) > before:
+                result = builder.cut(node.name, "kept", result)
         edges[node.name] = build_fork(builder, node.name, result, readers[node.name])
     return source, edges[graph.output.name][0]
 

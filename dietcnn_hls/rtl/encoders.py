@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from dietcnn_hls.hardware.pipelining import STEPS
 from dietcnn_hls.integers import bits_for, divisors
 from dietcnn_hls.lowered import Encode
 from dietcnn_hls.rtl.builder import BUILDERS, Beats, Builder, Site
@@ -22,9 +23,10 @@ def build_encode(site: Site, op: Encode, sources: list[Beats]) -> Beats:
     steps = bits_for(0, symbols - 1)
     tree = _search_tree(thresholds, steps, source)
     pixels = max(1, source.codes // stream.channels)
-    lanes, serial = (source.codes, False) if pixels > 1 else _choose(source, steps, len(tree))
-    source = builder.convert(site.layer, source, lanes)
     bits = source.bits + (int(tree.max()) >> source.bits)
+    cycles = builder.options.pipelining.serial_cycles(bits) * steps
+    lanes, serial = (source.codes, False) if pixels > 1 else _choose(source, steps, len(tree), cycles)
+    source = builder.convert(site.layer, source, lanes)
     common: dict[str, Parameter] = {
         "IN_BITS": source.bits,
         "THRESHOLD_BITS": bits,
@@ -33,15 +35,25 @@ def build_encode(site: Site, op: Encode, sources: list[Beats]) -> Beats:
         "OUT_BITS": steps,
         "MAX_CODE": symbols - 1,
     }
-    result = Beats("", lanes, 0, symbols - 1, max(source.period, steps if serial else 1))
+    result = Beats("", lanes, 0, symbols - 1, max(source.period, cycles if serial else 1))
     if serial:
+        common |= {"CYCLES": cycles // steps} if cycles > steps else {}
         return _serial(builder, site.layer, common, bits, tree, flip, source, result)
     words = max(1, len(tree) // lanes)
     copies = words * lanes // len(tree)  # of a row that all channels share, or of all rows for several pixels
     rows, flips = np.tile(tree, (copies, 1)), np.tile(flip, copies)
     common |= {"LANES": lanes, "WORDS": words}
     common |= {"THRESHOLDS": packed(_by_lane(rows, lanes, steps), bits), "FLIP": packed(flips, 1)}
+    common |= _pipelined(builder, bits, (words * 2 ** (steps - 1) - 1).bit_length())
     return builder.stage(site.layer, "codes", "encode_tree", common, source, result)
+
+
+def _pipelined(builder: Builder, bits: int, index_bits: int) -> dict[str, Parameter]:
+    """Where a tree whose last threshold takes `index_bits` to choose has registers, if not as by default."""
+    pipelining = builder.options.pipelining
+    steps = pipelining.steps(bits, index_bits)
+    parameters: dict[str, Parameter] = {"DEPTH": steps} if steps < STEPS else {}
+    return parameters | ({"LOOKUP": True} if pipelining.lookup(bits, index_bits) else {})
 
 
 def _rows(op: Encode, channels: int, source: Beats) -> tuple[np.ndarray, np.ndarray]:
@@ -74,8 +86,8 @@ def _by_lane(tree: np.ndarray, lanes: int, steps: int) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def _choose(source: Beats, steps: int, rows: int) -> tuple[int, bool]:
-    """(lanes, serial) of the cheapest encoder that keeps pace with `source`."""
+def _choose(source: Beats, steps: int, rows: int, cycles: int) -> tuple[int, bool]:
+    """(lanes, serial) of the cheapest encoder that keeps pace with `source`; a serial one takes `cycles` a value."""
     options = []
     for lanes in divisors(source.codes):
         ratio = source.codes // lanes
@@ -85,7 +97,7 @@ def _choose(source: Beats, steps: int, rows: int) -> tuple[int, bool]:
         words = max(1, rows // lanes)
         tables = sum(max(1, -(-words * 2**step // 32) - (words * 2**step > 32)) for step in range(steps))
         options.append((select + lanes * source.bits * tables, lanes, False))
-    if source.codes * steps <= source.period:
+    if source.codes * cycles <= source.period:
         options.append((source.bits * (1 + _mux_luts(source.codes)) + _SERIAL_CONTROL, 1, True))
     _, lanes, serial = min(options)
     return lanes, serial

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from dietcnn_hls.hardware.geometry import Geometry, WindowShape, check_fold, geometry, rtl_kernel, taken_pixels
 from dietcnn_hls.hardware.lanes import addend_bounds, lane_order
-from dietcnn_hls.hardware.sums import sum_widths
+from dietcnn_hls.hardware.pipelining import result_places
+from dietcnn_hls.hardware.sums import CHAIN, SumWidths, sum_widths
 from dietcnn_hls.integers import bits_for, divisors
 from dietcnn_hls.lowered import Fold, Linear, RtlKernel, Stream
 from dietcnn_hls.rtl.builder import BUILDERS, Beats, Builder, Site, handshake
@@ -18,6 +19,21 @@ from dietcnn_hls.rtl.verilog import Packed, Parameter, packed, words
 
 LISTED_BITS = 16
 """Width of codes up to which a kernel may have a table of them."""
+
+
+@dataclass(frozen=True)
+class _Array:
+    """A kernel array: its module and parameters, beats of a pass, pipeline stages, whether its weights are constants."""
+
+    module: str
+    parameters: dict[str, Parameter]
+    beats: int
+    stages: int
+    fixed: bool
+
+    def inputs(self, window: str) -> dict[str, str]:
+        """Connections of the control ports to a window."""
+        return {f"in_{part}": f"{window}_{part}" for part in ("valid", "ready", "last")}
 
 
 @BUILDERS.register(Linear)
@@ -30,20 +46,60 @@ def build_linear(site: Site, op: Linear, sources: list[Beats]) -> Beats:
     kernel = rtl_kernel(op.kernel, builder.options.use_dsp)
     builder.include(*kernel.sources)
     order = lane_order(whole, shape, fold)
-    prefix = builder.identifiers[layer]
     _window(builder, layer, whole, shape, fold, stream, source)
     _weights(builder, layer, kernel, order)
-    parameters, result = _kernel(builder, op, kernel, order, whole.taps // fold.simd)
+    parameters, stages, result = _kernel(builder, op, kernel, order, whole.taps // fold.simd)
     listed = source.bits <= LISTED_BITS  # codes that index a table; wider ones are integers, whatever their range
     codes = {"CODE_LO": stream.lo, "CODES": stream.hi - stream.lo + 1} if listed else {"CODE_LO": 0, "CODES": 1}
     parameters = {"CODE_BITS": source.bits, **codes} | parameters
-    wire = builder.stream(layer, "sums", fold.pe * result.bits)
-    window = {f"in_{part}": f"{prefix}_window_{part}" for part in ("valid", "ready", "last")}
-    data = {"in_codes": f"{prefix}_window_data", "in_weights": f"{prefix}_weights"}
-    out = {"out_valid": f"{wire}_valid", "out_ready": f"{wire}_ready", "out_results": f"{wire}_data"}
-    builder.place(layer, "kernel", kernel.module, parameters, window | data | out)
+    array = _Array(kernel.module, parameters, whole.taps // fold.simd, stages, len(order[0]) == 1)
+    place = _never_stalling if builder.options.pipelining.short else _stalling
+    wire = place(builder, layer, array, fold.pe * result.bits)
     result = Beats(wire, fold.pe, result.lo, result.hi, whole.taps // fold.simd, result.offsets)
     return result if kernel.shifts is None else _shift(builder, layer, op, kernel, kernel.shifts, result)
+
+
+def _stalling(builder: Builder, layer: str, array: _Array, results: int) -> str:
+    """The kernel array on its own: it waits where its results do; returns the sums' stream of `results` bits."""
+    prefix, wire = builder.identifiers[layer], builder.stream(layer, "sums", results)
+    ports = array.inputs(f"{prefix}_window") | {"in_codes": f"{prefix}_window_data", "in_weights": f"{prefix}_weights"}
+    ports |= {"out_valid": f"{wire}_valid", "out_ready": f"{wire}_ready", "out_results": f"{wire}_data"}
+    builder.place(layer, "kernel", array.module, array.parameters, ports)
+    return wire
+
+
+def _never_stalling(builder: Builder, layer: str, array: _Array, results: int) -> str:
+    """The kernel array between registers and a queue, whose free places decide when a pass may end; returns the sums' stream.
+
+    Args:
+        builder: takes the instances.
+        layer: the layer.
+        array: its kernel array.
+        results: bits of a pass' results.
+    """
+    prefix = builder.identifiers[layer]
+    (weights, _), (codes, _) = builder.wires[f"{prefix}_weights"], builder.streams[f"{prefix}_window"]
+    wires = {"fed_valid": 1, "fed_last": 1, "fed_codes": codes, "fed_weights": weights, "taken": 1, "array_ready": 1}
+    for name, bits in (wires | {"results_valid": 1, "results": results}).items():
+        builder.wires[f"{prefix}_{name}"] = (bits, layer)
+    wire = builder.stream(layer, "sums", results)
+    places, memory = result_places(array.beats, array.stages)
+
+    feed: dict[str, Parameter] = {"CODES_BITS": codes, "WEIGHTS_BITS": weights, "FIXED": array.fixed, "CREDITS": places}
+    ports = array.inputs(f"{prefix}_window") | {"in_codes": f"{prefix}_window_data", "in_weights": f"{prefix}_weights"}
+    ports |= {"taken": f"{prefix}_taken", "array_ready": f"{prefix}_array_ready"}
+    ports |= {f"out_{part}": f"{prefix}_fed_{part}" for part in ("valid", "last", "codes", "weights")}
+    builder.place(layer, "feed", "kernel_feed", feed, ports)
+
+    ports = {f"in_{part}": f"{prefix}_fed_{part}" for part in ("valid", "last", "codes", "weights")}
+    ports |= {"in_ready": f"{prefix}_array_ready"}
+    ports |= {"out_valid": f"{prefix}_results_valid", "out_ready": "1'b1", "out_results": f"{prefix}_results"}
+    builder.place(layer, "kernel", array.module, array.parameters, ports)
+
+    queue: dict[str, Parameter] = {"WORD_BITS": results, "DEPTH": places, "MEMORY": memory}
+    ports = {"in_valid": f"{prefix}_results_valid", "in_data": f"{prefix}_results", "taken": f"{prefix}_taken"}
+    builder.place(layer, "queue", "result_queue", queue, ports | handshake("out", wire))
+    return wire
 
 
 def _window(
@@ -74,6 +130,7 @@ def _window(
         "REPEATS": repeats,
         "GROUPS": geometry.window.groups,
         **_memories(builder, layer, geometry, shape, repeats, pixels, source.bits),
+        **builder.ahead,
     }
     wire = builder.stream(layer, "window", shape.simd * source.bits)
     builder.wires[f"{wire}_last"] = (1, layer)
@@ -122,29 +179,47 @@ def _weights(builder: Builder, layer: str, kernel: RtlKernel, order: tuple[np.nd
     else:
         parameters["BLOCK"] = builder.rom_in_block(layer, "weights", len(rows), bits)
         parameters["FILE"] = builder.memory(layer, "weights", rows, bits)
+        parameters |= builder.ahead
     ports = {"advance": f"{prefix}_window_valid && {prefix}_window_ready", "data": f"{prefix}_weights"}
     builder.place(layer, "weights", "weight_memory", parameters, ports)
 
 
 def _kernel(
     builder: Builder, op: Linear, kernel: RtlKernel, order: tuple[np.ndarray, np.ndarray], beats: int
-) -> tuple[dict[str, Parameter], Beats]:
-    """Parameters of the kernel array, and the range of its results and what is to be added to them."""
+) -> tuple[dict[str, Parameter], int, Beats]:
+    """Parameters of the kernel array and its pipeline stages, and the range of its results and what is to be added to them."""
     _, pe, simd = order[0].shape
     common: dict[str, Parameter] = {"PE": pe, "SIMD": simd, "BEATS": beats, "WEIGHT_BITS": kernel.weight_bits}
     offsets = _own_offsets(kernel, op) + (0 if op.bias is None else op.bias.astype(np.int64))
     if kernel.lane_bounds is None:
         result = Beats("", pe, op.kernel.output.lo, op.kernel.output.hi)
         common["RESULT_BITS"] = result.bits
+        stages = kernel.stages + simd.bit_length()
     else:
-        widths = sum_widths(*addend_bounds(kernel, order), beats, builder.options.chain)
+        parameters, widths, stages = _sums(builder, kernel, addend_bounds(kernel, order), beats)
         result = Beats("", pe, widths.lo, widths.hi)
-        common |= {"RESULT_BITS": widths.bits, "SIGNED": widths.signed, "CHAIN": builder.options.chain}
-        common |= {"LEVELS": widths.levels, "NODES": widths.nodes.shape[1], "NODE_BITS": packed(widths.nodes, 8)}
+        common |= {"RESULT_BITS": widths.bits, "SIGNED": widths.signed, **parameters}
     special: dict[str, Parameter] = dict(kernel.parameters)
+    special.update(kernel.fast if builder.options.pipelining.short else {})
     tables = dict(kernel.tables) | ({} if kernel.beat_tables is None else dict(kernel.beat_tables(order[1][:beats, 0])))
     special |= {name: packed(values, bits) for name, (values, bits) in tables.items()}
-    return common | special, Beats("", pe, result.lo, result.hi, 1, offsets if offsets.any() else None)
+    return common | special, stages, Beats("", pe, result.lo, result.hi, 1, offsets if offsets.any() else None)
+
+
+def _sums(
+    builder: Builder, kernel: RtlKernel, bounds: tuple[np.ndarray, np.ndarray], beats: int
+) -> tuple[dict[str, Parameter], SumWidths, int]:
+    """How a kernel array adds, the widths of its running sums, and its pipeline stages."""
+    chain = builder.options.chain or CHAIN
+    widths = sum_widths(*bounds, beats, chain)
+    sums = builder.options.sums(bounds[0].shape[2], beats, widths.bits, kernel.logic)
+    if sums.apart or sums.chain != chain:
+        widths = sum_widths(*bounds, beats, sums.chain, sums.apart)
+    parameters: dict[str, Parameter] = {"CHAIN": sums.chain, "LEVELS": widths.levels + sums.products}
+    if sums.products:
+        parameters["REGISTER"] = True
+    parameters |= {"NODES": widths.nodes.shape[1], "NODE_BITS": packed(widths.nodes, 8)}
+    return parameters, widths, kernel.stages + widths.levels + sums.products
 
 
 def _own_offsets(kernel: RtlKernel, op: Linear) -> np.ndarray:

@@ -48,6 +48,9 @@ def build_requantize(site: Site, op: Requantize, sources: list[Beats]) -> Beats:
         "OUT_BITS": bits_out,
         **_constants(builder, site.layer, constants, source.codes, bits),
     }
+    stages = builder.options.pipelining.requantize_stages(bits, right > 0 and op.rounding in _ROUNDINGS, clips)
+    if stages > 1:
+        parameters["STAGES"] = stages
     return builder.stage(
         site.layer, "codes", "requantize", parameters, source, Beats("", source.codes, op.lo, op.hi, source.period)
     )
@@ -99,6 +102,7 @@ def build_max_pool(site: Site, op: MaxPool, sources: list[Beats]) -> Beats:
         "PAD_RIGHT": right,
         "FILL": _bound(stream.lo & ((1 << source.bits) - 1)),
         "BLOCK": _lines_in_block(site, op.window, source, line, (source.bits, source.bits)),
+        **_pipelined(builder, op.window, source.bits, sums=False),
     }
     result = Beats("", source.codes, source.lo, source.hi, source.period)
     return builder.stage(site.layer, "pooled", "max_pool", parameters, source, result)
@@ -129,12 +133,19 @@ def build_sum_pool(site: Site, op: SumPool, sources: list[Beats]) -> Beats:
         "STRIDE_H": op.window.stride[0],
         "STRIDE_W": op.window.stride[1],
         "BLOCK": _lines_in_block(site, op.window, source, line, (bits[0], bits[1])),
+        **_pipelined(builder, op.window, result.bits, sums=True),
     }
     if stream.levels is not None:
         table = np.zeros(2**source.bits, np.int64)
         table[: len(stream.levels)] = stream.levels
         parameters |= {"DECODE": True, "INTEGERS": packed(table, bits[0])}
     return builder.stage(site.layer, "pooled", "sum_pool", parameters, source, result)
+
+
+def _pipelined(builder: Builder, window: Window, bits: int, sums: bool) -> dict[str, Parameter]:
+    """What the clock asks of a pool."""
+    breaks: dict[str, Parameter] = {"BREAK": True} if builder.options.pipelining.pool_breaks(bits, window.size, sums) else {}
+    return builder.ahead | breaks
 
 
 def _lines_in_block(site: Site, window: Window, source: Beats, line: int, bits: tuple[int, int]) -> bool:
@@ -194,7 +205,7 @@ def _constants(builder: Builder, layer: str, values: np.ndarray, lanes: int, bit
     if (values == values[0]).all():
         values = values[:lanes] if len(values) >= lanes else np.repeat(values[:1], lanes)
     count = len(values) // lanes
-    block = builder.rom_in_block(layer, "biases", count, lanes * bits)
+    block = builder.constants_in_block(layer, "biases", count, lanes * bits)
     parameters: dict[str, Parameter] = {"LANES": lanes, "WORDS": count, "BLOCK": block}
     if block:
         rows = words(values.reshape(count, lanes), bits)

@@ -10,7 +10,8 @@
 //          as unsigned; SIGNED inputs have their sign bit inverted first, thresholds are given inverted.
 //          THRESHOLD_BITS is IN_BITS, or one more where a threshold lies above every input. FLIP: bit channel.
 // Folding  one beat a cycle.
-// Latency  ceil(STEPS / DEPTH) cycles; a stage holds up to DEPTH comparators in a row.
+// Latency  ceil(STEPS / DEPTH) cycles; a stage holds up to DEPTH comparators in a row. LOOKUP (with DEPTH = 1): thresholds that
+//          are looked up wait in registers, which takes a cycle more a step.
 // Cost     with word and prefix of at most 5 bits together, threshold and comparator share one LUT6 a bit and step.
 
 module encode_tree #(
@@ -21,6 +22,7 @@ module encode_tree #(
     parameter bit SIGNED = 1'b0,
     parameter int unsigned STEPS = 1,
     parameter int unsigned DEPTH = 3,
+    parameter bit LOOKUP = 1'b0,
     parameter int unsigned OUT_BITS = 1,
     parameter int unsigned MAX_CODE = 1,
     parameter logic [LANES*WORDS*(2**STEPS-1)*THRESHOLD_BITS-1:0] THRESHOLDS = '0,
@@ -35,8 +37,12 @@ module encode_tree #(
     input  logic out_ready,
     output logic [LANES*OUT_BITS-1:0] out_data
 );
-  localparam int unsigned STAGES = (STEPS + DEPTH - 1) / DEPTH;
+  localparam int unsigned STAGES = (STEPS + DEPTH - 1) / DEPTH + (LOOKUP ? STEPS - 32'(WORDS == 1) : 0);
   localparam int unsigned WORD_BITS = WORDS > 1 ? $clog2(WORDS) : 1;
+
+  if (LOOKUP && DEPTH != 1) begin : g_check
+    $error("encode_tree: LOOKUP needs DEPTH=%0d to be 1", DEPTH);
+  end
 
   logic [STAGES-1:0] valid;
   wire advance = out_ready || !out_valid;
@@ -81,11 +87,16 @@ module encode_tree #(
       wire [s:0] prefix;
       wire [THRESHOLD_BITS-1:0] threshold;
       wire [s+1:0] found;
+      // as far as they are there when the step begins
+      wire [IN_BITS-1:0] x_first;
+      wire [WORD_BITS-1:0] at_first;
+      wire [s:0] prefix_first;
+      wire [THRESHOLD_BITS-1:0] threshold_first;
       if (s == 0) begin : g_input
         wire [IN_BITS-1:0] raw = in_data[l*IN_BITS +: IN_BITS];
-        assign x = raw ^ (IN_BITS'(SIGNED) << (IN_BITS - 1));
-        assign at = word;
-        assign prefix = 1'b0;
+        assign x_first = raw ^ (IN_BITS'(SIGNED) << (IN_BITS - 1));
+        assign at_first = word;
+        assign prefix_first = 1'b0;
       end else if (s % DEPTH == 0) begin : g_register
         logic [IN_BITS-1:0] x_stored;
         logic [WORD_BITS-1:0] at_stored;
@@ -97,28 +108,51 @@ module encode_tree #(
             prefix_stored <= g_step[s-1].found;
           end
         end
-        assign x = x_stored;
-        assign at = at_stored;
-        assign prefix = prefix_stored;
+        assign x_first = x_stored;
+        assign at_first = at_stored;
+        assign prefix_first = prefix_stored;
       end else begin : g_wire
-        assign x = g_step[s-1].x;
-        assign at = g_step[s-1].at;
-        assign prefix = g_step[s-1].found;
+        assign x_first = g_step[s-1].x;
+        assign at_first = g_step[s-1].at;
+        assign prefix_first = g_step[s-1].found;
       end
       if (ENTRIES == 1) begin : g_constant
-        assign threshold = THRESHOLDS[FIRST*THRESHOLD_BITS +: THRESHOLD_BITS];
+        assign threshold_first = THRESHOLDS[FIRST*THRESHOLD_BITS +: THRESHOLD_BITS];
       end else begin : g_table
         wire [$clog2(ENTRIES)-1:0] index;
         if (WORDS == 1) begin : g_prefix
-          assign index = prefix[s-1:0];
+          assign index = prefix_first[s-1:0];
         end else if (s == 0) begin : g_word
-          assign index = at;
+          assign index = at_first;
         end else begin : g_both
-          assign index = {at, prefix[s-1:0]};
+          assign index = {at_first, prefix_first[s-1:0]};
         end
         lookup #(
             .ENTRIES(ENTRIES), .BITS(THRESHOLD_BITS), .TABLE(THRESHOLDS[FIRST*THRESHOLD_BITS +: ENTRIES*THRESHOLD_BITS])
-        ) node (.index(index), .value(threshold));
+        ) node (.index(index), .value(threshold_first));
+      end
+      if (LOOKUP && ENTRIES > 1) begin : g_looked_up
+        logic [IN_BITS-1:0] x_kept;
+        logic [WORD_BITS-1:0] at_kept;
+        logic [s:0] prefix_kept;
+        logic [THRESHOLD_BITS-1:0] threshold_kept;
+        always_ff @(posedge clk) begin
+          if (advance) begin
+            x_kept <= x_first;
+            at_kept <= at_first;
+            prefix_kept <= prefix_first;
+            threshold_kept <= threshold_first;
+          end
+        end
+        assign x = x_kept;
+        assign at = at_kept;
+        assign prefix = prefix_kept;
+        assign threshold = threshold_kept;
+      end else begin : g_at_once
+        assign x = x_first;
+        assign at = at_first;
+        assign prefix = prefix_first;
+        assign threshold = threshold_first;
       end
       // the sign of the difference, written as a subtraction so that threshold and borrow chain share LUTs
       wire [THRESHOLD_BITS:0] difference = {1'b1, THRESHOLD_BITS'(x)} - {1'b0, threshold};

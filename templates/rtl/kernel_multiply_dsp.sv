@@ -22,6 +22,7 @@ module kernel_multiply_dsp #(
     parameter bit SIGNED = 1'b1,
     parameter int unsigned CHAIN = 5,
     parameter int unsigned LEVELS = 1,
+    parameter bit REGISTER = 1'b0,
     parameter int unsigned NODES = 1,
     parameter logic [8*PE*NODES-1:0] NODE_BITS = {PE*NODES{8'd16}},
     parameter int unsigned INTEGER_BITS = 8,
@@ -78,7 +79,7 @@ module kernel_multiply_dsp #(
     end
     lane_sum #(
         .SIMD(SIMD), .CHAIN(CHAIN), .LEVELS(LEVELS), .BEATS(BEATS), .PRODUCT_BITS(PRODUCT_BITS), .SIGNED(SIGNED),
-        .RESULT_BITS(RESULT_BITS), .NODES(NODES), .NODE_BITS(NODE_BITS[p*8*NODES +: 8*NODES])
+        .RESULT_BITS(RESULT_BITS), .REGISTER(REGISTER), .NODES(NODES), .NODE_BITS(NODE_BITS[p*8*NODES +: 8*NODES])
     ) adder (
         .clk(clk), .rst(rst), .enable(enable), .take(take), .finish(finish), .products(products),
         .result(out_results[p*RESULT_BITS +: RESULT_BITS])

@@ -11,9 +11,10 @@
 //          above the last entry are void. TREES: beat by beat, subspace by subspace, node by node, ELEMENT_BITS bits below
 //          THRESHOLD_BITS bits (two's complement).
 // Folding  SIMD/SUBSPACE trees, and as many entries for each of PE outputs, a cycle; BEATS beats make a result.
-// Latency  DEPTH/2 (rounded up) + LEVELS cycles: two levels of a tree a stage, then lane_sum, which also explains CHAIN, NODES
-//          and NODE_BITS (entries are added in the first lane of their subspace). Each stage drops the entries that the path has
-//          ruled out, so that what is carried along shrinks to a quarter.
+// Latency  DEPTH/STEP (rounded up) + LEVELS cycles: STEP levels of a tree a stage, then lane_sum, which also explains CHAIN,
+//          NODES and NODE_BITS (entries are added in the first lane of their subspace). Each stage drops the entries that the
+//          path has ruled out, so that what is carried along shrinks to 1 in 2^STEP. AHEAD: the trees of the beat that comes wait
+//          in registers.
 
 module kernel_pq #(
     parameter int unsigned PE = 1,
@@ -27,11 +28,14 @@ module kernel_pq #(
     parameter bit SIGNED = 1'b1,
     parameter int unsigned CHAIN = 5,
     parameter int unsigned LEVELS = 1,
+    parameter bit REGISTER = 1'b0,
     parameter int unsigned NODES = 1,
     parameter logic [8*PE*NODES-1:0] NODE_BITS = {PE*NODES{8'd8}},
     parameter int unsigned SUBSPACE = 1,
     parameter logic [SIMD*16-1:0] LANES = '0,
     parameter int unsigned DEPTH = 1,
+    parameter int unsigned STEP = 2,
+    parameter bit AHEAD = 1'b0,
     parameter int unsigned TABLE_BITS = 8,
     parameter int unsigned ELEMENT_BITS = 1,
     parameter int unsigned THRESHOLD_BITS = 9,
@@ -52,7 +56,7 @@ module kernel_pq #(
   localparam int unsigned LEAVES = 2 ** DEPTH;
   localparam int unsigned NODE_WIDTH = ELEMENT_BITS + THRESHOLD_BITS;
   localparam int unsigned TREE_BITS = (LEAVES - 1) * NODE_WIDTH;
-  localparam int unsigned STEPS = (DEPTH + 1) / 2;
+  localparam int unsigned STEPS = (DEPTH + STEP - 1) / STEP;
   localparam int unsigned COUNT_BITS = BEATS > 1 ? $clog2(BEATS) : 1;
   if (SUBSPACE * WEIGHT_BITS < LEAVES * TABLE_BITS || GROUPS * SUBSPACE != SIMD || THRESHOLD_BITS <= CODE_BITS ||
       DEPTH == 0) begin : g_check
@@ -67,7 +71,7 @@ module kernel_pq #(
       .out_valid(out_valid), .out_ready(out_ready), .enable(enable), .take(take), .finish(finish)
   );
 
-  // the trees of the arriving beat
+  // the trees of the arriving beat; `beat` is it, or the one after it where trees wait in registers
   wire [COUNT_BITS-1:0] beat;
   if (BEATS == 1) begin : g_one_beat
     assign beat = '0;
@@ -81,10 +85,21 @@ module kernel_pq #(
     always_ff @(posedge clk) if (!rst) assert (!(in_valid && in_ready) || in_last == (32'(count) == BEATS - 1))
       else $error("beat %0d of BEATS=%0d has last=%0d", count, BEATS, in_last);
 `endif
-    assign beat = count;
+    if (AHEAD) begin : g_next
+      assign beat = rst ? '0 : !(in_valid && in_ready) ? count : in_last ? '0 : count + 1'b1;
+    end else begin : g_this
+      assign beat = count;
+    end
   end
-  wire [GROUPS*TREE_BITS-1:0] trees;
-  lookup #(.ENTRIES(BEATS), .BITS(GROUPS * TREE_BITS), .TABLE(TREES)) tree_rom (.index(beat), .value(trees));
+  wire [GROUPS*TREE_BITS-1:0] found, trees;
+  lookup #(.ENTRIES(BEATS), .BITS(GROUPS * TREE_BITS), .TABLE(TREES)) tree_rom (.index(beat), .value(found));
+  if (AHEAD && BEATS > 1) begin : g_kept
+    logic [GROUPS*TREE_BITS-1:0] kept;
+    always_ff @(posedge clk) kept <= found;
+    assign trees = kept;
+  end else begin : g_found
+    assign trees = found;
+  end
 
   // one addend a lane: the entry in the first lane of a subspace, zero in the others
   wire [PE*SIMD*TABLE_BITS-1:0] addends;
@@ -111,8 +126,8 @@ module kernel_pq #(
       end
     end
     kernel_pq_choice #(
-        .PE(PE), .SUBSPACE(SUBSPACE), .CODE_BITS(CODE_BITS), .CODE_LO(CODE_LO), .DEPTH(DEPTH), .TABLE_BITS(TABLE_BITS),
-        .ELEMENT_BITS(ELEMENT_BITS), .THRESHOLD_BITS(THRESHOLD_BITS)
+        .PE(PE), .SUBSPACE(SUBSPACE), .CODE_BITS(CODE_BITS), .CODE_LO(CODE_LO), .DEPTH(DEPTH), .STEP(STEP),
+        .TABLE_BITS(TABLE_BITS), .ELEMENT_BITS(ELEMENT_BITS), .THRESHOLD_BITS(THRESHOLD_BITS)
     ) choice (
         .clk(clk), .enable(enable), .codes(codes), .tree(trees[j*TREE_BITS +: TREE_BITS]), .entries(entries), .chosen(chosen)
     );
@@ -121,7 +136,7 @@ module kernel_pq #(
   for (genvar p = 0; p < PE; p = p + 1) begin : g_output
     lane_sum #(
         .SIMD(SIMD), .CHAIN(CHAIN), .LEVELS(LEVELS), .BEATS(BEATS), .PRODUCT_BITS(TABLE_BITS), .SIGNED(SIGNED),
-        .RESULT_BITS(RESULT_BITS), .NODES(NODES), .NODE_BITS(NODE_BITS[p*8*NODES +: 8*NODES])
+        .RESULT_BITS(RESULT_BITS), .REGISTER(REGISTER), .NODES(NODES), .NODE_BITS(NODE_BITS[p*8*NODES +: 8*NODES])
     ) adder (
         .clk(clk), .rst(rst), .enable(enable), .take(take), .finish(finish),
         .products(addends[p*SIMD*TABLE_BITS +: SIMD*TABLE_BITS]),

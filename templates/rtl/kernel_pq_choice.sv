@@ -5,7 +5,7 @@
 //          node 2n+1 or, if so, 2n+2.
 // Layout   entries: output by output, 2**DEPTH entries of TABLE_BITS bits. tree: node by node, ELEMENT_BITS bits below
 //          THRESHOLD_BITS bits (two's complement). Codes are two's complement where CODE_LO < 0.
-// Latency  DEPTH/2 (rounded up) cycles with `enable`: two levels a stage; of the entries each stage keeps a quarter.
+// Latency  DEPTH/STEP (rounded up) cycles with `enable`: STEP levels a stage; of the entries each stage keeps 1 in 2^STEP.
 
 module kernel_pq_choice #(
     parameter int unsigned PE = 1,
@@ -13,6 +13,7 @@ module kernel_pq_choice #(
     parameter int unsigned CODE_BITS = 8,
     parameter int CODE_LO = 0,
     parameter int unsigned DEPTH = 1,
+    parameter int unsigned STEP = 2,
     parameter int unsigned TABLE_BITS = 8,
     parameter int unsigned ELEMENT_BITS = 1,
     parameter int unsigned THRESHOLD_BITS = 9
@@ -27,13 +28,13 @@ module kernel_pq_choice #(
   localparam int unsigned LEAVES = 2 ** DEPTH;
   localparam int unsigned NODE_WIDTH = ELEMENT_BITS + THRESHOLD_BITS;
   localparam int unsigned TREE_BITS = (LEAVES - 1) * NODE_WIDTH;
-  localparam int unsigned STEPS = (DEPTH + 1) / 2;
+  localparam int unsigned STEPS = (DEPTH + STEP - 1) / STEP;
 
   // what later levels do not look at: inputs, levels that are done
   /* verilator lint_off UNUSEDSIGNAL */
   for (genvar s = 0; s < STEPS; s = s + 1) begin : g_step
-    localparam int unsigned FIRST = 2 * s;
-    localparam int unsigned TURNS = FIRST + 1 < DEPTH ? 2 : 1;
+    localparam int unsigned FIRST = STEP * s;
+    localparam int unsigned TURNS = FIRST + STEP <= DEPTH ? STEP : DEPTH - FIRST;
     localparam int unsigned LEFT = LEAVES >> FIRST;
     localparam int unsigned KEPT = LEFT >> TURNS;
     wire [SUBSPACE*CODE_BITS-1:0] inputs;

@@ -21,6 +21,7 @@ module kernel_table #(
     parameter bit SIGNED = 1'b0,
     parameter int unsigned CHAIN = 5,
     parameter int unsigned LEVELS = 1,
+    parameter bit REGISTER = 1'b0,
     parameter int unsigned NODES = 1,
     parameter logic [8*PE*NODES-1:0] NODE_BITS = {PE*NODES{8'd8}},
     parameter int unsigned SYMBOLS = 4,
@@ -57,7 +58,7 @@ module kernel_table #(
     end
     lane_sum #(
         .SIMD(SIMD), .CHAIN(CHAIN), .LEVELS(LEVELS), .BEATS(BEATS), .PRODUCT_BITS(PRODUCT_BITS), .SIGNED(SIGNED),
-        .RESULT_BITS(RESULT_BITS), .NODES(NODES), .NODE_BITS(NODE_BITS[p*8*NODES +: 8*NODES])
+        .RESULT_BITS(RESULT_BITS), .REGISTER(REGISTER), .NODES(NODES), .NODE_BITS(NODE_BITS[p*8*NODES +: 8*NODES])
     ) adder (
         .clk(clk), .rst(rst), .enable(enable), .take(take), .finish(finish), .products(products),
         .result(out_results[p*RESULT_BITS +: RESULT_BITS])

@@ -3,7 +3,8 @@
 //
 // Formula  result = sum over beats and lanes of products, exact; control as given by kernel_flow.
 // Folding  products are added in groups of CHAIN, combinationally and one after the other; group sums are registered and
-//          added in the same way until one is left. That takes LEVELS = max(1, ceil(log_CHAIN SIMD)) stages.
+//          added in the same way until one is left. That takes max(1, ceil(log_CHAIN SIMD)) of the LEVELS stages; one more lets
+//          the last sum wait in front of the accumulator, and REGISTER puts one in front of all sums.
 //          BEATS > 1 adds an accumulator to the final stage.
 // Widths   NODE_BITS holds 8 bits a running sum: level by level, lane by lane within a level; they come from the bounds
 //          of the actual weights. SIGNED: products and sums are two's complement, else unsigned.
@@ -19,6 +20,7 @@ module lane_sum #(
     parameter int unsigned PRODUCT_BITS = 1,
     parameter bit SIGNED = 1'b0,
     parameter int unsigned RESULT_BITS = 1,
+    parameter bit REGISTER = 1'b0,
     parameter int unsigned NODES = 1,
     parameter logic [8*NODES-1:0] NODE_BITS = {NODES{8'd1}}
 ) (
@@ -41,15 +43,25 @@ module lane_sum #(
     below = 0;
     for (l = 0; l < level; l = l + 1) below = below + count(l);
   endfunction
-  localparam int unsigned TOTAL = below(LEVELS);
-  localparam int unsigned LEFT = count(LEVELS);
+  localparam int unsigned SUMS = LEVELS - 32'(REGISTER);
+  localparam int unsigned TOTAL = below(SUMS);
+  localparam int unsigned LEFT = count(SUMS);
   if (NODES != TOTAL || LEFT != 1) begin : g_check
     $error("lane_sum: SIMD=%0d lanes in chains of CHAIN=%0d do not make LEVELS=%0d, NODES=%0d", SIMD, CHAIN, LEVELS, NODES);
   end
 
+  wire [SIMD*PRODUCT_BITS-1:0] addends;
+  if (REGISTER) begin : g_products
+    logic [SIMD*PRODUCT_BITS-1:0] kept;
+    always_ff @(posedge clk) if (enable) kept <= products;
+    assign addends = kept;
+  end else begin : g_direct_products
+    assign addends = products;
+  end
+
   // extension bits are read only where the next sum is wider
   /* verilator lint_off UNUSEDSIGNAL */
-  for (genvar level = 0; level < LEVELS; level = level + 1) begin : g_level
+  for (genvar level = 0; level < SUMS; level = level + 1) begin : g_level
     localparam int unsigned COUNT = count(level);
     localparam int unsigned FIRST = below(level);
     for (genvar n = 0; n < COUNT; n = n + 1) begin : g_node
@@ -59,7 +71,7 @@ module lane_sum #(
       wire [BITS-1:0] sum;
       wire signed [BITS:0] wide = {SIGNED & sum[BITS-1], sum};
       if (level == 0) begin : g_product
-        wire [PRODUCT_BITS-1:0] product = products[n*PRODUCT_BITS +: PRODUCT_BITS];
+        wire [PRODUCT_BITS-1:0] product = addends[n*PRODUCT_BITS +: PRODUCT_BITS];
         wire signed [PRODUCT_BITS:0] signed_product = {SIGNED & product[PRODUCT_BITS-1], product};
         assign operand = BITS'(signed_product);
       end else begin : g_group
@@ -73,10 +85,20 @@ module lane_sum #(
         assign sum = BITS'(g_node[n-1].wide) + operand;
       end
       logic signed [BITS:0] stored;
-      if (level + 1 < LEVELS && (n % CHAIN == CHAIN - 1 || n == COUNT - 1)) begin : g_register
-        logic [BITS-1:0] group;
-        always_ff @(posedge clk) if (enable) group <= sum;
-        assign stored = {SIGNED & group[BITS-1], group};
+      if (level + 1 < SUMS && (n % CHAIN == CHAIN - 1 || n == COUNT - 1)) begin : g_register
+        if (level > 0 && n % CHAIN == 0) begin : g_lone
+          // nothing was added. The reset keeps a row of such registers from becoming a shift register, whose output is late
+          logic [BITS-1:0] group;
+          always_ff @(posedge clk) begin
+            if (rst) group <= '0;
+            else if (enable) group <= sum;
+          end
+          assign stored = {SIGNED & group[BITS-1], group};
+        end else begin : g_sum
+          logic [BITS-1:0] group;
+          always_ff @(posedge clk) if (enable) group <= sum;
+          assign stored = {SIGNED & group[BITS-1], group};
+        end
       end else begin : g_wire
         assign stored = wide;
       end
@@ -84,8 +106,8 @@ module lane_sum #(
   end
   /* verilator lint_on UNUSEDSIGNAL */
 
-  localparam int unsigned TOP = count(LEVELS - 1);
-  wire [RESULT_BITS-1:0] total = RESULT_BITS'(g_level[LEVELS-1].g_node[TOP-1].wide);
+  localparam int unsigned TOP = count(SUMS - 1);
+  wire [RESULT_BITS-1:0] total = RESULT_BITS'(g_level[SUMS-1].g_node[TOP-1].wide);
   if (BEATS == 1) begin : g_direct
     wire unused = &{1'b0, rst, take};
     always_ff @(posedge clk) if (finish) result <= total;

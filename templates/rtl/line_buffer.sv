@@ -7,6 +7,7 @@
 // Folding  one word a cycle. The same module delays along x: a "row" is then a pixel and LINE the words of a pixel.
 // Latency  none from the newest word to the output (combinational).
 // Memory   LINE words of (ROWS-1)*WORD_BITS bits; BLOCK chooses block RAM. LINE = 1 is a shift register.
+// AHEAD    ends of rows and images are known from registers (loop_counter).
 
 module line_buffer #(
     parameter int unsigned WORD_BITS = 1,
@@ -14,7 +15,8 @@ module line_buffer #(
     parameter int unsigned LINE = 1,
     parameter int unsigned HEIGHT = 1,
     parameter int unsigned STRIDE = 1,
-    parameter bit BLOCK = 1'b0
+    parameter bit BLOCK = 1'b0,
+    parameter bit AHEAD = 1'b0
 ) (
     input  logic clk,
     input  logic rst,
@@ -34,7 +36,7 @@ module line_buffer #(
   wire emit;
 
   if (ROWS == 1 && STRIDE == 1) begin : g_every
-    wire unused = &{1'b0, clk, rst, step};
+    wire unused = &{1'b0, clk, rst, step, AHEAD};
     assign emit = 1'b1;
   end else begin : g_select
     // rows still to be swallowed before the next one that is emitted
@@ -42,9 +44,22 @@ module line_buffer #(
     localparam int unsigned BITS = $clog2(MOST + 1);
     wire row_end, image_end;
     logic [BITS-1:0] skip;
-    loop_counter #(.COUNT(LINE)) column (.clk(clk), .rst(rst), .step(step), .last(row_end));
-    loop_counter #(.COUNT(HEIGHT)) row (.clk(clk), .rst(rst), .step(step && row_end), .last(image_end));
-    assign emit = skip == '0;
+    if (AHEAD) begin : g_ahead
+      logic emitted;
+      wire row_step, image_step;
+      wire unused = image_step;
+      loop_level #(.COUNT(LINE)) column (.clk(clk), .rst(rst), .step(step), .last(row_end), .next(row_step));
+      loop_level #(.COUNT(HEIGHT)) row (.clk(clk), .rst(rst), .step(row_step), .last(image_end), .next(image_step));
+      assign emit = emitted;
+      always_ff @(posedge clk) begin
+        if (rst || (step && row_end && image_end)) emitted <= ROWS == 1;
+        else if (step && row_end) emitted <= emit ? STRIDE == 1 : skip == BITS'(1);
+      end
+    end else begin : g_now
+      loop_counter #(.COUNT(LINE)) column (.clk(clk), .rst(rst), .step(step), .last(row_end));
+      loop_counter #(.COUNT(HEIGHT)) row (.clk(clk), .rst(rst), .step(step && row_end), .last(image_end));
+      assign emit = skip == '0;
+    end
     always_ff @(posedge clk) begin
       if (rst || (step && row_end && image_end)) skip <= BITS'(ROWS - 1);
       else if (step && row_end) skip <= emit ? BITS'(STRIDE - 1) : skip - 1'b1;

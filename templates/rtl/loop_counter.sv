@@ -2,10 +2,13 @@
 // One level of a nested loop: counts 0 .. COUNT-1 on `step`; `last` marks the final turn.
 //
 // Nesting  step(outer) = step(inner) && last(inner).
-// Latency  none: `last` describes the current turn. COUNT = 1 costs nothing.
+// Latency  none: `last` describes the current turn. COUNT = 1 costs nothing. AHEAD: `last` is a register of its own.
+// FIRST    the turn after reset, 0 or 1.
 
 module loop_counter #(
-    parameter int unsigned COUNT = 2
+    parameter int unsigned COUNT = 2,
+    parameter bit AHEAD = 1'b0,
+    parameter int unsigned FIRST = 0
 ) (
     input  logic clk,
     input  logic rst,
@@ -18,9 +21,18 @@ module loop_counter #(
   end else begin : g_count
     localparam int unsigned BITS = $clog2(COUNT);
     logic [BITS-1:0] value;
-    assign last = value == BITS'(COUNT - 1);
+    if (AHEAD) begin : g_ahead
+      logic final_turn;
+      always_ff @(posedge clk) begin
+        if (rst) final_turn <= FIRST == COUNT - 1;
+        else if (step) final_turn <= value == BITS'(COUNT - 2) && !final_turn;
+      end
+      assign last = final_turn;
+    end else begin : g_compared
+      assign last = value == BITS'(COUNT - 1);
+    end
     always_ff @(posedge clk) begin
-      if (rst || (step && last)) value <= '0;
+      if (rst || (step && last)) value <= rst ? BITS'(FIRST) : '0;
       else if (step) value <= value + 1'b1;
     end
 `ifdef DIETCNN_ASSERT

@@ -5,7 +5,8 @@
 // Ports    CODES codes of CODE_BITS bits a beat, CHANNELS/CODES beats a pixel, raster order; SIGNED codes compare as two's
 //          complement. FILL is the lowest code.
 // Folding  one beat a cycle; first along x, then along y on the pixels that are left.
-// Latency  none from the window's last word (combinational).
+// Latency  none from the window's last word (combinational); 1 cycle with BREAK, a register between the two directions.
+// AHEAD    ends of rows and images are known from registers (loop_counter).
 
 module max_pool #(
     parameter int unsigned CODE_BITS = 1,
@@ -23,7 +24,9 @@ module max_pool #(
     parameter int unsigned PAD_LEFT = 0,
     parameter int unsigned PAD_RIGHT = 0,
     parameter logic [CODE_BITS-1:0] FILL = '0,
-    parameter bit BLOCK = 1'b0
+    parameter bit BLOCK = 1'b0,
+    parameter bit AHEAD = 1'b0,
+    parameter bit BREAK = 1'b0
 ) (
     input  logic clk,
     input  logic rst,
@@ -41,7 +44,7 @@ module max_pool #(
   localparam int unsigned OUT_W = (PAD_W - KERNEL_W) / STRIDE_W + 1;
 
   wire padded_valid, padded_ready, row_valid, row_ready, across_valid, across_ready;
-  wire [WORD-1:0] padded_data, across_data;
+  wire [WORD-1:0] padded_data, row_best, across_data;
   wire [KERNEL_W*WORD-1:0] row_data;
   wire [KERNEL_H*WORD-1:0] column_data;
 
@@ -52,7 +55,7 @@ module max_pool #(
   end else begin : g_pad
     stream_pad #(
         .WORD_BITS(WORD), .CHUNKS(CHUNKS), .HEIGHT(HEIGHT), .WIDTH(WIDTH), .TOP(PAD_TOP), .BOTTOM(PAD_BOTTOM),
-        .LEFT(PAD_LEFT), .RIGHT(PAD_RIGHT), .FILL({CODES{FILL}})
+        .LEFT(PAD_LEFT), .RIGHT(PAD_RIGHT), .FILL({CODES{FILL}}), .AHEAD(AHEAD)
     ) border (
         .clk(clk), .rst(rst), .in_valid(in_valid), .in_ready(in_ready), .in_data(in_data),
         .out_valid(padded_valid), .out_ready(padded_ready), .out_data(padded_data)
@@ -60,17 +63,28 @@ module max_pool #(
   end
 
   // along x a pixel takes the place of a row
-  line_buffer #(.WORD_BITS(WORD), .ROWS(KERNEL_W), .LINE(CHUNKS), .HEIGHT(PAD_W), .STRIDE(STRIDE_W), .BLOCK(BLOCK)) along_x (
+  line_buffer #(
+      .WORD_BITS(WORD), .ROWS(KERNEL_W), .LINE(CHUNKS), .HEIGHT(PAD_W), .STRIDE(STRIDE_W), .BLOCK(BLOCK), .AHEAD(AHEAD)
+  ) along_x (
       .clk(clk), .rst(rst), .in_valid(padded_valid), .in_ready(padded_ready), .in_data(padded_data),
       .out_valid(row_valid), .out_ready(row_ready), .out_data(row_data)
   );
   max_words #(.WORDS(KERNEL_W), .CODES(CODES), .CODE_BITS(CODE_BITS), .SIGNED(SIGNED)) across (
-      .words(row_data), .word(across_data)
+      .words(row_data), .word(row_best)
   );
-  assign across_valid = row_valid;
-  assign row_ready = across_ready;
+  if (BREAK) begin : g_break
+    stream_skid #(.WORD_BITS(WORD)) between (
+        .clk(clk), .rst(rst), .in_valid(row_valid), .in_ready(row_ready), .in_data(row_best),
+        .out_valid(across_valid), .out_ready(across_ready), .out_data(across_data)
+    );
+  end else begin : g_wire
+    assign across_valid = row_valid;
+    assign row_ready = across_ready;
+    assign across_data = row_best;
+  end
   line_buffer #(
-      .WORD_BITS(WORD), .ROWS(KERNEL_H), .LINE(OUT_W * CHUNKS), .HEIGHT(PAD_H), .STRIDE(STRIDE_H), .BLOCK(BLOCK)
+      .WORD_BITS(WORD), .ROWS(KERNEL_H), .LINE(OUT_W * CHUNKS), .HEIGHT(PAD_H), .STRIDE(STRIDE_H), .BLOCK(BLOCK),
+      .AHEAD(AHEAD)
   ) along_y (
       .clk(clk), .rst(rst), .in_valid(across_valid), .in_ready(across_ready), .in_data(across_data),
       .out_valid(out_valid), .out_ready(out_ready), .out_data(column_data)

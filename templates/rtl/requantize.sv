@@ -8,7 +8,7 @@
 //          two's complement if SIGNED, else unsigned; outputs OUT_BITS bits, two's complement if LO < 0.
 // Layout   BIAS / FILE: word w holds LANES constants of SUM_BITS bits, two's complement (see channel_constants). SUM_BITS
 //          holds every sum and the rounding. CLIP_LOW, CLIP_HIGH: whether the bound can be passed at all.
-// Folding  one beat a cycle.  Latency  1 cycle.
+// Folding  one beat a cycle.  Latency  STAGES cycles: 2 register the sums, 3 the rounded sums as well.
 
 module requantize #(
     parameter int unsigned LANES = 1,
@@ -23,6 +23,7 @@ module requantize #(
     parameter bit CLIP_LOW = 1'b0,
     parameter bit CLIP_HIGH = 1'b0,
     parameter int unsigned OUT_BITS = 8,
+    parameter int unsigned STAGES = 1,
     parameter bit BLOCK = 1'b0,
     parameter logic [WORDS*LANES*SUM_BITS-1:0] BIAS = '0,
     parameter FILE = ""
@@ -48,26 +49,29 @@ module requantize #(
     $error("requantize: ROUNDING=%0d is none of 0 to 4", ROUNDING);
   end
 
-  wire [LANES*SUM_BITS-1:0] constants;
+  wire [LANES*SUM_BITS-1:0] constants, sums_first, sums, rounded_first, rounds;
   wire [LANES*OUT_BITS-1:0] codes;
+  wire sums_valid, sums_ready, rounds_valid, rounds_ready;
   channel_constants #(.WORDS(WORDS), .WIDTH(LANES * SUM_BITS), .BLOCK(BLOCK), .TABLE(BIAS), .FILE(FILE)) bias (
       .clk(clk), .rst(rst), .advance(in_valid && in_ready), .data(constants)
   );
   for (genvar l = 0; l < LANES; l = l + 1) begin : g_lane
-    wire [SUM_BITS-1:0] sum;
-    wire signed [SUM_BITS-1:0] rounded;
+    wire [SUM_BITS-1:0] sum = sums[l*SUM_BITS +: SUM_BITS];
+    wire [SUM_BITS-1:0] nearest;
+    wire signed [SUM_BITS-1:0] rounded = rounds[l*SUM_BITS +: SUM_BITS];
+    assign rounded_first[l*SUM_BITS +: SUM_BITS] = nearest;
     extend_add #(.IN_BITS(IN_BITS), .SIGNED(SIGNED), .OUT_BITS(SUM_BITS)) adder (
-        .a(in_data[l*IN_BITS +: IN_BITS]), .b(constants[l*SUM_BITS +: SUM_BITS]), .sum(sum)
+        .a(in_data[l*IN_BITS +: IN_BITS]), .b(constants[l*SUM_BITS +: SUM_BITS]), .sum(sums_first[l*SUM_BITS +: SUM_BITS])
     );
     if (ROUNDING == 2 && RIGHT > 0) begin : g_zero
-      assign rounded = sum + (sum[SUM_BITS-1] ? (SUM_BITS'(1) << RIGHT) - SUM_BITS'(1) : SUM_BITS'(0));
+      assign nearest = sum + (sum[SUM_BITS-1] ? (SUM_BITS'(1) << RIGHT) - SUM_BITS'(1) : SUM_BITS'(0));
     end else if (ROUNDING != 0 && RIGHT > 0) begin : g_nearest
       // adds one half less one unit, and that unit where the integer part is odd, negative or not negative
       localparam logic [SUM_BITS-1:0] HALF = (SUM_BITS'(1) << (RIGHT - 1)) - SUM_BITS'(1);
       wire unit = ROUNDING == 1 ? sum[RIGHT] : sum[SUM_BITS-1] ^ (ROUNDING == 4);
-      assign rounded = sum + HALF + SUM_BITS'(unit);
+      assign nearest = sum + HALF + SUM_BITS'(unit);
     end else begin : g_plain
-      assign rounded = sum;
+      assign nearest = sum;
     end
     /* verilator lint_off UNUSEDSIGNAL */  // upper bits are only read by the bounds that can be passed
     wire signed [WIDE-1:0] extended = WIDE'(rounded);
@@ -77,8 +81,28 @@ module requantize #(
     wire low = CLIP_LOW && scaled < LOWEST;
     assign codes[l*OUT_BITS +: OUT_BITS] = high ? OUT_BITS'(HI) : low ? OUT_BITS'(LO) : scaled[OUT_BITS-1:0];
   end
+  if (STAGES > 1) begin : g_sums
+    stream_repeat #(.WORD_BITS(LANES * SUM_BITS)) summed (
+        .clk(clk), .rst(rst), .in_valid(in_valid), .in_ready(in_ready), .in_data(sums_first),
+        .out_valid(sums_valid), .out_ready(sums_ready), .out_data(sums)
+    );
+  end else begin : g_no_sums
+    assign sums_valid = in_valid;
+    assign in_ready = sums_ready;
+    assign sums = sums_first;
+  end
+  if (STAGES > 2) begin : g_rounds
+    stream_repeat #(.WORD_BITS(LANES * SUM_BITS)) rounded_sums (
+        .clk(clk), .rst(rst), .in_valid(sums_valid), .in_ready(sums_ready), .in_data(rounded_first),
+        .out_valid(rounds_valid), .out_ready(rounds_ready), .out_data(rounds)
+    );
+  end else begin : g_no_rounds
+    assign rounds_valid = sums_valid;
+    assign sums_ready = rounds_ready;
+    assign rounds = rounded_first;
+  end
   stream_repeat #(.WORD_BITS(LANES * OUT_BITS)) register (
-      .clk(clk), .rst(rst), .in_valid(in_valid), .in_ready(in_ready), .in_data(codes),
+      .clk(clk), .rst(rst), .in_valid(rounds_valid), .in_ready(rounds_ready), .in_data(codes),
       .out_valid(out_valid), .out_ready(out_ready), .out_data(out_data)
   );
 endmodule

@@ -14,6 +14,7 @@
 // Memory   shape 0: ring of DEPTH words of CODES codes. Shape 1: KERNEL_H-1 lines and a ring of DEPTH columns.
 //          Shape 2: KERNEL_H-1 lines, a buffer of DEPTH columns (none if 0) and KERNEL_W-1 columns of registers.
 //          BLOCK_LINES, BLOCK_RING choose block RAM.
+// AHEAD    positions, ends and room are known from registers: short paths, the same cycles.
 // Latency  1 cycle after the window's last word (3 in shape 2 with a buffer; 0 where a 1x1 window is used once: no memory).
 
 module sliding_window #(
@@ -38,7 +39,8 @@ module sliding_window #(
     parameter int unsigned GROUPS = 1,
     parameter int unsigned DEPTH = 2,
     parameter bit BLOCK_LINES = 1'b0,
-    parameter bit BLOCK_RING = 1'b0
+    parameter bit BLOCK_RING = 1'b0,
+    parameter bit AHEAD = 1'b0
 ) (
     input  logic clk,
     input  logic rst,
@@ -79,7 +81,7 @@ module sliding_window #(
   end else begin : g_pad
     stream_pad #(
         .WORD_BITS(WORD), .CHUNKS(CHUNKS), .HEIGHT(HEIGHT), .WIDTH(WIDTH), .TOP(PAD_TOP), .BOTTOM(PAD_BOTTOM),
-        .LEFT(PAD_LEFT), .RIGHT(PAD_RIGHT), .FILL({CODES{CODE_BITS'(FILL)}})
+        .LEFT(PAD_LEFT), .RIGHT(PAD_RIGHT), .FILL({CODES{CODE_BITS'(FILL)}}), .AHEAD(AHEAD)
     ) border (
         .clk(clk), .rst(rst), .in_valid(in_valid), .in_ready(in_ready), .in_data(in_data),
         .out_valid(padded_valid), .out_ready(padded_ready), .out_data(padded_data)
@@ -90,7 +92,7 @@ module sliding_window #(
     window_full #(
         .CODE_BITS(CODE_BITS), .CODES(CODES), .CHUNKS(CHUNKS), .PIXELS(PIXELS), .HEIGHT(PAD_H), .WIDTH(PAD_W),
         .KERNEL_H(KERNEL_H), .KERNEL_W(KERNEL_W), .STRIDE_H(STRIDE_H), .STRIDE_W(STRIDE_W), .REPEATS(REPEATS),
-        .DEPTH(DEPTH), .BLOCK(BLOCK_LINES), .BLOCK_RING(BLOCK_RING)
+        .DEPTH(DEPTH), .BLOCK(BLOCK_LINES), .BLOCK_RING(BLOCK_RING), .AHEAD(AHEAD)
     ) whole (
         .clk(clk), .rst(rst), .in_valid(padded_valid), .in_ready(padded_ready), .in_data(padded_data),
         .out_valid(out_valid), .out_ready(out_ready), .out_data(out_data), .out_last(out_last)
@@ -100,7 +102,7 @@ module sliding_window #(
     assign out_valid = padded_valid;
     assign padded_ready = out_ready;
     assign out_data = padded_data;
-    loop_counter #(.COUNT(CHUNKS / GROUPS)) word (
+    loop_counter #(.COUNT(CHUNKS / GROUPS), .AHEAD(AHEAD)) word (
         .clk(clk), .rst(rst), .step(out_valid && out_ready), .last(pass_last)
     );
     assign out_last = pass_last;
@@ -109,14 +111,16 @@ module sliding_window #(
     wire column_valid, column_ready;
     wire [SIMD*CODE_BITS-1:0] column;
     line_buffer #(
-        .WORD_BITS(WORD), .ROWS(KERNEL_H), .LINE(PAD_W * CHUNKS), .HEIGHT(PAD_H), .STRIDE(STRIDE_H), .BLOCK(BLOCK_LINES)
+        .WORD_BITS(WORD), .ROWS(KERNEL_H), .LINE(PAD_W * CHUNKS), .HEIGHT(PAD_H), .STRIDE(STRIDE_H), .BLOCK(BLOCK_LINES),
+        .AHEAD(AHEAD)
     ) lines (
         .clk(clk), .rst(rst), .in_valid(padded_valid), .in_ready(padded_ready), .in_data(padded_data),
         .out_valid(column_valid), .out_ready(column_ready), .out_data(column)
     );
     window_ring #(
         .WORD_BITS(SIMD * CODE_BITS), .CHUNKS(CHUNKS), .HEIGHT(OUT_H), .WIDTH(PAD_W), .KERNEL_H(1), .KERNEL_W(KERNEL_W),
-        .STRIDE_H(1), .STRIDE_W(STRIDE_W), .REPEATS(REPEATS), .GROUPS(GROUPS), .DEPTH(DEPTH), .BLOCK(BLOCK_RING)
+        .STRIDE_H(1), .STRIDE_W(STRIDE_W), .REPEATS(REPEATS), .GROUPS(GROUPS), .DEPTH(DEPTH), .BLOCK(BLOCK_RING),
+        .AHEAD(AHEAD)
     ) columns (
         .clk(clk), .rst(rst), .in_valid(column_valid), .in_ready(column_ready), .in_data(column),
         .out_valid(out_valid), .out_ready(out_ready), .out_data(out_data), .out_last(out_last)
@@ -124,7 +128,8 @@ module sliding_window #(
   end else begin : g_words
     window_ring #(
         .WORD_BITS(WORD), .CHUNKS(CHUNKS), .HEIGHT(PAD_H), .WIDTH(PAD_W), .KERNEL_H(KERNEL_H), .KERNEL_W(KERNEL_W),
-        .STRIDE_H(STRIDE_H), .STRIDE_W(STRIDE_W), .REPEATS(REPEATS), .GROUPS(GROUPS), .DEPTH(DEPTH), .BLOCK(BLOCK_RING)
+        .STRIDE_H(STRIDE_H), .STRIDE_W(STRIDE_W), .REPEATS(REPEATS), .GROUPS(GROUPS), .DEPTH(DEPTH), .BLOCK(BLOCK_RING),
+        .AHEAD(AHEAD)
     ) pixels (
         .clk(clk), .rst(rst), .in_valid(padded_valid), .in_ready(padded_ready), .in_data(padded_data),
         .out_valid(out_valid), .out_ready(out_ready), .out_data(out_data), .out_last(out_last)

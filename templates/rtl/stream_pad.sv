@@ -4,7 +4,7 @@
 // Formula  out(y, x) = in(y - TOP, x - LEFT) inside the HEIGHT x WIDTH image, FILL elsewhere.
 // Ports    one word of WORD_BITS bits a beat, CHUNKS words a pixel, pixels in raster order.
 // Folding  one output word a cycle; padding costs beats, not logic.
-// Latency  none (combinational).
+// Latency  none (combinational). AHEAD: positions are known from registers (pad_axis).
 
 module stream_pad #(
     parameter int unsigned WORD_BITS = 1,
@@ -15,7 +15,8 @@ module stream_pad #(
     parameter int unsigned BOTTOM = 0,
     parameter int unsigned LEFT = 0,
     parameter int unsigned RIGHT = 0,
-    parameter logic [WORD_BITS-1:0] FILL = '0
+    parameter logic [WORD_BITS-1:0] FILL = '0,
+    parameter bit AHEAD = 1'b0
 ) (
     input  logic clk,
     input  logic rst,
@@ -30,11 +31,11 @@ module stream_pad #(
   wire pixel_end, row_inside, column_inside, row_end, image_end;
   wire unused = &{1'b0, image_end};
 
-  loop_counter #(.COUNT(CHUNKS)) chunk (.clk(clk), .rst(rst), .step(step), .last(pixel_end));
-  pad_axis #(.BEFORE(LEFT), .LENGTH(WIDTH), .AFTER(RIGHT)) column (
+  loop_counter #(.COUNT(CHUNKS), .AHEAD(AHEAD)) chunk (.clk(clk), .rst(rst), .step(step), .last(pixel_end));
+  pad_axis #(.BEFORE(LEFT), .LENGTH(WIDTH), .AFTER(RIGHT), .AHEAD(AHEAD)) column (
       .clk(clk), .rst(rst), .step(step && pixel_end), .inside_image(column_inside), .last(row_end)
   );
-  pad_axis #(.BEFORE(TOP), .LENGTH(HEIGHT), .AFTER(BOTTOM)) row (
+  pad_axis #(.BEFORE(TOP), .LENGTH(HEIGHT), .AFTER(BOTTOM), .AHEAD(AHEAD)) row (
       .clk(clk), .rst(rst), .step(step && pixel_end && row_end), .inside_image(row_inside), .last(image_end)
   );
 

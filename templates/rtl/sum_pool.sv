@@ -7,7 +7,8 @@
 // Layout   INTEGERS: 2^CODE_BITS integers of INTEGER_BITS bits if DECODE, else codes are the integers. ROW_BITS holds the
 //          sum of one window row. SIGNED: integers and sums are two's complement.
 // Folding  one beat a cycle; first along x, then along y on the pixels that are left.
-// Latency  none from the window's last word (combinational).
+// Latency  none from the window's last word (combinational); 1 cycle with BREAK, a register between the two directions.
+// AHEAD    ends of rows and images are known from registers (loop_counter).
 
 module sum_pool #(
     parameter int unsigned CODE_BITS = 1,
@@ -25,7 +26,9 @@ module sum_pool #(
     parameter int unsigned KERNEL_W = 1,
     parameter int unsigned STRIDE_H = 1,
     parameter int unsigned STRIDE_W = 1,
-    parameter bit BLOCK = 1'b0
+    parameter bit BLOCK = 1'b0,
+    parameter bit AHEAD = 1'b0,
+    parameter bit BREAK = 1'b0
 ) (
     input  logic clk,
     input  logic rst,
@@ -40,10 +43,10 @@ module sum_pool #(
   localparam int unsigned CHUNKS = CHANNELS / CODES;
   localparam int unsigned OUT_W = (WIDTH - KERNEL_W) / STRIDE_W + 1;
 
-  wire row_valid, row_ready;
+  wire row_valid, row_ready, across_valid, across_ready;
   wire [WORD-1:0] integers;
   wire [KERNEL_W*WORD-1:0] row_data;
-  wire [CODES*ROW_BITS-1:0] across;
+  wire [CODES*ROW_BITS-1:0] row_sum, across;
   wire [KERNEL_H*CODES*ROW_BITS-1:0] column_data;
 
   for (genvar c = 0; c < CODES; c = c + 1) begin : g_code
@@ -52,17 +55,30 @@ module sum_pool #(
     );
   end
   // along x a pixel takes the place of a row
-  line_buffer #(.WORD_BITS(WORD), .ROWS(KERNEL_W), .LINE(CHUNKS), .HEIGHT(WIDTH), .STRIDE(STRIDE_W), .BLOCK(BLOCK)) along_x (
+  line_buffer #(
+      .WORD_BITS(WORD), .ROWS(KERNEL_W), .LINE(CHUNKS), .HEIGHT(WIDTH), .STRIDE(STRIDE_W), .BLOCK(BLOCK), .AHEAD(AHEAD)
+  ) along_x (
       .clk(clk), .rst(rst), .in_valid(in_valid), .in_ready(in_ready), .in_data(integers),
       .out_valid(row_valid), .out_ready(row_ready), .out_data(row_data)
   );
   sum_words #(.WORDS(KERNEL_W), .CODES(CODES), .IN_BITS(INTEGER_BITS), .OUT_BITS(ROW_BITS), .SIGNED(SIGNED)) sum_across (
-      .words(row_data), .word(across)
+      .words(row_data), .word(row_sum)
   );
+  if (BREAK) begin : g_break
+    stream_skid #(.WORD_BITS(CODES * ROW_BITS)) between (
+        .clk(clk), .rst(rst), .in_valid(row_valid), .in_ready(row_ready), .in_data(row_sum),
+        .out_valid(across_valid), .out_ready(across_ready), .out_data(across)
+    );
+  end else begin : g_wire
+    assign across_valid = row_valid;
+    assign row_ready = across_ready;
+    assign across = row_sum;
+  end
   line_buffer #(
-      .WORD_BITS(CODES * ROW_BITS), .ROWS(KERNEL_H), .LINE(OUT_W * CHUNKS), .HEIGHT(HEIGHT), .STRIDE(STRIDE_H), .BLOCK(BLOCK)
+      .WORD_BITS(CODES * ROW_BITS), .ROWS(KERNEL_H), .LINE(OUT_W * CHUNKS), .HEIGHT(HEIGHT), .STRIDE(STRIDE_H), .BLOCK(BLOCK),
+      .AHEAD(AHEAD)
   ) along_y (
-      .clk(clk), .rst(rst), .in_valid(row_valid), .in_ready(row_ready), .in_data(across),
+      .clk(clk), .rst(rst), .in_valid(across_valid), .in_ready(across_ready), .in_data(across),
       .out_valid(out_valid), .out_ready(out_ready), .out_data(column_data)
   );
   sum_words #(.WORDS(KERNEL_H), .CODES(CODES), .IN_BITS(ROW_BITS), .OUT_BITS(OUT_BITS), .SIGNED(SIGNED)) sum_down (

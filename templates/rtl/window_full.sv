@@ -9,6 +9,7 @@
 // Memory   the lines (BLOCK: block RAM) and, with DEPTH > 0, a buffer of DEPTH words of PIXELS columns behind them
 //          (BLOCK_RING), so that the next image's first lines arrive while the last windows are still taken.
 // Latency  1 cycle after the window's last word, 3 with a buffer.
+// AHEAD    ends of rows, images and pixels are known from registers (loop_counter).
 
 module window_full #(
     parameter int unsigned CODE_BITS = 1,
@@ -24,7 +25,8 @@ module window_full #(
     parameter int unsigned REPEATS = 1,
     parameter int unsigned DEPTH = 0,
     parameter bit BLOCK = 1'b0,
-    parameter bit BLOCK_RING = 1'b0
+    parameter bit BLOCK_RING = 1'b0,
+    parameter bit AHEAD = 1'b0
 ) (
     input  logic clk,
     input  logic rst,
@@ -51,7 +53,7 @@ module window_full #(
 
   line_buffer #(
       .WORD_BITS(PIXELS * WORD), .ROWS(KERNEL_H), .LINE(WIDTH * CHUNKS / PIXELS), .HEIGHT(HEIGHT), .STRIDE(STRIDE_H),
-      .BLOCK(BLOCK)
+      .BLOCK(BLOCK), .AHEAD(AHEAD)
   ) lines (
       .clk(clk), .rst(rst), .in_valid(in_valid), .in_ready(in_ready), .in_data(in_data),
       .out_valid(line_valid), .out_ready(line_ready), .out_data(line)
@@ -85,7 +87,7 @@ module window_full #(
   end
   // along x a pixel takes the place of a row
   line_buffer #(
-      .WORD_BITS(COLUMN), .ROWS(KERNEL_W), .LINE(CHUNKS), .HEIGHT(WIDTH), .STRIDE(STRIDE_W)
+      .WORD_BITS(COLUMN), .ROWS(KERNEL_W), .LINE(CHUNKS), .HEIGHT(WIDTH), .STRIDE(STRIDE_W), .AHEAD(AHEAD)
   ) pixels (
       .clk(clk), .rst(rst), .in_valid(column_valid), .in_ready(column_ready), .in_data(column),
       .out_valid(window_valid), .out_ready(window_ready), .out_data(window)
@@ -99,5 +101,5 @@ module window_full #(
       .clk(clk), .rst(rst), .in_valid(window_valid), .in_ready(window_ready), .in_data(ordered),
       .out_valid(out_valid), .out_ready(out_ready), .out_data(out_data)
   );
-  loop_counter #(.COUNT(CHUNKS)) chunk (.clk(clk), .rst(rst), .step(out_valid && out_ready), .last(out_last));
+  loop_counter #(.COUNT(CHUNKS), .AHEAD(AHEAD)) chunk (.clk(clk), .rst(rst), .step(out_valid && out_ready), .last(out_last));
 endmodule

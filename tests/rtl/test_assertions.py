@@ -45,7 +45,7 @@ BROKEN = {
     ),
     "a pass has other beats": (
         "window_ring",
-        "out_last <= pass_end",
+        "out_last <= ends_pass",
         "out_last <= row_end",
         r"beat \d+ of BEATS=\d+ has last=1",
     ),

@@ -15,6 +15,8 @@ import pytest
 
 from dietcnn_hls.errors import DatasetError, ToolError
 from dietcnn_hls.hardware.geometry import legal_folds
+from dietcnn_hls.hardware.parts import DEFAULT_PART
+from dietcnn_hls.hardware.pipelining import Pipelining
 from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, MaxPool, Reshape, Source, Stream, SumPool, Window, node
 from dietcnn_hls.reference import predict
 from dietcnn_hls.rtl.builder import RtlOptions
@@ -125,6 +127,22 @@ def test_every_legal_fold(window: Window, channels: int, outputs: int, cache: Pa
     designs = [generate(dataclasses.replace(graph, name=n), {"conv": f}) for n, f in zip(names, folds, strict=True)]
     for design, result in zip(designs, check(designs, cache, images=10, stalls=(None, Stalls())), strict=True):
         assert result.interval == max(design.layer_cycles().values()), design.folding
+
+
+def test_a_clock_changes_the_latency_alone(cache: Path) -> None:
+    """Registers for a clock that few parts reach: the same outputs, the same interval, more cycles."""
+    designs = []
+    for seed in (3, 12, 13, 17, 24, 29, 34, 36):
+        made = random_design(graphs.random_graph(seed, with_hardware(), SMALL), seed)
+        for name, period in (("slow", None), ("fast", 3.0)):
+            clock = Pipelining() if period is None else Pipelining.of(DEFAULT_PART, period)
+            options = dataclasses.replace(made.options, chain=None, pipelining=clock)
+            designs.append(generate(dataclasses.replace(made.graph, name=f"{name}_{seed}"), made.folding, options))
+    assert [lint(design) for design in designs[1::4]] == [""] * 4
+    results = check(designs, cache, images=8, stalls=(None,))
+    for slow, fast in zip(results[::2], results[1::2], strict=True):
+        assert fast.interval == slow.interval
+        assert fast.latency is not None and slow.latency is not None and fast.latency > slow.latency
 
 
 def test_lenet_like_network(cache: Path) -> None:

@@ -165,4 +165,5 @@ class TernaryKernel(DecodingKernel):
             lane_bounds=(low - negative, high - negative),
             offsets=negative.sum(axis=1),
             shifts=self.shifts if self.shifts.any() else None,
+            logic=1 + self.decodes + 2 * max(adders(self.positive), adders(self.negative)),
         )

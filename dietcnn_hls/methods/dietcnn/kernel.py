@@ -100,6 +100,7 @@ class TableKernel(LaneKernel):
             weight_bits=_symbol_bits(table.shape[1]),
             lane_bounds=(np.zeros_like(highest), highest),
             offsets=lowest[self.weights].sum(axis=1),
+            logic=1 + max(0, bits_for(0, table.shape[0] - 1) + _symbol_bits(table.shape[1]) - 5) // 2,
         )
 
 

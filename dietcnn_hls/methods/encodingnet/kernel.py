@@ -173,6 +173,7 @@ class NetlistKernel(DecodingKernel):
             ),
             by_addend=True,
             offsets=self.taps * rows.constant + rows.by_weight[codes].sum(axis=1),
+            logic=1 + self.decodes + -(-netlist.levels() // 2),  # a LUT6 holds two levels of gates of two inputs
         )
 
 

@@ -71,10 +71,11 @@ class MultiplyKernel(DecodingKernel):
         """Radix-4 Booth rows, summed over the lanes without ever making a product."""
         rows = booth_rows(self.weights, self._weight_width, self.integers)
         offsets = rows.offsets.sum(axis=(1, 2))
-        return self._array("kernel_multiply", lane_bounds=(rows.low, rows.high), by_addend=True, offsets=offsets)
+        bounds = rows.low, rows.high
+        return self._array("kernel_multiply", lane_bounds=bounds, by_addend=True, offsets=offsets, logic=1 + self.decodes)
 
     def rtl_with_dsp(self) -> RtlKernel:
-        return self._array("kernel_multiply_dsp", lane_bounds=self.products(self.weights))
+        return self._array("kernel_multiply_dsp", lane_bounds=self.products(self.weights), logic=0, stages=1)
 
     def _array(self, module: str, **sums: Any) -> RtlKernel:
         """A kernel array; `sums` are the fields of `RtlKernel` that say what its lanes add."""

@@ -92,6 +92,8 @@ class RoundedMultiplyKernel(DecodingKernel):
             weights=self.weights.astype(np.int64) & ((1 << self._weight_width) - 1),
             weight_bits=self._weight_width,
             lane_bounds=self.rounded_bounds(),
+            logic=0,
+            stages=1,
         )
 
 

@@ -221,6 +221,9 @@ class ProductQuantKernel(Kernel):
             shifts=self.shifts,
             blocks=self.members,
             beat_tables=self._beat_tables,
+            logic=0,
+            stages=self.trees.depth,
+            fast={"STEP": 1, "AHEAD": 1},
         )
 
     @property
