@@ -1,24 +1,32 @@
-# Set-up, demo, tests and checks. `make demo` and `make test` do everything from a fresh Debian 12 machine on.
+# Set-up, demo, tests and checks. `make demo` and `make test` do everything from a fresh Debian 12 or 13 or Ubuntu 24.04 machine on,
+# with its own Python and the versions that were tested with that one (constraints/).
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-SYSTEM_PACKAGES := g++ make verilator
+SYSTEM_PACKAGES := g++ make verilator python3-venv
+CONSTRAINTS := $(shell $(PYTHON) -c 'import sys; print("constraints/py%d%d.txt" % sys.version_info[:2])')
+EXTRAS ?= qkeras,onnx,rtl,test
+HGQ ?= .venv-hgq
 WORKERS ?= 2
 
 # fixed_point first: what the others of the LeNet-5 table are beside
 LENET5 := fixed_point config conlocnn deepchip encodingnet tabconv
 
 # lenet5_sweep takes finished builds and is run by hand
+FAST := $(wildcard tests/test_[eiapn]*.py) tests/lowered tests/hardware tests/reports tests/tools/test_doctor.py tests/data tests/backend/onnx
+
 BENCHMARKS := $(filter-out __init__ lanes lenet5_sweep,$(basename $(notdir $(wildcard tests/benchmarks/*.py))))
 
-.PHONY: help setup tools demo lenet5 test lint types benchmarks wheel clean
+.PHONY: help setup tools demo lenet5 test test-fast test-hgq lint types benchmarks wheel clean
 
 help:
 	@echo "make demo        train, convert, simulate, synthesise and compare the digits network (demo/)"
 	@echo "make lenet5      all methods on MNIST's LeNet-5, the whole test set, one table (hours; needs DIETCNN_DATA or the network)"
 	@echo "make test        all tests"
+	@echo "make test-fast   what needs no TensorFlow, in minutes: for further Pythons (PYTHON=python3.13 VENV=.venv-3.13 EXTRAS=onnx,rtl,test)"
+	@echo "make test-hgq    HGQ2's models, in an environment of their own (.venv-hgq)"
 	@echo "make lint types  ruff, mypy"
 	@echo "make benchmarks  measured, not asserted: speed and cost figures (needs DIETCNN_DATA for MNIST)"
 	@echo "make wheel       build dist/*.whl"
@@ -29,15 +37,18 @@ setup: tools $(STAMP)
 tools:
 	@missing=""; command -v g++ >/dev/null || missing="$$missing g++"; \
 	command -v verilator >/dev/null || missing="$$missing verilator"; \
+	test -x $(BIN)/python || $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
 	if [ -n "$$missing" ]; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(SYSTEM_PACKAGES) >/dev/null; \
 	  else echo "missing:$$missing; install with: sudo apt-get install $(SYSTEM_PACKAGES)" >&2; exit 1; fi; fi
 
-$(STAMP): setup.cfg pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info[:2] == (3, 11) else "Python 3.11 is needed (TensorFlow 2.14 has no newer wheel): make PYTHON=python3.11")'
+$(STAMP): setup.cfg pyproject.toml $(wildcard constraints/*.txt)
+	@test -n "$(CONSTRAINTS)" || { echo "$(PYTHON) does not start; name a Python: make PYTHON=python3.12" >&2; exit 1; }
+	@test -e "$(CONSTRAINTS)" || { echo "$$($(PYTHON) --version) has no tested versions; choose one that has: make PYTHON=python$(patsubst constraints/py3%.txt,3.%,$(lastword $(sort $(wildcard constraints/*.txt)))) (of $(sort $(wildcard constraints/*.txt)))" >&2; exit 1; }
+	@echo "$$($(PYTHON) --version), versions of $(CONSTRAINTS), extras $(EXTRAS): into $(VENV)"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[qkeras,rtl,test]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c $(CONSTRAINTS) -e '.[$(EXTRAS)]'
 	touch $@
 
 demo: setup
@@ -52,6 +63,14 @@ lenet5: setup
 
 test: setup
 	$(BIN)/python -m pytest -q --instafail -n $(WORKERS) --dist loadfile --no-loadscope-reorder tests
+
+# Without TensorFlow only what needs none: the contract, its spellings, the tools, QONNX.
+test-fast: setup
+	$(BIN)/python -m pytest -q --instafail -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(FAST)
+
+test-hgq:
+	$(MAKE) tools $(HGQ)/.installed VENV=$(HGQ) EXTRAS=hgq,rtl,test CONSTRAINTS=constraints/hgq.txt
+	$(HGQ)/bin/python -m pytest -q --instafail tests/hgq
 
 lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one place that imports TensorFlow, Keras 2 and QKeras, so that what is missing or in the way is one clear error.
 
-QKeras 0.9 is written for Keras 2. Up to TensorFlow 2.14 that is what `tf.keras` is; since 2.16 it is the package `tf_keras`, which
-TensorFlow takes where TF_USE_LEGACY_KERAS says so before `tf.keras` is first used. The module `keras`, then Keras 3, is left alone.
+QKeras 0.9 is written for Keras 2. Up to TensorFlow 2.14 that is what `tf.keras` is; since 2.16 it is `tf_keras`, a package which
+TensorFlow takes where TF_USE_LEGACY_KERAS says so before `tf.keras` is first used. The module `keras`,
+then Keras 3, is left alone.
 """
 
 from __future__ import annotations

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from setuptools import find_packages
 
 from dietcnn_hls.lowered.storage import save_graph
@@ -67,6 +70,32 @@ def test_the_wheel_builds_a_design_from_any_folder(wheel: Path, tmp_path: Path) 
     assert (tmp_path / "out" / "report.json").exists()
 
 
+def constraint_files() -> list[Path]:
+    return sorted((ROOT / "constraints").glob("*.txt"))
+
+
 def test_no_file_carries_an_address_of_a_registry_or_machine() -> None:
-    text = (ROOT / "constraints.txt").read_text()
-    assert "://" not in text and " @ " not in text
+    for path in constraint_files():
+        assert "://" not in path.read_text() and " @ " not in path.read_text()
+
+
+def test_every_python_that_is_promised_has_its_versions() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    classified = re.findall(r"Python :: 3\.(\d+)", setup["metadata"]["classifiers"])
+    assert [path.name for path in constraint_files()] == [f"py3{minor}.txt" for minor in classified]
+
+
+@pytest.mark.parametrize("path", constraint_files(), ids=lambda path: path.stem)
+def test_the_versions_of_a_python_fulfil_the_requirements(path: Path) -> None:
+    """What setup.cfg pins for a Python is what its constraints hold."""
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    pairs = (line.split("==") for line in path.read_text().splitlines() if line and not line.startswith("#"))
+    versions = {canonicalize_name(name): version for name, version in pairs}
+    extras = setup["options.extras_require"]
+    listed = "\n".join([setup["options"]["install_requires"], *(extras[name] for name in ("qkeras", "onnx", "rtl", "test"))])
+    for line in filter(None, listed.splitlines()):
+        wanted = Requirement(line)
+        if wanted.marker is None or wanted.marker.evaluate({"python_version": f"3.{path.stem.removeprefix('py3')}"}):
+            assert versions.get(canonicalize_name(wanted.name)) in wanted.specifier, line

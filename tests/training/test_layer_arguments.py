@@ -107,6 +107,7 @@ MOVED: dict[str, tuple[Any, ...]] = {
     "alpha": (0.05,),
     "axis": (1,),
     "center": (False,),
+    "robust_masking": (True,),
     "data_format": ("channels_first",),
     "depth_multiplier": (2,),
     "dynamic": (True,),

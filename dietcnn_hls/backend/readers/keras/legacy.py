@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keras 2 models beside Keras 3: which of hls4ml's parsers reads a model is asked of the model.
 
-hls4ml asks the module `keras` for its version. Since TensorFlow 2.16 that module is Keras 3 while QKeras' models, and ours, are of
+hls4ml asks the module `keras` for its version. Since TensorFlow 2.16 that module is Keras 3 while QKeras' models and ours are of
 Keras 2 (`tf_keras`), so that its parser of Keras 3 meets models that it cannot read. Those, and no others, go to its parser of
 Keras 2 from here on; the module `keras` stays what it is.
 """
