@@ -13,6 +13,7 @@ from dietcnn_hls.errors import OutputError
 from dietcnn_hls.lowered import Grid
 from dietcnn_hls.tf import qkeras, tf
 from dietcnn_hls.training import integer_layers, layers
+from dietcnn_hls.training.saved import check_description
 from dietcnn_hls.validation import validate
 
 
@@ -50,9 +51,12 @@ def custom_objects() -> dict[str, Any]:
 
 
 def load_model(path: str | os.PathLike[str]) -> Any:
-    """A model saved by ``model.save``, ``.keras`` or ``.h5``; OutputError when the file is missing or is none."""
+    """A model saved by ``model.save``, ``.keras`` or ``.h5``; OutputError when the file is missing, is none or holds code."""
     if not os.path.exists(path):  # unlike Path, it takes a name that is too long for one that is not there
         raise OutputError(f"{path} does not exist; give a saved Keras model (.keras or .h5)")
+    if os.path.isdir(path):  # TensorFlow's own format keeps functions, not layers
+        raise OutputError(f"{path} is a folder; save the model as .keras or .h5")
+    check_description(path)
     try:
         return tf.keras.models.load_model(path, custom_objects=custom_objects(), compile=False)
     except Exception as error:  # Keras raises nearly anything on a file that is no model
