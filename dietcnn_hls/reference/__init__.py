@@ -42,7 +42,15 @@ def predict(graph: LoweredGraph, codes: np.ndarray, batch: int | None = None) ->
         codes: input codes.
         batch: images at a time; None: as many as keep the windows of the largest layer within `WINDOW_CODES`, 64 at most.
             Activations of a batch are let go of behind their last reader.
+
+    Raises:
+        DatasetError: codes of another shape or that the input cannot have.
     """
+    stream, codes = graph.input.stream, np.asarray(codes)
+    if codes.shape[1:] != stream.shape:
+        raise DatasetError(f"codes of shape {codes.shape[1:]} for a design of input shape {stream.shape}")
+    if codes.dtype.kind not in "iub" or (codes.size and not stream.lo <= codes.min() <= codes.max() <= stream.hi):
+        raise DatasetError(f"input codes must be integers from {stream.lo} to {stream.hi}")
     batch = batch or batch_size(graph)
     parts = [run(graph, codes[i : i + batch])[graph.output.name] for i in range(0, len(codes), batch)]
     return np.concatenate(parts) if parts else np.zeros((0, *graph.output.stream.shape), np.int64)

@@ -115,8 +115,10 @@ module window_ring #(
   localparam int unsigned STEP_Y = (STRIDE_H * WIDTH - (OUT_W - 1) * STRIDE_W) * CHUNKS;
   localparam int unsigned STEP_IMAGE = ((HEIGHT - (OUT_H - 1) * STRIDE_H) * WIDTH - (OUT_W - 1) * STRIDE_W) * CHUNKS;
 
-  // lead: between -(SPAN + STEP_IMAGE) and DEPTH - SPAN
-  localparam int unsigned LEAD_BITS = $clog2(DEPTH + SPAN + STEP_IMAGE + 1) + 1;
+  // lead: between -(SPAN + FARTHEST) and DEPTH - SPAN; a stride beyond the window's size makes a row's step the farthest
+  localparam int unsigned STEP_ROW = STEP_X > STEP_Y ? STEP_X : STEP_Y;
+  localparam int unsigned FARTHEST = STEP_ROW > STEP_IMAGE ? STEP_ROW : STEP_IMAGE;
+  localparam int unsigned LEAD_BITS = $clog2(DEPTH + SPAN + FARTHEST + 1) + 1;
   localparam int unsigned ROOM = DEPTH - SPAN;
   logic signed [LEAD_BITS-1:0] lead;
   wire write = in_valid && in_ready;
@@ -208,7 +210,7 @@ module window_ring #(
   // words between the one that is read and the write pointer
   wire [BITS-1:0] apart = write_address - address;
   wire [BITS:0] behind = {apart == '0, apart};
-  always_ff @(posedge clk) if (!rst) assert (int'(lead) <= int'(ROOM) && int'(lead) >= -int'(SPAN + STEP_IMAGE))
+  always_ff @(posedge clk) if (!rst) assert (int'(lead) <= int'(ROOM) && int'(lead) >= -int'(SPAN + FARTHEST))
     else $error("lead %0d: words overwritten (ROOM=%0d) or windows left twice", lead, ROOM);
   always_ff @(posedge clk) if (!rst) assert (!issue || int'(behind) <= int'(lead) + int'(SPAN))
     else $error("the word read lies %0d behind the write pointer, of %0d that are there", behind, int'(lead) + int'(SPAN));

@@ -23,17 +23,17 @@ import sys
 from pathlib import Path
 from tests.hostile.builds import build
 print("begins", flush=True)
-build(Path(sys.argv[1]))
+build(Path(sys.argv[1]), synthesis=sys.argv[2])
 """
 KILLS = 4
 
 
-def begun(folder: Path) -> subprocess.Popen[str]:
+def begun(folder: Path, synthesis: str = "none", progress: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
     """A build in a process of its own, which stands at its beginning."""
     process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(folder)],
+        [sys.executable, "-c", SCRIPT, str(folder), synthesis],
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=progress,
         text=True,
         cwd=Path(__file__).parents[2],
     )
@@ -78,6 +78,24 @@ def test_a_killed_build_leaves_no_compiler_behind(tmp_path: Path, undisturbed: t
     build(tmp_path / "out")
     time.sleep(2 * undisturbed[1])
     assert settled(tmp_path / "out") == undisturbed[0]
+
+
+def test_builds_killed_under_the_simulator_and_under_yosys_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is killed while the outside tool works; what was measured before is kept, and no cache holds a part of an entry."""
+    monkeypatch.setenv("DIETCNN_CACHE", str(tmp_path / "cache"))
+    for stage in ("RTL simulation", "Yosys"):
+        process = begun(tmp_path / "out", "yosys", subprocess.PIPE)
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith(stage):
+                break
+        time.sleep(0.5)
+        assert process.poll() is None, f"the build was over before it could be killed in '{stage}'"
+        process.kill()
+        process.wait()
+    for folder in ("out", "fresh"):  # the second takes what the first left in the cache
+        build(tmp_path / folder, synthesis="yosys")
+    assert settled(tmp_path / "out") == settled(tmp_path / "fresh")
 
 
 def test_two_builds_in_one_folder(tmp_path: Path) -> None:

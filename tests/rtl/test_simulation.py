@@ -7,6 +7,7 @@ Several networks share one program, because Verilator and the C++ compiler take 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -95,6 +96,17 @@ def test_random_arithmetic_networks(first: int, cache: Path) -> None:
     designs = [random_design(arithmetic_graph(seed), seed) for seed in range(first, first + 12)]
     assert [lint(design) for design in designs[::4]] == ["", "", ""]
     check(designs, cache)
+
+
+def test_strides_beyond_the_window(cache: Path) -> None:
+    """Words that no window reads are left behind; the way to the next row may then be the longest."""
+    rng, designs = np.random.default_rng(0), []
+    for size, stride in itertools.product([(1, 1), (2, 1), (1, 2)], [(2, 2), (3, 2), (2, 3), (1, 3), (4, 1)]):
+        image = node("image", Source(), [], Stream((5, 6, 2), 0, 15, 4))
+        kernel = examples()["multiply"].draw(rng, image.stream, 2, size[0] * size[1] * 2, 4)
+        graph = LoweredGraph("far", (image, node("conv", Linear(kernel, None, Window(size, stride)), [image])), {})
+        designs.append(random_design(graph, len(designs)))
+    check(designs, cache, images=2, stalls=STALLS[:2])
 
 
 def one_conv(
