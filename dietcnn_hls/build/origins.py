@@ -8,7 +8,6 @@ trained first is an origin too; see `dietcnn_hls.build.training`.
 from __future__ import annotations
 
 import dataclasses
-import os
 import tempfile
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -18,15 +17,15 @@ import numpy as np
 
 from dietcnn_hls.build import samples
 from dietcnn_hls.build.facts import Facts
-from dietcnn_hls.errors import ConfigError, LoweringError, OutputError, UnsupportedLayerError
+from dietcnn_hls.build.opening import KNOWN, load_keras, open_model
+from dietcnn_hls.errors import ConfigError, LoweringError, UnsupportedLayerError
 from dietcnn_hls.lowered import Grid, LoweredGraph
-from dietcnn_hls.lowered.storage import load_graph, save_graph
+from dietcnn_hls.lowered.storage import save_graph
 from dietcnn_hls.methods.choice import MethodChoice
 from dietcnn_hls.names import design_name
 from dietcnn_hls.validation import shown
 
 MODEL_FILE = "model.keras"
-_MODELS = "a Keras model, a saved one (.keras, .h5), a LoweredGraph or a saved one (.npz)"
 
 
 class Origin(ABC):
@@ -192,35 +191,28 @@ def open_origin(
     """The origin of a model as users pass it.
 
     Raises:
-        ConfigError: something else than a model, a grid or method for a graph that is lowered already.
+        ConfigError: something else than a model, a grid or method for a graph that is lowered already, a method for ONNX.
         OutputError, LoweringError: a file that is none.
     """
     if isinstance(model, str | Path):
-        model = _loaded(Path(model))
+        model = open_model(Path(model))
+    if type(model).__module__.split(".")[0] in ("onnx", "qonnx"):
+        from dietcnn_hls.backend.readers import onnx
+
+        if choice is not None:
+            raise ConfigError("method: an ONNX model says by its quantisers how it is computed; leave method out")
+        return FromGraph(onnx.lower_onnx(model, input_grid=grid).graph)
     if isinstance(model, LoweredGraph):
         for what, given in (("method", choice), ("input_grid", grid)):
             if given is not None:
                 raise ConfigError(f"{what}: '{model.name}' is a lowered graph, whose arithmetic is settled; pass the Keras model")
         return FromGraph(model)
     if not all(hasattr(model, name) for name in ("to_json", "get_weights", "predict", "name")):
-        raise ConfigError(f"model: give {_MODELS} (got {shown(model)} of type {type(model).__name__})")
+        raise ConfigError(f"model: give {KNOWN} (got {shown(model)} of type {type(model).__name__})")
     if choice is None:
         return FromKeras(model, grid)
     assert calibration is not None, "a method converts by calibration images"
     return Converted(model, grid, choice=choice, calibration=calibration)
-
-
-def _loaded(path: Path) -> Any:
-    if not os.path.exists(path):  # unlike Path's, false for a path that no file system could have
-        raise OutputError(f"model: {path} does not exist; give {_MODELS}")
-    return load_graph(path) if path.suffix == ".npz" else load_keras(path)
-
-
-def load_keras(path: Path) -> Any:
-    """A saved Keras model; OutputError where the file is none."""
-    from dietcnn_hls.methods.keras import load_model
-
-    return load_model(path)
 
 
 def _checked(graph: LoweredGraph) -> LoweredGraph:
@@ -238,4 +230,4 @@ def _shape(model: Any, attribute: str) -> tuple[int, ...] | None:
     return shape if all(isinstance(size, int) for size in shape) else None
 
 
-__all__ = ["MODEL_FILE", "Converted", "FromGraph", "FromKeras", "Origin", "load_keras", "lowered", "open_origin"]
+__all__ = ["MODEL_FILE", "Converted", "FromGraph", "FromKeras", "Origin", "lowered", "open_origin"]

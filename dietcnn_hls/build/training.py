@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from dietcnn_hls.atomic import atomic_write_json
 from dietcnn_hls.build.config import ProjectConfig
 from dietcnn_hls.build.facts import Facts
-from dietcnn_hls.build.origins import MODEL_FILE, Origin, load_keras, lowered
+from dietcnn_hls.build.opening import load_keras
+from dietcnn_hls.build.origins import MODEL_FILE, Origin, lowered
 from dietcnn_hls.build.request import Labels, Request, available, output_folder
 from dietcnn_hls.data import datasets
 from dietcnn_hls.data.networks import NETWORKS, label
