@@ -55,7 +55,11 @@ _NORM: Rules = {
 }
 
 ARGUMENTS: dict[type, Rules] = {
-    _layers.InputLayer: {"sparse": Only((False,), _DENSE_INPUT), "ragged": Only((False,), _DENSE_INPUT)},
+    _layers.InputLayer: {
+        "sparse": Only((False,), _DENSE_INPUT),
+        "ragged": Only((False,), _DENSE_INPUT),
+        "optional": Only((False,), "an input that may be left out has no lowering"),
+    },
     _layers.Conv2D: {**_WINDOW, **_honoured("filters")},
     _layers.DepthwiseConv2D: {**_WINDOW, **_honoured("depth_multiplier"), **_trained("depthwise")},
     _layers.SeparableConv2D: {**_WINDOW, **_honoured("filters", "depth_multiplier"), **_trained("depthwise", "pointwise")},
@@ -70,7 +74,7 @@ ARGUMENTS: dict[type, Rules] = {
     _layers.ELU: _honoured("alpha"),
     _layers.ThresholdedReLU: _honoured("theta"),
     _layers.Activation: _honoured("activation"),
-    _layers.Softmax: _honoured("axis"),
+    _layers.Softmax: _honoured("axis", "robust_masking"),  # the latter is of masks, which nothing here has
     _layers.Add: {},
     _layers.MaxPooling2D: _POOL,
     _layers.AveragePooling2D: _POOL,

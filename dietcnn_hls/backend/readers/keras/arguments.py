@@ -64,7 +64,7 @@ _LOOKUP: Rules = {
 }
 
 ARGUMENTS: Mapping[str, Rules] = {
-    "InputLayer": {**_LAYER, "sparse": Only((False,)), "ragged": Only((False,))},
+    "InputLayer": {**_LAYER, "sparse": Only((False,)), "ragged": Only((False,)), "optional": Only((False,))},
     "Conv2D": _CONV2D,
     "DepthwiseConv2D": _DEPTHWISE,
     "Dense": _DENSE,
@@ -79,7 +79,7 @@ ARGUMENTS: Mapping[str, Rules] = {
     "Dropout": {**_LAYER, "rate": READ, "noise_shape": READ, "seed": READ},
     "Activation": {**_LAYER, "activation": READ},
     "QActivation": {**_LAYER, "activation": READ},
-    "Softmax": {**_LAYER, "axis": READ},
+    "Softmax": {**_LAYER, "axis": READ, "robust_masking": READ},  # of masks, which nothing here has
     "LookupConv2D": {**_CONV2D, **_LOOKUP},
     "LookupDepthwiseConv2D": {**_DEPTHWISE, **_LOOKUP},
     "LookupDense": {**_DENSE, **_LOOKUP},

@@ -46,7 +46,7 @@ ARGUMENTS: Mapping[str, Rules] = {
         **dict.fromkeys(("alpha_initializer", "alpha_regularizer", "alpha_constraint"), READ),
         "shared_axes": Only((None,), "hls4ml reads a slope for each value"),
     },
-    "Softmax": {**_LAYER, "axis": READ},
+    "Softmax": {**_LAYER, "axis": READ, "robust_masking": READ},
     **dict.fromkeys(("MaxPooling1D", "MaxPooling2D", "AveragePooling1D", "AveragePooling2D"), _POOL),
     **dict.fromkeys(("GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalAveragePooling1D", "GlobalAveragePooling2D"), _GLOBAL),
     **dict.fromkeys(("ZeroPadding1D", "ZeroPadding2D"), _PADDED),
