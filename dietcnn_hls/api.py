@@ -50,7 +50,7 @@ def convert_and_build(
             single layers methods of their own.
         io_type: 'io_stream' (dataflow of streams) or 'io_parallel' (arrays) for the HLS project. RTL always streams.
         part: Xilinx part.
-        clock_period: nanoseconds, assumed; no open tool gives Fmax.
+        clock_period: nanoseconds; the RTL has the registers that it asks for.
         folding: target interval in cycles, a `FoldingSpec` or its mapping; None is one lane a layer.
         x_test: (N, H, W, C) uint8 images, or floats on the input grid.
         y_test: (N,) or (N, 1) class numbers from 0 on, or one-hot rows; without them no accuracy is reported.

@@ -71,7 +71,7 @@ class HardwareConfig(_Section):
     """``hardware:`` the target and its folding."""
 
     part: str = Field(DEFAULT_PART, description="Xilinx part")
-    clock_period: float = Field(5.0, ge=0.1, le=1e6, description="nanoseconds, assumed; no open tool gives Fmax")
+    clock_period: float = Field(5.0, ge=0.1, le=1e6, description="nanoseconds; the RTL has the registers that it asks for")
     io_type: IoType = "io_stream"
     folding: FoldingSpec = Field(default_factory=FoldingSpec)
 

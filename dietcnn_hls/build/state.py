@@ -21,6 +21,8 @@ from dietcnn_hls.build.stage import Stage
 from dietcnn_hls.build.workspace import Workspace
 from dietcnn_hls.hardware.cost import lut_cost
 from dietcnn_hls.hardware.folding import solve
+from dietcnn_hls.hardware.pipelining import Pipelining
+from dietcnn_hls.hardware.sums import CHAIN
 from dietcnn_hls.lowered import Fold, LoweredGraph
 from dietcnn_hls.lowered.storage import load_graph
 
@@ -73,7 +75,7 @@ class State:
     def folds(self) -> dict[str, Fold]:
         """Folds of all linear layers."""
         spec = self.request.hardware.folding
-        return solve(self.graph, spec, lut_cost(self.graph, spec.chain))
+        return solve(self.graph, spec, lut_cost(self.graph, spec.chain or CHAIN))
 
     @cached_property
     def codes(self) -> np.ndarray:
@@ -83,12 +85,21 @@ class State:
 
     @cached_property
     def design(self) -> RtlDesign:
-        """The design in SystemVerilog."""
+        """The design in SystemVerilog, with the margin that the stage ``clock`` found."""
+        return self.design_for(self.found["clock"].sections.get("pipelining", {}).get("margin", 0.0))
+
+    def design_for(self, margin: float) -> RtlDesign:
+        """A design whose registers are laid out for a clock that is shorter by a margin, a share of it."""
         from dietcnn_hls.rtl.builder import RtlOptions
         from dietcnn_hls.rtl.design import generate
 
-        spec = self.request.hardware.folding
-        options = RtlOptions(chain=spec.chain, use_dsp=self.request.measure.dsp, input_codes=spec.input_codes(self.graph))
+        hardware, spec = self.request.hardware, self.request.hardware.folding
+        options = RtlOptions(
+            chain=spec.chain,
+            use_dsp=self.request.measure.dsp,
+            input_codes=spec.input_codes(self.graph),
+            pipelining=Pipelining.of(hardware.part, hardware.clock_period, margin),
+        )
         return generate(self.graph, self.folds, options)
 
     @cached_property

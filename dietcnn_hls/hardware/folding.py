@@ -18,7 +18,6 @@ from pydantic import BaseModel, Field, model_validator
 from dietcnn_hls.errors import ConfigError, LoweringError, suggest
 from dietcnn_hls.hardware.cycles import linear_cycles
 from dietcnn_hls.hardware.geometry import Geometry, check_fold, geometry, legal_folds, legal_pe, legal_simd, reads_input
-from dietcnn_hls.hardware.sums import CHAIN
 from dietcnn_hls.lowered import Fold, LoweredGraph, Node
 
 Cost = Callable[[Node, Fold], float]
@@ -48,8 +47,8 @@ class FoldingSpec(BaseModel):
     lut_budget: int | None = Field(None, ge=1, description="LUTs of all kernel arrays together")
     unroll: bool = Field(False, description="one lane a weight everywhere (reuse factor 1)")
     input_pixels: int = Field(1, ge=1, description="whole pixels a beat of the RTL's input; a divisor of the image's width")
-    chain: int = Field(
-        CHAIN, ge=2, description="sums in a row between two registers of the RTL's kernel arrays; fewer: shorter paths"
+    chain: int | None = Field(
+        None, ge=2, description="sums in a row between two registers of the RTL's kernel arrays, where not as the clock asks"
     )
     layers: dict[str, LayerFold] = Field(default_factory=dict)
 

@@ -193,7 +193,8 @@ class Pipelining:
         """Slowest path of a kernel array."""
         if self.delays is None:
             return 0.0
-        entry = self._start("block" if block else "register", 64) + logic * self._lut
+        # where other paths are longer, mapping shares parts of tables between outputs, which takes a LUT more
+        entry = self._start("block" if block else "register", 64) + (logic + (logic > 0 and not block)) * self._lut
         longest, count, first = 0.0, addends, self._start() if sums.products else entry
         while True:
             final = count <= sums.chain

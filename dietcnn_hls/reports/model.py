@@ -60,6 +60,7 @@ class Report(Section):
         design: name of this build; `network`: the network it computes; `method`: what stands in its linear layers.
         folding: how the hardware is folded: PE/SIMD or reuse factors by layer, and the target they were solved for.
         bit_exact: by pair, such as ``csim_vs_keras`` and ``rtl_vs_csim``.
+        pipelining: ``margin``, the share of the clock that the RTL's registers hold back, where a design without missed it.
         other_resources: the same design through further flows, printed where flows disagree.
         timings_s: wall-clock seconds of the build's stages.
     """
@@ -79,6 +80,7 @@ class Report(Section):
     memory: Memory | None = None
     latency: Latency | None = None
     timing: Timing | None = None
+    pipelining: dict[str, JsonValue] | None = None
     resources: Resources | None = None
     other_resources: tuple[Resources, ...] | None = Field(default=None, strict=False)
     activity: Activity | None = None

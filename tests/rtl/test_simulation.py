@@ -144,13 +144,13 @@ def test_every_legal_fold(window: Window, channels: int, outputs: int, cache: Pa
 def test_a_clock_changes_the_latency_alone(cache: Path) -> None:
     """Registers for a clock that few parts reach: the same outputs, the same interval, more cycles."""
     designs = []
-    for seed in (3, 12, 13, 17, 24, 29, 34, 36):
+    for seed in (3, 13, 24, 34):
         made = random_design(graphs.random_graph(seed, with_hardware(), SMALL), seed)
         for name, period in (("slow", None), ("fast", 3.0)):
             clock = Pipelining() if period is None else Pipelining.of(DEFAULT_PART, period)
             options = dataclasses.replace(made.options, chain=None, pipelining=clock)
             designs.append(generate(dataclasses.replace(made.graph, name=f"{name}_{seed}"), made.folding, options))
-    assert [lint(design) for design in designs[1::4]] == [""] * 4
+    assert [lint(design) for design in designs[1::4]] == [""] * 2
     results = check(designs, cache, images=8, stalls=(None,))
     for slow, fast in zip(results[::2], results[1::2], strict=True):
         assert fast.interval == slow.interval

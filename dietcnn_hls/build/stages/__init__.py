@@ -7,6 +7,7 @@ Of stages that need nothing of each other, the one named first runs first: what 
 from __future__ import annotations
 
 from dietcnn_hls.build.stage import Stage
+from dietcnn_hls.build.stages.clock import CLOCK
 from dietcnn_hls.build.stages.network import FOLDING, IMAGES, LOWERED, MODEL
 from dietcnn_hls.build.stages.report import REPORT
 from dietcnn_hls.build.stages.rtl import RTL, RTL_ACTIVE, RTL_SIMULATED, RTL_STALLED
@@ -19,6 +20,7 @@ STAGES: tuple[Stage, ...] = (
     LOWERED,
     FOLDING,
     IMAGES,
+    CLOCK,
     RTL,
     REFERENCE,
     HLS,

@@ -96,7 +96,7 @@ def seen(count: Callable[[Request], int]) -> Callable[[Request], Any]:
 RTL = Stage(
     "rtl",
     _write,
-    needs=("lowered", "folding"),
+    needs=("lowered", "folding", "clock"),
     inputs=lambda request: (request.hardware.part, request.hardware.clock_period, request.measure.dsp),
     wanted=has_rtl,
     title=lambda state: "generate SystemVerilog",

@@ -69,6 +69,8 @@ def _time(state: State) -> Facts:
     mapped = _whole(state, request.measure.flows[0]) if request.checks.whole_resources else _apart(state)
     found = timing_of(mapped, request.hardware.clock_period)
     atomic_write_text(state.workspace.resolve(TIMING_TEXT), found.text)
+    if found.missed:
+        progress.note(f"{request.name}: {found.missed}")
     return Facts.of(timing=found.timing)
 
 

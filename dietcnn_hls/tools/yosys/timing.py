@@ -20,11 +20,19 @@ TIMING_TEXT = "timing.txt"
 
 @dataclass(frozen=True)
 class TimingAnalysis:
-    """The report's section (None for a part without delays, or a design without a path) and the text that tells the paths."""
+    """What is known of a design's clock.
+
+    Attributes:
+        timing: the report's section; None for a part without delays, or a design without a path.
+        text: what tells the paths.
+        paths: the slowest ones.
+        missed: which clock is met in place of the asked one, and the path that says so; empty where the asked one is.
+    """
 
     timing: Timing | None
     text: str
     paths: tuple[TimedPath, ...] = ()
+    missed: str = ""
 
 
 def timing_of(result: SynthesisResult, clock_ns: float) -> TimingAnalysis:
@@ -78,7 +86,8 @@ def analyse(netlists: Mapping[str, Netlist], part: str, clock_ns: float, version
     if not paths:
         return TimingAnalysis(None, "No timing analysis: the design has no path.\n")
     timing = _section(paths[0], delays, clock_ns, version)
-    return TimingAnalysis(timing, _text(paths, timing, delays, several), tuple(paths))
+    missed = _missed(paths[0], clock_ns)
+    return TimingAnalysis(timing, _text(paths, timing, delays, several, missed), tuple(paths), missed)
 
 
 def _inside(instance: str, path: TimedPath) -> TimedPath:
@@ -104,10 +113,18 @@ def _section(path: TimedPath, delays: Delays, clock_ns: float, version: str) -> 
     )
 
 
-def _text(paths: list[TimedPath], timing: Timing, delays: Delays, several: bool) -> str:
+def _missed(path: TimedPath, clock_ns: float) -> str:
+    period = path.period_ps / 1000
+    if period <= clock_ns:
+        return ""
+    return f"met {period:.2f} ns, asked {clock_ns:.2f}: the path is {path.start} -> {path.end}, {path.levels} levels of logic"
+
+
+def _text(paths: list[TimedPath], timing: Timing, delays: Delays, several: bool, missed: str) -> str:
     lines = [
         f"Static timing analysis before placement: {timing.source}, delays of {delays.name}",
         f"period {timing.period_ns:.3f} ns ({timing.fmax_mhz:.1f} MHz), slack {timing.slack_ns:+.3f} ns",
+        missed or "the clock is met",
         f"error: {delays.error}",
         "The slowest path between each two modules, slowest first; ps; a net stands before the cell whose pin it reaches.",
         *(["Modules were mapped one by one: ways through several of them are not seen."] if several else []),
