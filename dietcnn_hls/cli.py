@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: ``dietcnn-hls build | compare | methods | doctor``, and what methods contribute.
+"""The command line: ``dietcnn-hls build | convert | compare | methods | doctor``, and what methods contribute.
 
 Exit status 0: done; 1: a stated failure; 2: usage. Results go to stdout and stay parseable, progress goes to stderr.
 """
@@ -47,6 +47,37 @@ def build(
     folder = output or Path("work") / project.design
     report = building.build(project, upto, output=folder, data_dir=data_dir, overwrite=overwrite)
     click.echo(folder / "report.json" if upto == building.LAST else report.to_json(), nl=upto == building.LAST)
+
+
+@cli.command()
+@click.argument("model", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="file of the lowered graph [default: <design>.npz]"
+)
+@click.option("--name", help="of the design [default: the model's]")
+@click.option(
+    "--input-grid", type=(int, int, int), metavar="LO HI FRACTION", help="values that may enter: codes LO to HI / 2^FRACTION"
+)
+@click.option("--json", "as_json", is_flag=True, help="machine-readable")
+def convert(model: Path, output: Path | None, name: str | None, input_grid: tuple[int, int, int] | None, as_json: bool) -> None:
+    """Lower a trained MODEL and say what became of each layer; of which kind the file is follows from its content.
+
+    Takes Keras models (.keras, .h5), QONNX models and lowered graphs; `dietcnn-hls doctor` says which can be read here.
+    """
+    from dietcnn_hls.build.account import account
+    from dietcnn_hls.build.opening import open_model
+    from dietcnn_hls.lowered import Grid
+    from dietcnn_hls.lowered.storage import save_graph
+
+    found = account(open_model(model), name, None if input_grid is None else Grid(*input_grid))
+    path = output or Path(f"{found.graph.name}.npz")
+    save_graph(found.graph, path)
+    if as_json:
+        click.echo(json.dumps(found.to_dict() | {"graph": str(path)}, indent=2))
+        return
+    for row in found.rows:
+        click.echo(f"{row.layer} ({row.kind}): {row.became}")
+    click.echo(path, err=True)
 
 
 @cli.command()

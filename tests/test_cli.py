@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from dietcnn_hls.api import convert_and_build
+from dietcnn_hls.lowered.storage import load_graph, save_graph
 from tests.graphs import random_codes, random_graph
 
 
@@ -37,6 +38,17 @@ def test_doctor_and_methods_list_what_there_is() -> None:
     assert {"dietcnn", "fixed_point"} <= set(listing["methods"]) and "lenet5" in listing["networks"]
     assert "digits" in listing["datasets"]
     assert "weight_symbols" in run("methods").stdout
+
+
+def test_convert_says_what_each_layer_became(tmp_path: Path) -> None:
+    save_graph(random_graph(11), tmp_path / "some.bin")  # what a file is follows from its content
+    done = run("convert", "some.bin", "--json", cwd=tmp_path)
+    found = json.loads(done.stdout)
+    assert found["graph"] == "random_net.npz" and load_graph(tmp_path / "random_net.npz").nodes
+    assert [row["layer"] for row in found["layers"]] == [node.name for node in random_graph(11).nodes]
+    assert found["layers"][0]["became"].startswith("input ")
+    (tmp_path / "text.txt").write_text("no model")
+    assert "is of no kind that is known; give a Keras model" in run("convert", "text.txt", cwd=tmp_path).stderr
 
 
 def test_compare_prints_every_format(builds: list[Path], tmp_path: Path) -> None:

@@ -185,6 +185,11 @@ def lowered(model: Any, name: str, grid: Grid | None = None) -> LoweredGraph:
     return _checked(lower_keras(model, name, input_grid=grid))
 
 
+def is_onnx(model: Any) -> bool:
+    """Whether `model` is an ONNX model in memory; asked without importing anything."""
+    return type(model).__module__.split(".")[0] in ("onnx", "qonnx")
+
+
 def open_origin(
     model: Any, *, grid: Grid | None = None, choice: MethodChoice | None = None, calibration: np.ndarray | None = None
 ) -> Origin:
@@ -196,7 +201,7 @@ def open_origin(
     """
     if isinstance(model, str | Path):
         model = open_model(Path(model))
-    if type(model).__module__.split(".")[0] in ("onnx", "qonnx"):
+    if is_onnx(model):
         from dietcnn_hls.backend.readers import onnx
 
         if choice is not None:
@@ -230,4 +235,4 @@ def _shape(model: Any, attribute: str) -> tuple[int, ...] | None:
     return shape if all(isinstance(size, int) for size in shape) else None
 
 
-__all__ = ["MODEL_FILE", "Converted", "FromGraph", "FromKeras", "Origin", "lowered", "open_origin"]
+__all__ = ["MODEL_FILE", "Converted", "FromGraph", "FromKeras", "Origin", "is_onnx", "lowered", "open_origin"]

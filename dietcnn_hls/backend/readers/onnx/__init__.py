@@ -8,6 +8,6 @@ operation of all of them, found by trying the very functions that qonnx executes
 from __future__ import annotations
 
 from dietcnn_hls.backend.readers.onnx.graph import lower_onnx
-from dietcnn_hls.backend.readers.onnx.source import is_onnx, load_onnx
+from dietcnn_hls.backend.readers.onnx.source import load_onnx
 
-__all__ = ["is_onnx", "load_onnx", "lower_onnx"]
+__all__ = ["load_onnx", "lower_onnx"]

@@ -53,10 +53,17 @@ HANDLERS: Mapping[str, layers.Handler] = {
 
 
 class Converted(NamedTuple):
-    """A lowered graph, and by operation the node of the model that it comes from."""
+    """A lowered graph.
+
+    Attributes:
+        graph: it.
+        origin: by operation, the node of the model that it comes from.
+        layers: names and types of the cleaned model's nodes, its input first.
+    """
 
     graph: LoweredGraph
     origin: dict[str, str]
+    layers: tuple[tuple[str, str], ...]
 
 
 def lower_onnx(model: Any, name: str | None = None, input_grid: Grid | None = None) -> Converted:
@@ -100,7 +107,8 @@ def lower_onnx(model: Any, name: str | None = None, input_grid: Grid | None = No
     if used[-1] is not last.node:
         raise UnsupportedLayerError("a design has one output, which every node leads to")
     graph = LoweredGraph(name or design_name(clean.graph.name or "net"), used, {} if left is None else {"left_to_host": [left]})
-    return Converted(graph, {node.name: make.origin[node.name] for node in used})
+    seen = ((clean.graph.input[0].name, "input"), *((node.name, node.op_type) for node in nodes))
+    return Converted(graph, {node.name: make.origin[node.name] for node in used}, seen)
 
 
 def _reachable(make: Builder, last: Tensor) -> tuple[Any, ...]:

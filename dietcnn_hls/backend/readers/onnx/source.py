@@ -13,11 +13,6 @@ from dietcnn_hls.errors import OutputError, ToolError, UnsupportedLayerError
 _EXTRA = "pip install 'dietcnn_hls[onnx]'"
 
 
-def is_onnx(model: Any) -> bool:
-    """Whether `model` is an ONNX model in memory: onnx's ModelProto or qonnx's ModelWrapper."""
-    return type(model).__module__.split(".")[0] in ("onnx", "qonnx")
-
-
 def load_onnx(path: Path) -> Any:
     """A model file.
 
@@ -82,4 +77,4 @@ def _name(nodes: Any) -> None:
         seen.add(node.name)
 
 
-__all__ = ["cleaned", "is_onnx", "load_onnx"]
+__all__ = ["cleaned", "load_onnx"]
