@@ -31,6 +31,9 @@ _CONTROL = 12
 _WAITING = 5
 """LUTs in a row from an encoder's ready to the results of the kernel array in front."""
 
+_QUEUED = 4
+"""LUTs in a row from an encoder's ready to the memory in which results wait."""
+
 
 @dataclass(frozen=True)
 class Sums:
@@ -93,6 +96,11 @@ class Pipelining:
         """
         longest = max(self._encode(1, bits, 0, 1 + (ratio > 4) + (ratio > 16)), self._path(_WAITING, fan_out=64))
         return self.short and not self._fits(longest)
+
+    @property
+    def queued(self) -> bool:
+        """Whether a register is needed behind a queue of results that is a memory."""
+        return self.short and not self._fits(self._path(_QUEUED, fan_out=64))
 
     def sums(self, addends: int, beats: int, bits: int, logic: int = 1) -> Sums:
         """The cheapest way in which a kernel array can add, or the shortest where none is short enough.

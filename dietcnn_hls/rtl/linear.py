@@ -83,7 +83,8 @@ def _never_stalling(builder: Builder, layer: str, array: _Array, results: int) -
     for name, bits in (wires | {"results_valid": 1, "results": results}).items():
         builder.wires[f"{prefix}_{name}"] = (bits, layer)
     wire = builder.stream(layer, "sums", results)
-    places, memory = result_places(array.beats, array.stages)
+    cut = builder.options.pipelining.queued
+    places, memory = result_places(array.beats, array.stages + cut)
 
     feed: dict[str, Parameter] = {"CODES_BITS": codes, "WEIGHTS_BITS": weights, "FIXED": array.fixed, "CREDITS": places}
     ports = array.inputs(f"{prefix}_window") | {"in_codes": f"{prefix}_window_data", "in_weights": f"{prefix}_weights"}
@@ -97,6 +98,7 @@ def _never_stalling(builder: Builder, layer: str, array: _Array, results: int) -
     builder.place(layer, "kernel", array.module, array.parameters, ports)
 
     queue: dict[str, Parameter] = {"WORD_BITS": results, "DEPTH": places, "MEMORY": memory}
+    queue |= {"CUT": True} if memory and cut else {}
     ports = {"in_valid": f"{prefix}_results_valid", "in_data": f"{prefix}_results", "taken": f"{prefix}_taken"}
     builder.place(layer, "queue", "result_queue", queue, ports | handshake("out", wire))
     return wire

@@ -3,7 +3,7 @@
 //
 // Nesting  step(outer) = step(inner) && last(inner).
 // Latency  none: `last` describes the current turn. COUNT = 1 costs nothing. AHEAD: `last` is a register of its own.
-// FIRST    the turn after reset, 0 or 1.
+// FIRST    with AHEAD, the turn after reset, 0 or 1.
 
 module loop_counter #(
     parameter int unsigned COUNT = 2,
@@ -28,12 +28,17 @@ module loop_counter #(
         else if (step) final_turn <= value == BITS'(COUNT - 2) && !final_turn;
       end
       assign last = final_turn;
+      // back to 0 by a sum, not by a reset that `step` would have to reach
+      always_ff @(posedge clk) begin
+        if (rst) value <= BITS'(FIRST);
+        else if (step) value <= value + (final_turn ? BITS'(1 - COUNT) : BITS'(1));
+      end
     end else begin : g_compared
       assign last = value == BITS'(COUNT - 1);
-    end
-    always_ff @(posedge clk) begin
-      if (rst || (step && last)) value <= rst ? BITS'(FIRST) : '0;
-      else if (step) value <= value + 1'b1;
+      always_ff @(posedge clk) begin
+        if (rst || (step && last)) value <= '0;
+        else if (step) value <= value + 1'b1;
+      end
     end
 `ifdef DIETCNN_ASSERT
     always_ff @(posedge clk) if (!rst) assert (32'(value) < COUNT) else $error("value %0d of COUNT=%0d", value, COUNT);

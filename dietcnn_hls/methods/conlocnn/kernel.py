@@ -123,7 +123,7 @@ class SignedDigitKernel(DecodingKernel):
             weight_bits=self.format.bits,
             lane_bounds=(low, high),
             offsets=inverted.sum(axis=(1, 2)),
-            logic=1 + int(counts.max() > 3) + self.decodes,  # a choice of shifts, and its sign
+            logic=2 + int(counts.max() > 3) + self.decodes,  # a choice of shifts, and its sign
         )
 
     @property
