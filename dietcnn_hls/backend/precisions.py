@@ -32,7 +32,7 @@ NAMES = (
 """Types of hls4ml's layers that a configuration may name."""
 
 STOCK_NAMES = (
-    *(*NAMES, "scale", "param", "inp_norm"),
+    *(*NAMES, "scale", "param", "inp_norm", "beta", "gamma", "mean", "variance", "embeddings", "dw_output"),
     *(f"{part}_{name}" for part in ("depthwise", "pointwise") for name in ("weight", "bias", "accum", "result")),
 )
 """The same for layers that have hls4ml's own types."""

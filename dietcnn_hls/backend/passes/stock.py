@@ -14,22 +14,56 @@ from dietcnn_hls.backend.layers import FrontLayer, LoweredLayer
 from dietcnn_hls.backend.readers.keras import KerasReader, network_of
 from dietcnn_hls.backend.readers.keras.network import check_network
 from dietcnn_hls.backend.readers.stock.arguments import check_layer
+from dietcnn_hls.errors import DietError, UnsupportedLayerError
 
 if TYPE_CHECKING:
     # hls4ml registers backends while its graph module is still being imported
     from hls4ml.model.graph import ModelGraph
     from hls4ml.model.layers import Layer
 
+IMAGE_RANK = 3
+"""Shapes of images: height, width, channels."""
+
 FLOWS = ("convert", "optimize", "vivado:init_layers", "vivado:quantization", "vivado:optimize")
 """Flows of hls4ml whose passes decide what a stock layer computes and in which types; the others write C++."""
 
 
 def is_stock(model: ModelGraph) -> bool:
-    """Whether a Keras model has none of our layers and none of QKeras': hls4ml's types alone make it integers."""
-    config = model.config.config
+    """Whether hls4ml's types alone make a Keras model integers.
+
+    It has none of our layers, and none of QKeras' or such of them as only hls4ml's road knows: what enters it is no image, or a
+    layer, quantiser or argument has no lowering that equals Keras.
+    """
+    if not hasattr(model, "dietcnn_is_stock"):
+        model.dietcnn_is_stock = _find_road(model)
+    return bool(model.dietcnn_is_stock)
+
+
+def _find_road(model: ModelGraph) -> bool:
+    config, layers = model.config.config, list(model.graph.values())
     if config.get("LookupOnly") or not KerasReader().reads(config):
         return False
-    return not any(isinstance(node, FrontLayer | LoweredLayer) or _quantised(node) for node in model.graph.values())
+    if any(isinstance(node, FrontLayer | LoweredLayer) for node in layers):
+        return False
+    if not any(map(_quantised, layers)):
+        return True
+    first = next((node for node in layers if node.class_name == "Input"), layers[0])
+    if len(first.get_output_variable().shape) != IMAGE_RANK and config.get("InputGrid") is None:
+        return True
+    try:
+        KerasReader().check(model)
+    except DietError:
+        return _known(model)
+    return False
+
+
+def _known(model: ModelGraph) -> bool:
+    """Whether this road takes a model; where neither does, the other one says why."""
+    try:
+        check_network(network_of(model), check=check_layer)
+    except UnsupportedLayerError:
+        return False
+    return True
 
 
 def _quantised(node: Layer) -> bool:

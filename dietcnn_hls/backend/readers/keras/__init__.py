@@ -39,11 +39,14 @@ class KerasReader:
             UnsupportedLayerError: what has no lowering; names the layer and the remedy.
             LoweringError: weights that are not finite or off their grid.
         """
+        for node, value in self.check(model).items():
+            model.graph[node].set_attr(TRAINED, value)
+
+    def check(self, model: ModelGraph) -> dict[str, Trained]:
+        """The neutral value of every layer that has none; errors as in `read`. Nothing is changed."""
         network = network_of(model)
         check_network(network, model.graph)
-        for node in model.graph.values():
-            if trained(node) is None:
-                node.set_attr(TRAINED, _value(node, network))
+        return {name: _value(node, network) for name, node in model.graph.items() if trained(node) is None}
 
 
 def network_of(model: ModelGraph) -> KerasNetwork:

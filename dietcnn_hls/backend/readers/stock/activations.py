@@ -10,7 +10,7 @@ import numpy as np
 from dietcnn_hls.backend.readers.stock import tables
 from dietcnn_hls.backend.readers.stock.chain import Chain, aligned, refuse
 from dietcnn_hls.backend.readers.stock.fixed import FixedType
-from dietcnn_hls.backend.readers.stock.linear import constants
+from dietcnn_hls.backend.readers.stock.weights import constants
 from dietcnn_hls.lowered import Add, Combine, Encode, Node, Reduce, Requantize, ValueMap
 
 _CENTRED: Mapping[str, tuple[tables.Function, int]] = {
@@ -173,12 +173,12 @@ def hard(chain: Chain) -> None:
     shift = shift_kind.of_floats(np.array([float(chain.layer.get_attr("shift"))]))
     fraction = max(chain.stream.fraction + slope_kind.fraction, shift_kind.fraction)
     lift = fraction - chain.stream.fraction - slope_kind.fraction
-    offsets = np.broadcast_to(shift << (fraction - shift_kind.fraction), chain.stream.channels).copy()
-    chain.scale("line", slope << lift, slope_kind.fraction + lift, offsets)
+    offsets = np.broadcast_to(shift, chain.stream.channels).copy()
+    chain.scale("line", slope << lift, slope_kind.fraction + lift, (offsets, shift_kind.fraction))
     chain.clip("clipped", 0, 1 << fraction)
     if str(chain.layer.get_attr("activation")) == "hard_tanh":
         minus_one = np.full(chain.stream.channels, -(1 << fraction), np.int64)
-        chain.scale("centred", np.array([2]), 0, minus_one)
+        chain.scale("centred", np.array([2]), 0, (minus_one, fraction))
     chain.cast(chain.type("result"))
 
 
@@ -272,6 +272,50 @@ def _top_bits(chain: Chain, role: str, kind: FixedType, entries: np.ndarray, fra
     chain.add(role, ValueMap(values[None], first, fraction))
 
 
+def binary_tanh(chain: Chain) -> None:
+    """1 from zero on, else -1."""
+    _levels(chain, np.array([[0]]), (-1, 1))
+
+
+def ternary_tanh(chain: Chain) -> None:
+    """1 above a half, -1 up to minus a half, else 0; twice the input is taken in the input's own type."""
+    given = FixedType.of(chain.layer.get_input_variable().type.precision, chain.name, "its input")
+    chain.scale("twice", np.array([2]), 0)
+    chain.cast(given, "twice_held")
+    one = 1 << max(0, chain.stream.fraction)
+    if chain.stream.fraction < 0:
+        raise refuse(chain.layer, "a ternary_tanh of an input without units has no lowering; give it integer bits from 0 on")
+    _levels(chain, np.array([[1 - one, 1 + one]]), (-1, 0, 1))
+
+
+def normalised_tanh(chain: Chain) -> None:
+    """A batch-norm and the binary or ternary tanh behind it, which hls4ml makes one layer: thresholds for each channel."""
+    layer = chain.layer
+    levels: tuple[int, ...] = (-1, 1)
+    if int(layer.get_attr("quantize")) == 2:
+        thresholds, kind = constants(layer, "threshold")
+        rows = thresholds.reshape(-1, 1)
+    else:
+        (low, kind), (high, _) = constants(layer, "threshold_lo"), constants(layer, "threshold_hi")
+        rows, levels = np.stack([low.ravel(), high.ravel()], axis=1) + 1, (-1, 0, 1)
+        if (rows[:, 0] > rows[:, 1]).any():
+            raise refuse(layer, "the batch-norm before it has a negative scale, for which hls4ml's thresholds are exchanged")
+    lift = chain.stream.fraction - kind.fraction
+    if lift > 0 and len(levels) == 3:
+        raise refuse(layer, "its thresholds are coarser than its input; give the input its own precision")
+    rows = rows << lift if lift >= 0 else -(-rows >> -lift)
+    if len(rows) not in (1, chain.stream.channels):
+        raise refuse(layer, f"a threshold for each of {len(rows)} values; put it before the Flatten")
+    _levels(chain, rows, levels)
+
+
+def _levels(chain: Chain, thresholds: np.ndarray, levels: tuple[int, ...]) -> None:
+    """Integers `levels` by thresholds, (channels or 1, levels - 1)."""
+    chain.add("level", Encode(thresholds, np.zeros(len(thresholds), bool), levels, 0))
+    chain.add("value", ValueMap(np.array([levels]), 0, 0))
+    chain.cast(chain.type("result"))
+
+
 _OTHERS: Mapping[str, Callable[[Chain], None]] = {
     "linear": linear,
     "relu": relu,
@@ -283,6 +327,10 @@ _OTHERS: Mapping[str, Callable[[Chain], None]] = {
     "thresholded_relu": thresholded_relu,
     "hard_sigmoid": hard,
     "hard_tanh": hard,
+    "binary_tanh": binary_tanh,
+    "ternary_tanh": ternary_tanh,
 }
 
-__all__ = ["activation", "elu", "hard", "leaky_relu", "prelu", "softmax", "thresholded_relu"]
+__all__ = [
+    *("activation", "elu", "hard", "leaky_relu", "normalised_tanh", "prelu", "softmax", "ternary_tanh", "thresholded_relu"),
+]

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from dietcnn_hls.arguments import READ, Only, Rules, check_arguments
 from dietcnn_hls.backend.readers.keras.arguments import ARGUMENTS as KERAS
@@ -11,6 +13,37 @@ from dietcnn_hls.backend.readers.keras.arguments import NORM, WINDOW
 from dietcnn_hls.backend.readers.keras.refusals import unsupported
 from dietcnn_hls.backend.readers.keras.source import KerasLayer
 
+
+@dataclass(frozen=True)
+class Quantiser(Only):
+    """A quantiser of QKeras by the name of its class, or none; `values` are the names.
+
+    hls4ml has QKeras itself quantise weights, and reads of activations their function and their type: what it drops of those is
+    refused.
+    """
+
+    def allows(self, value: Any) -> bool:
+        if value is None:
+            return True
+        if not isinstance(value, Mapping) or str(value.get("class_name")).rsplit(">", 1)[-1] not in self.values:
+            return False
+        given = value.get("config") or {}
+        return all(given.get(key, default) == default for key, default in _SIGNED.items())
+
+
+_SIGNED = {"keep_negative": True, "use_01": False}
+_DROPPED = {**_SIGNED, "max_value": None, "relu_upper_bound": None, "use_sigmoid": 0}
+"""Arguments of quantisers that hls4ml's types have no words for: of weights, of activations."""
+
+_WEIGHT_QUANTISERS = Quantiser(
+    ("quantized_bits", "binary", "ternary", "stochastic_binary", "stochastic_ternary", "quantized_po2"),
+    "use quantized_bits, binary, ternary or quantized_po2 with keep_negative=True, or a precision of the configuration",
+)
+_QUANTISERS: Rules = dict.fromkeys(
+    (f"{what}_quantizer" for what in ("kernel", "bias", "depthwise", "pointwise")), _WEIGHT_QUANTISERS
+)
+_NORM_QUANTISERS: Rules = dict.fromkeys((f"{what}_quantizer" for what in ("beta", "gamma", "mean", "variance")), READ)
+"""hls4ml takes a batch-norm's values as they are and rounds scale and shift to their types."""
 _LAYER: Rules = KERAS["Add"]
 _LINE: Rules = {"padding": Only(("valid", "same", "causal")), "dilation_rate": Only(((1,), 1), "use dilation_rate=1")}
 _CONV1D: Rules = {**KERAS["Conv2D"], **_LINE}
@@ -54,15 +87,68 @@ ARGUMENTS: Mapping[str, Rules] = {
     **dict.fromkeys(("UpSampling1D", "UpSampling2D"), _ENLARGED),
     "Permute": {**_LAYER, "dims": READ},
     "Concatenate": {**_LAYER, "axis": READ},
+    "Embedding": {  # without input_length hls4ml makes no layer of it
+        **_LAYER,
+        **dict.fromkeys((f"embeddings_{what}" for what in ("initializer", "regularizer", "constraint")), READ),
+        **dict.fromkeys(("activity_regularizer", "input_dim", "output_dim", "input_length"), READ),
+        "mask_zero": Only((False,)),
+    },
 }
 """By class; a class that is missing has no lowering at hls4ml's precisions."""
+
+_RANGES: Rules = dict.fromkeys(("kernel_range", "bias_range", "gamma_range", "beta_range", "depthwise_range"), READ)
+_NORM: Rules = {**_RANGES, **_NORM_QUANTISERS, "inverse_quantizer": READ}
+_FOLDED: Rules = {**NORM, "folding_mode": READ, "ema_freeze_delay": READ}
+
+
+def _quantised(kind: str, more: Rules | None = None) -> Rules:
+    """Arguments of QKeras' form of a stock layer."""
+    return {**ARGUMENTS[kind], **_RANGES, **(more or {}), **_QUANTISERS}
+
+
+QUANTISED: Mapping[str, Rules] = {
+    **{f"Q{kind}": _quantised(kind) for kind in ("Dense", "Conv1D", "Conv2D", "DepthwiseConv2D")},
+    **{f"Q{kind}": _quantised(kind) for kind in ("SeparableConv1D", "SeparableConv2D")},
+    "QBatchNormalization": _quantised("BatchNormalization", _NORM),
+    "QConv2DBatchnorm": {**_FOLDED, **_quantised("Conv2D"), "axis": _FOLDED["axis"]},
+    "QActivation": KERAS["QActivation"],
+}
+"""The same for layers of QKeras."""
 
 
 def check_layer(layer: KerasLayer) -> None:
     """UnsupportedLayerError for a class or an argument without lowering."""
-    if layer.kind not in ARGUMENTS:
-        raise unsupported(layer.name, layer.kind, f"known with hls4ml's own precisions are {', '.join(ARGUMENTS)}")
-    check_arguments(layer.name, layer.kind, layer.config, ARGUMENTS[layer.kind])
+    known = {**ARGUMENTS, **QUANTISED}
+    if layer.kind not in known:
+        raise unsupported(layer.name, layer.kind, f"known with hls4ml's own precisions are {', '.join(known)}")
+    check_arguments(layer.name, layer.kind, layer.config, known[layer.kind])
+    if "activation" in layer.config:
+        _check_activation(layer)
 
 
-__all__ = ["ARGUMENTS", "check_layer"]
+_ACTIVATIONS = (
+    *("quantized_bits", "quantized_relu", "quantized_tanh", "quantized_sigmoid", "binary", "ternary"),
+    *("binary_tanh", "ternary_tanh", "stochastic_binary", "stochastic_ternary"),
+)
+
+
+def _check_activation(layer: KerasLayer) -> None:
+    """UnsupportedLayerError for an activation quantiser that hls4ml does not read; its own functions are looked up later."""
+    given = layer.config["activation"]
+    if layer.kind != "QActivation" and not isinstance(given, Mapping):
+        return
+    from qkeras import quantizers  # what a word means is QKeras' to say
+
+    try:
+        found = quantizers.get_quantizer(given)
+    except Exception as error:  # QKeras evaluates the word
+        raise unsupported(layer.name, layer.kind, f"its activation {given!r} is no quantiser of QKeras ({error})") from error
+    name = str(getattr(found, "__name__", type(found).__name__))
+    config = found.get_config() if hasattr(found, "get_config") else {}
+    dropped = [key for key, default in _DROPPED.items() if config.get(key, default) != default]
+    if name not in _ACTIVATIONS or dropped:
+        words = f"{name} with {dropped[0]}={config[dropped[0]]!r}" if dropped else name
+        raise unsupported(layer.name, layer.kind, f"hls4ml does not read {words}; known are {', '.join(_ACTIVATIONS)}")
+
+
+__all__ = ["ARGUMENTS", "QUANTISED", "check_layer"]

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from dietcnn_hls.backend.readers.stock.chain import Chain, aligned, refuse
-from dietcnn_hls.lowered import Gather, Join, Node
+from dietcnn_hls.backend.readers.stock.weights import constants
+from dietcnn_hls.lowered import Gather, Join, Node, ValueMap
 
 
 def _numbers(chain: Chain) -> np.ndarray:
@@ -54,6 +55,24 @@ def resize(chain: Chain) -> None:
     _gather(chain, "enlarged", numbers)
 
 
+def embedding(chain: Chain) -> None:
+    """A row of the table for each code of whole numbers; codes beyond it, for which C++ reads what lies behind, are refused."""
+    table, kind = constants(chain.layer, "embeddings")
+    rows, width = table.shape
+    if chain.stream.fraction != 0 or chain.stream.lo < 0:
+        raise refuse(chain.layer, "its input must be unsigned whole numbers; give the input the precision uint<W>")
+    count = chain.stream.hi + 1
+    if count > max(rows, 1 << max(1, (rows - 1).bit_length())):
+        raise refuse(chain.layer, f"its input has {count} codes for {rows} rows; use uint<{max(1, (rows - 1).bit_length())}>")
+    numbers = np.repeat(_numbers(chain)[..., None], width, -1)
+    if numbers.ndim > 3:
+        raise refuse(chain.layer, f"a result of shape {numbers.shape} has no lowering; embed a vector or rows of one")
+    chain.add("copies", Gather(numbers.reshape(-1), numbers.shape))
+    held = np.minimum(np.arange(count), rows - 1)
+    chain.add("row", ValueMap(table[held].T.copy(), 0, kind.fraction))
+    chain.cast(chain.type("result"))
+
+
 def transpose(chain: Chain) -> None:
     """Permute."""
     order = [int(axis) for axis in chain.layer.get_attr("perm")]
@@ -73,4 +92,4 @@ def concatenate(chain: Chain, other: Node) -> None:
     chain.cast(chain.type("result"))
 
 
-__all__ = ["concatenate", "cropping", "resize", "transpose", "zero_padding"]
+__all__ = ["concatenate", "cropping", "embedding", "resize", "transpose", "zero_padding"]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dietcnn_hls.backend.readers.stock.fixed import FixedType
-from dietcnn_hls.errors import DietError, LoweringError, UnsupportedLayerError
+from dietcnn_hls.errors import ConfigWarning, DietError, LoweringError, UnsupportedLayerError
 from dietcnn_hls.lowered import (
     Add,
     Combine,
@@ -22,6 +23,7 @@ from dietcnn_hls.lowered import (
     Stream,
     ValueMap,
     Window,
+    checks,
     infer_stream,
 )
 from dietcnn_hls.methods.fixed_point.kernel import MultiplyKernel
@@ -88,25 +90,29 @@ class Chain:
             self.add(role, Reshape(shape))
 
     def linear(
-        self, weights: np.ndarray, fraction: int, bias: np.ndarray | None, accum: FixedType, window: Window | None
+        self, weights: np.ndarray, fraction: int, bias: tuple[np.ndarray, int], accum: FixedType, window: Window | None
     ) -> None:
         """Products, rounded to the accumulator's grid where that is coarser, and their sum, which wraps around where it may.
 
         Args:
             weights: (outputs, taps) codes.
             fraction: their grid.
-            bias: codes of the accumulator's type, or None.
+            bias: integers, and their grid.
             accum: the accumulator.
             window: of a convolution.
         """
         source, drop = self.stream, self.stream.fraction + fraction - accum.fraction
         integers, ends_only = self._inputs(source)
         grid = min(source.fraction + fraction, accum.fraction)
-        if bias is not None and bias.any():
-            finest = accum.fraction - int(np.min([(int(b) & -int(b)).bit_length() - 1 for b in bias if b]))
+        offsets, bias_grid = bias
+        if offsets.any():
+            finest = bias_grid - int(np.min([(int(b) & -int(b)).bit_length() - 1 for b in offsets if b]))
             weights, grid = weights << max(0, finest - grid), max(grid, finest)
-        else:
-            bias = None
+        cut = 0 if drop > 0 else self._cut(weights, grid)
+        if cut:
+            self._split(weights, grid, bias, window, cut)
+            self.wrap(accum)
+            return
         if drop > 0:
             if accum.rounding not in ("floor", "half_up"):
                 raise UnsupportedLayerError(
@@ -117,8 +123,58 @@ class Chain:
             )
         else:
             kernel = MultiplyKernel(weights, grid, integers, source.lo, ends_only)
-        self.add("sum", Linear(kernel, None if bias is None else bias >> (accum.fraction - grid), window))
+        self.add("sum", Linear(kernel, regrid(offsets, bias_grid, grid) if offsets.any() else None, window))
         self.wrap(accum)
+
+    def _cut(self, weights: np.ndarray, grid: int) -> int:
+        """Low bits of the input whose products must be summed apart, because the sums of all leave 64 bits; 0: none.
+
+        Only where the result drops the bits that are lost so, or is one of the model and wider than any stream, which is said.
+        """
+        heaviest = int(np.abs(weights.astype(np.float64)).sum(axis=1).max())
+        reach = max(-self.stream.lo, self.stream.hi) * max(1, heaviest)
+        cut = max(0, reach.bit_length() + 2 - checks.MAX_BITS)
+        fits = heaviest.bit_length() + cut + 2 <= checks.MAX_BITS
+        if not cut or not fits:
+            return 0
+        kind, grid = self._kept(), grid - cut
+        if kind.bits > checks.MAX_BITS and not self.layer.get_output_nodes():
+            warnings.warn(
+                f"layer '{self.name}': its results have {kind.bits} bits, of which the design keeps those above 2^-{grid}; give "
+                "its result a precision of 62 bits or less",
+                ConfigWarning,
+                stacklevel=2,
+            )
+            return cut
+        spare = grid - kind.fraction - (kind.rounding == "half_up")
+        return cut if spare >= 0 and kind.rounding in ("floor", "half_up") else 0
+
+    def _kept(self) -> FixedType:
+        """The type in which results are needed: this layer's, or that of the linear activation that alone reads them."""
+        tensor, nodes = self.layer.outputs[0], self.layer.get_output_nodes()
+        if len(nodes) == 1 and nodes[0].get_attr("activation") == "linear" and tensor not in self.layer.model.outputs:
+            return FixedType.of(nodes[0].get_output_variable().type.precision, nodes[0].name, "its result")
+        return self.type("result")
+
+    def _split(self, weights: np.ndarray, grid: int, bias: tuple[np.ndarray, int], window: Window | None, cut: int) -> None:
+        """Products of the input's low bits and of the others, summed apart and met on a grid of `cut` bits less: exact floors."""
+        coarse = grid - cut
+        high_bias = regrid(*bias, coarse)
+        low_bias = regrid(*bias, grid) & ((1 << cut) - 1) if bias[1] > coarse else np.zeros_like(high_bias)
+        whole = self.last
+        source = whole.stream
+        self.add("low", Requantize(0, "floor", 0, (1 << cut) - 1, source.fraction, "wrap"))
+        low = np.array([self.stream.lo, self.stream.hi], np.int64)
+        self.add("low_sum", Linear(MultiplyKernel(weights, grid, low, 0, True), low_bias if low_bias.any() else None, window))
+        ends = self.stream.lo >> cut, self.stream.hi >> cut
+        lowest = self.add("low_carry", Requantize(cut, "floor", *ends, coarse))
+        self.last = whole
+        ends = source.lo >> cut, source.hi >> cut
+        self.add("high", Requantize(cut, "floor", *ends, source.fraction - cut))
+        integers, ends_only = self._inputs(self.stream)
+        kernel = MultiplyKernel(weights, coarse, integers, self.stream.lo, ends_only)
+        self.add("high_sum", Linear(kernel, high_bias if high_bias.any() else None, window))
+        self.add("sum", Add((0, 0)), lowest)
 
     def _inputs(self, source: Stream) -> tuple[np.ndarray, bool]:
         if source.bits <= LISTED_BITS:
@@ -138,14 +194,24 @@ class Chain:
             )
         self.add("wrap", Requantize(0, "floor", held.lo, held.hi, held.fraction, "wrap"))
 
-    def scale(self, role: str, weights: np.ndarray, fraction: int, bias: np.ndarray | None = None) -> None:
-        """``x * weights[channel] + bias[channel]``, exact: a depthwise 1 x 1 convolution; the bias is on the product's grid."""
+    def scale(
+        self, role: str, weights: np.ndarray, fraction: int, bias: tuple[np.ndarray, int] | None = None, last: bool = False
+    ) -> None:
+        """``x * weights[channel] + bias[channel]``, a depthwise 1 x 1 convolution; the bias has a grid, not finer than products'.
+
+        It is exact; with `last`, which says that the cast to the result follows, but for bits that this cast drops.
+        """
         shape, channels = self.stream.shape, self.stream.channels
         weights = np.broadcast_to(weights, channels).reshape(channels, 1)
         self.reshape(f"{role}_pixels", (1, int(np.prod(shape[:-1], dtype=int)), channels))
         integers, ends_only = self._inputs(self.stream)
-        kernel = MultiplyKernel(weights.copy(), self.stream.fraction + fraction, integers, self.stream.lo, ends_only)
-        self.add(role, Linear(kernel, bias, Window((1, 1), groups=channels)))
+        grid, window = self.stream.fraction + fraction, Window((1, 1), groups=channels)
+        cut = self._cut(weights, grid) if last else 0
+        if cut:
+            self._split(weights.copy(), grid, bias or (np.zeros(channels, np.int64), grid), window, cut)
+        else:
+            kernel = MultiplyKernel(weights.copy(), grid, integers, self.stream.lo, ends_only)
+            self.add(role, Linear(kernel, None if bias is None else regrid(*bias, grid), window))
         self.reshape(f"{role}_shape", shape)
 
     def table(self, role: str, function: Callable[[np.ndarray], np.ndarray], kind: FixedType) -> None:
@@ -164,6 +230,18 @@ class Chain:
         return self.nodes
 
 
+def regrid(integers: np.ndarray, fraction: int, grid: int) -> np.ndarray:
+    """Integers on the grid ``2**-fraction`` on another; what a coarser one cannot hold is cut off.
+
+    Raises:
+        LoweringError: they leave 62 bits.
+    """
+    if fraction >= grid:
+        return integers >> min(fraction - grid, 63)
+    checks.reach("a bias", checks.largest(integers), 1 << (grid - fraction))
+    return integers << (grid - fraction)
+
+
 def aligned(left: Stream, right: Stream) -> tuple[int, int]:
     """Left shifts that take two streams to the finer of their grids."""
     gap = left.fraction - right.fraction
@@ -175,4 +253,4 @@ def refuse(layer: Any, why: str) -> UnsupportedLayerError:
     return UnsupportedLayerError(f"layer '{layer.name}' ({layer.class_name}): {why}")
 
 
-__all__ = ["Chain", "LoweringError", "aligned", "refuse"]
+__all__ = ["Chain", "LoweringError", "aligned", "refuse", "regrid"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from hls4ml.model.types import FixedPrecisionType, IntegerPrecisionType
+from hls4ml.model.types import FixedPrecisionType, IntegerPrecisionType, XnorPrecisionType
 
 from dietcnn_hls.errors import UnsupportedLayerError
 from dietcnn_hls.integers import round_floats, round_shift, wrapped
@@ -54,7 +54,12 @@ class FixedType:
 
     @classmethod
     def of(cls, precision: Any, layer: str, what: str) -> FixedType:
-        """hls4ml's precision of `what` in `layer`; UnsupportedLayerError where it is none of these types."""
+        """hls4ml's precision of `what` in `layer`; UnsupportedLayerError where it is none of these types.
+
+        Its type of one bit, 0 for -1, is that of the integers -1 and 1.
+        """
+        if isinstance(precision, XnorPrecisionType):
+            return cls(2, 0, True)
         if isinstance(precision, IntegerPrecisionType):
             return cls(int(precision.width), 0, bool(precision.signed))
         if not isinstance(precision, FixedPrecisionType):
@@ -71,6 +76,11 @@ class FixedType:
         return cls(
             width, width - integer, bool(precision.signed), ROUNDINGS[rounding], OVERFLOWS[overflow], overflow == "SAT_SYM"
         )
+
+    @property
+    def is_ternary(self) -> bool:
+        """Whether hls4ml multiplies by weights of this type as by -1, 0 and 1."""
+        return self.signed and self.bits == 2 and self.fraction == 0
 
     @property
     def lo(self) -> int:

@@ -11,7 +11,8 @@ import numpy as np
 from dietcnn_hls.backend.readers.stock import activations, arrangement, linear, pooling
 from dietcnn_hls.backend.readers.stock.chain import Chain, aligned, refuse
 from dietcnn_hls.backend.readers.stock.fixed import FixedType
-from dietcnn_hls.errors import UnsupportedLayerError
+from dietcnn_hls.backend.readers.stock.weights import is_binary
+from dietcnn_hls.errors import LoweringError, UnsupportedLayerError
 from dietcnn_hls.lowered import Add, Combine, LoweredGraph, Node, Source, Stream, node
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ _ONE: Mapping[str, Callable[[Chain], None]] = {
     "DepthwiseConv2D": linear.depthwise,
     "BatchNormalization": linear.batch_norm,
     "ApplyAlpha": linear.batch_norm,
+    "Conv2DBatchnorm": linear.convolution,
+    "BatchNormalizationQuantizedTanh": activations.normalised_tanh,
+    "TernaryTanh": activations.ternary_tanh,
     "Activation": activations.activation,
     "HardActivation": activations.hard,
     "ELU": activations.elu,
@@ -68,8 +72,25 @@ _ONE: Mapping[str, Callable[[Chain], None]] = {
     "Cropping2D": arrangement.cropping,
     "Resize": arrangement.resize,
     "Transpose": arrangement.transpose,
+    "Embedding": arrangement.embedding,
 }
 """What becomes of a layer with one input, by hls4ml's class."""
+
+
+_BINARY_READERS = (
+    *("Dense", "Conv1D", "Conv2D", "PointwiseConv1D", "PointwiseConv2D", "Conv2DBatchnorm", "BatchNormalization", "ApplyAlpha"),
+    *("Pooling1D", "Pooling2D", "GlobalPooling1D", "GlobalPooling2D", "Reshape"),
+)
+"""Layers that take hls4ml's 0 and 1 of one bit for -1 and 1."""
+
+
+def _check_binary(layer: Any) -> None:
+    """What reads bits that stand for signs as numbers is refused."""
+    average = str(layer.get_attr("pool_op", "Max")) != "Max"
+    if any(is_binary(layer.get_input_variable(name)) for name in layer.inputs) and (
+        layer.class_name not in _BINARY_READERS or average
+    ):
+        raise refuse(layer, "it would read bits that stand for -1 and 1 as numbers; put it before the binary activation")
 
 
 class Lowered(NamedTuple):
@@ -109,6 +130,7 @@ def lower_model_graph(model: ModelGraph, name: str) -> Lowered:
             made[_tensor(layer.outputs[0])] = nodes[0]
             continue
         inputs = [made[_tensor(name)] for name in layer.inputs]
+        _check_binary(layer)
         chain = Chain(layer, inputs[0])
         if layer.class_name == "Merge" and len(inputs) == 2:
             _merge(chain, inputs[1])
@@ -118,6 +140,8 @@ def lower_model_graph(model: ModelGraph, name: str) -> Lowered:
             _ONE[layer.class_name](chain)
         else:
             raise refuse(layer, f"it has no lowering; known are Merge, Concatenate, {', '.join(_ONE)}")
+        if is_binary(layer.get_output_variable()) and any(tensor in model.outputs for tensor in layer.outputs):
+            chain.clip("bits", 0, 1)
         nodes += chain.finish()
         reuse |= {own.name: int(layer.get_attr("reuse_factor", 1)) for own in chain.nodes if own.op.kernel is not None}
         for tensor in layer.outputs:
@@ -137,7 +161,10 @@ def _source(layer: Any) -> Node:
     kind = FixedType.of(layer.get_output_variable().type.precision, layer.name, "the input")
     shape = tuple(int(n) for n in layer.get_output_variable().shape)
     op = Source(kind.rounding, kind.overflow)
-    return node(layer.name, op, [], Stream(shape, kind.lo, kind.hi, kind.fraction))
+    try:
+        return node(layer.name, op, [], Stream(shape, kind.lo, kind.hi, kind.fraction))
+    except LoweringError as error:
+        raise LoweringError(f"layer '{layer.name}': {error}") from error
 
 
 __all__ = ["lower_model_graph"]

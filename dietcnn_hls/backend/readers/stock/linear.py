@@ -9,20 +9,20 @@ import numpy as np
 
 from dietcnn_hls.backend.readers.stock.chain import Chain, refuse
 from dietcnn_hls.backend.readers.stock.fixed import FixedType
+from dietcnn_hls.backend.readers.stock.weights import constants, is_binary
 from dietcnn_hls.lowered import Window
 
 
-def constants(layer: Any, name: str) -> tuple[np.ndarray, FixedType]:
-    """Codes of a layer's weights as hls4ml hands them to C++ (as text of so many decimals), and their type."""
-    variable = layer.weights[name]
-    kind = FixedType.of(variable.type.precision, layer.name, f"its {name}")
-    texts = [variable.precision_fmt.format(value) for value in np.asarray(variable.data, np.float64).ravel()]
-    return kind.of_floats(np.array(texts, np.float64)).reshape(np.shape(variable.data)), kind
-
-
-def _bias(layer: Any, accum: FixedType) -> np.ndarray:
+def _bias(layer: Any, accum: FixedType) -> tuple[np.ndarray, int]:
+    """What the accumulator begins with, and its grid."""
     codes, kind = constants(layer, "bias")
-    return accum.codes(codes, kind.fraction)
+    if codes.any() and is_binary(layer.get_input_variable()) and is_binary(layer.weights["weight"]):
+        raise refuse(layer, "hls4ml doubles the bias of binary weights on binary inputs; use use_bias=False")
+    if accum.fraction >= kind.fraction and accum.bits - accum.fraction >= kind.bits - kind.fraction + (
+        accum.signed < kind.signed
+    ):
+        return codes, kind.fraction
+    return accum.codes(codes, kind.fraction), accum.fraction
 
 
 def dense(chain: Chain) -> None:
@@ -68,6 +68,8 @@ def depthwise(chain: Chain) -> None:
 
 def _convolve(chain: Chain, weights: np.ndarray, kind: FixedType, seen: Window) -> None:
     shape, accum = chain.stream.shape, chain.type("accum")
+    if any(seen.padding) and is_binary(chain.layer.get_input_variable()):
+        raise refuse(chain.layer, "hls4ml pads binary inputs with -1; use padding='valid'")
     if len(shape) == 2:
         chain.reshape("row", (1, *shape))
     chain.linear(weights, kind.fraction, _bias(chain.layer, accum), accum, seen)
@@ -79,13 +81,14 @@ def _convolve(chain: Chain, weights: np.ndarray, kind: FixedType, seen: Window) 
 def batch_norm(chain: Chain) -> None:
     """``x * scale + bias``, exact, then cast."""
     (scale, scale_kind), (bias, bias_kind) = constants(chain.layer, "scale"), constants(chain.layer, "bias")
+    scale, bias = scale.ravel(), bias.ravel()
     fraction = chain.stream.fraction + scale_kind.fraction
     lift = max(0, bias_kind.fraction - fraction)
     if scale.size not in (1, chain.stream.channels):
         raise refuse(chain.layer, f"a scale for each of {scale.size} values; put the batch-norm before the Flatten")
-    offsets = np.broadcast_to(bias << (fraction + lift - bias_kind.fraction), chain.stream.channels).copy()
-    chain.scale("scaled", scale << lift, scale_kind.fraction + lift, offsets)
+    offsets = np.broadcast_to(bias, chain.stream.channels).copy()
+    chain.scale("scaled", scale << lift, scale_kind.fraction + lift, (offsets, bias_kind.fraction), last=True)
     chain.cast(chain.type("result"))
 
 
-__all__ = ["batch_norm", "constants", "convolution", "dense", "depthwise", "window"]
+__all__ = ["batch_norm", "convolution", "dense", "depthwise", "window"]
