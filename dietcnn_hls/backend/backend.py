@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from hls4ml.backends import FPGABackend
 from hls4ml.model.flow import register_flow
 from hls4ml.model.optimizer import get_backend_passes
@@ -17,6 +16,7 @@ from dietcnn_hls import hls, reference
 from dietcnn_hls.backend.layers import register_layers
 from dietcnn_hls.backend.naming import with_any_name
 from dietcnn_hls.backend.options import check_options
+from dietcnn_hls.backend.samples import as_batches, as_given
 from dietcnn_hls.errors import ConfigError, ToolError
 from dietcnn_hls.hardware.parts import DEFAULT_PART
 from dietcnn_hls.lowered import Grid
@@ -132,16 +132,18 @@ class DietCNNBackend(FPGABackend):
         model.dietcnn_simulation = simulation
         return str(simulation.library)
 
-    def predict(self, model: ModelGraph, x: np.ndarray, threads: int | None = None) -> np.ndarray:
+    def predict(self, model: ModelGraph, x: reference.Arrays, threads: int | None = None) -> Any:
         """Run the C simulation on floats, all samples in one call.
 
         Args:
             model: compiled.
-            x: (N, *input shape) on the input grid (for images pixel / 256), or one sample without N.
+            x: (N, *input shape) on the input grid (for images pixel / 256), or one sample without N; a list of such arrays where
+                the model has several inputs, in their order.
             threads: default all cores.
 
         Returns:
-            (N, *output shape), or without N: output codes as real values, in the type of `x`.
+            (N, *output shape), or without N: output codes as real values, in the type of `x`; a list where the model has several
+            outputs.
 
         Raises:
             ToolError: the model is not compiled.
@@ -150,12 +152,10 @@ class DietCNNBackend(FPGABackend):
         simulation: hls.CSim | None = getattr(model, "dietcnn_simulation", None)
         if simulation is None:
             raise ToolError("the model is not compiled; call compile() first")
-        graph, x = simulation.graph, np.asarray(x)
-        single = x.shape == graph.input.stream.shape
-        codes = reference.quantize_input(graph, x[None] if single else x)
-        values = reference.output_values(graph, simulation.predict(codes, threads))
-        values = values.astype(x.dtype if np.issubdtype(x.dtype, np.floating) else np.float64)
-        return values[0] if single else values  # type: ignore[no-any-return]
+        graph = simulation.graph
+        arrays, single = as_batches(graph, x)
+        values = reference.output_values(graph, simulation.predict(reference.quantize_input(graph, arrays), threads))
+        return as_given(values, arrays[0].dtype, single)
 
     def build(
         self, model: ModelGraph, *, csim: bool = True, synth: bool = True, export: bool = False, timeout_s: float = 6 * 3600.0

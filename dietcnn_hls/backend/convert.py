@@ -56,7 +56,7 @@ def convert(
     if isinstance(model, LoweredGraph):
         if input_grid is not None and input_grid.stream(model.input.stream.shape) != model.input.stream:
             raise ConfigError(f"the lowered graph '{model.name}' has its own; convert the model anew for another")
-        graph = LoweredGraph(name or model.name, model.nodes, {**model.metadata, **(metadata or {})})
+        graph = LoweredGraph(name or model.name, model.nodes, {**model.metadata, **(metadata or {})}, model.results)
         check_design_name(graph.name)
         return model_graph_from_lowered(graph, output_dir, io_type=io_type, part=part, clock_period=clock_period, folding=folding)
     register_handlers()

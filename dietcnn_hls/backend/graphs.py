@@ -46,7 +46,7 @@ def lowered_graph(model: ModelGraph) -> LoweredGraph:
     stock = stock_lowering(model)
     metadata = dict(model.config.get_config_value("Metadata") or {})
     if stock is not None:
-        return LoweredGraph(stock.graph.name, stock.graph.nodes, metadata)
+        return LoweredGraph(stock.graph.name, stock.graph.nodes, metadata, stock.graph.results)
     nodes = []
     made_by = {output: layer.name for layer in model.graph.values() for output in layer.outputs}
     for layer in model.graph.values():
@@ -55,7 +55,9 @@ def lowered_graph(model: ModelGraph) -> LoweredGraph:
         inputs = tuple(made_by[name] for name in layer.inputs) if layer.op.arity else ()
         nodes.append(Node(layer.name, layer.op, inputs, layer.stream))
     left = list(model.graph.values())[-1].get_attr("left_to_host")
-    return LoweredGraph(model.config.get_project_name(), tuple(nodes), metadata | ({"left_to_host": left} if left else {}))
+    metadata |= {"left_to_host": left} if left else {}
+    results = tuple(made_by[tensor] for tensor in model.outputs) if len(model.outputs) > 1 else ()
+    return LoweredGraph(model.config.get_project_name(), tuple(nodes), metadata, results)
 
 
 def folding_of(model: ModelGraph, graph: LoweredGraph) -> dict[str, Fold]:
@@ -113,7 +115,9 @@ def model_graph_from_lowered(
     config["HLSConfig"] = {"Model": {"Precision": "fixed<16,6>", "ReuseFactor": 1}}
     register_layers()
     layers = [_layer(node) for node in graph.nodes]
-    model = ModelGraph.from_layer_list(config, layers, [graph.input.name], [graph.output.name])
+    model = ModelGraph.from_layer_list(
+        config, layers, [node.name for node in graph.inputs], [node.name for node in graph.outputs]
+    )
     set_folding(model, folding)
     return model
 

@@ -7,13 +7,14 @@ A pass binds it to the model, after a conversion and after `hls4ml.converters.lo
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dietcnn_hls import reference
 from dietcnn_hls.backend.asked import Seen, asked, seen
 from dietcnn_hls.backend.graphs import lowered_graph, stock_lowering
+from dietcnn_hls.backend.samples import as_batches, as_given
 from dietcnn_hls.backend.thresholds import batch_norm
 from dietcnn_hls.errors import DatasetError
 
@@ -27,7 +28,7 @@ def bind(model: ModelGraph) -> None:
     model.trace = partial(trace, model)
 
 
-def trace(model: ModelGraph, x: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def trace(model: ModelGraph, x: reference.Arrays) -> tuple[Any, dict[str, np.ndarray]]:
     """What every layer yields, from the reference, which equals the design bit for bit; nothing is compiled.
 
     Args:
@@ -43,24 +44,26 @@ def trace(model: ModelGraph, x: np.ndarray) -> tuple[np.ndarray, dict[str, np.nd
     Raises:
         DatasetError: inputs off the grid, out of range or of another shape.
     """
-    graph, x = lowered_graph(model), np.asarray(x)
-    single = x.shape == graph.input.stream.shape
-    codes = reference.quantize_input(graph, x[None] if single else x)
+    graph = lowered_graph(model)
+    arrays, single = as_batches(graph, x)
+    codes = reference.of_inputs(graph, reference.quantize_input(graph, arrays))
     batch = reference.batch_size(graph)
-    parts = [reference.run(graph, codes[i : i + batch], keep=True) for i in range(0, len(codes), batch)]
+    slices = [slice(i, i + batch) for i in range(0, len(codes[0]), batch)]
+    parts = [reference.run(graph, [array[part] for array in codes], keep=True) for part in slices]
     if not parts:
         raise DatasetError("trace() needs one sample at least")
     found = {node.name: np.concatenate([part[node.name] for part in parts]) for node in graph.nodes}
     values = {node.name: node.stream.decode(found[node.name]) * 2.0**-node.stream.fraction for node in graph.nodes}
-    kind = x.dtype if np.issubdtype(x.dtype, np.floating) else np.dtype(np.float64)
-    outputs = values[graph.output.name].astype(kind)
+    kind = arrays[0].dtype if np.issubdtype(arrays[0].dtype, np.floating) else np.dtype(np.float64)
+    ends = [values[node.name] for node in graph.outputs]
+    outputs = as_given(ends if len(ends) > 1 else ends[0], kind, single)
     stock = stock_lowering(model)
     if stock is not None:
         shown = {layer: values[node] for layer, node in stock.results.items()}
     else:
         shown = _Shown(values, seen(model)).all() if seen(model) else values
-    wanted = _flagged(model) or [name for name in shown if name != graph.input.name]
-    return (outputs[0] if single else outputs), {name: shown[name].astype(kind) for name in wanted if name in shown}
+    wanted = _flagged(model) or [name for name in shown if name not in {node.name for node in graph.inputs}]
+    return outputs, {name: shown[name].astype(kind) for name in wanted if name in shown}
 
 
 class _Shown:

@@ -79,6 +79,8 @@ def _geometry(graph: LoweredGraph, node: Node) -> Geometry:
 
 def _together(graph: LoweredGraph, node: Node, codes: Mapping[str, int]) -> int:
     """Codes a beat of a stage without a fold: what its sources give, in whole parts of a pixel where it counts channels."""
+    if not node.inputs:
+        return node.stream.channels
     together = math.gcd(*(codes[name] for name in node.inputs))
     if node.op.passes_pixels:
         return together

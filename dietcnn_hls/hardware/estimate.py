@@ -35,7 +35,7 @@ def latency(graph: LoweredGraph, folding: Mapping[str, Fold], io_type: str, inpu
         input_codes: codes a beat at the design's input; None: one pixel.
     """
     busy = layer_cycles(graph, folding, input_codes)
-    working = {node.name for node in graph.nodes if node is not graph.input and not node.op.keeps_codes}
+    working = {node.name for node in graph.nodes if node.op.arity and not node.op.keeps_codes}
     if io_type == "io_parallel":
         total = sum(busy[name] + PIPELINE_DEPTH for name in working)
         return total, total
@@ -50,7 +50,7 @@ def latency(graph: LoweredGraph, folding: Mapping[str, Fold], io_type: str, inpu
         latest = max((finish[name] for name in node.inputs), default=0.0)
         start[node.name] = ready + depth
         finish[node.name] = max(start[node.name] + busy[node.name], latest + depth)
-    return math.ceil(finish[graph.output.name]), max(busy.values())
+    return math.ceil(max(finish[node.name] for node in graph.outputs)), max(busy.values())
 
 
 def _first_window(node: Node, source: Stream) -> float:

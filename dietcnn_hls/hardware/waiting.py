@@ -32,6 +32,9 @@ def waiting_codes(graph: LoweredGraph, add: Node) -> tuple[int, int]:
         left, right = graph.input_streams(add)
         return left.size, right.size
     fork = common_fork(graph, add)
+    if fork is None:  # from inputs of their own, which may come one behind the other
+        left, right = graph.input_streams(add)
+        return left.size, right.size
     codes = []
     for own, other in (add.inputs, add.inputs[::-1]):
         least = least_codes(graph, fork, own, other)
@@ -49,13 +52,13 @@ def least_codes(graph: LoweredGraph, fork: Node, own: str, other: str) -> int:
     return int((ready - np.arange(len(needed))).max())
 
 
-def common_fork(graph: LoweredGraph, node: Node) -> Node:
-    """The last operation before `node` that every way from the input to it goes through: its immediate dominator."""
+def common_fork(graph: LoweredGraph, node: Node) -> Node | None:
+    """The last operation before `node` that every way from an input to it goes through: its immediate dominator, if any."""
     through: dict[str, list[str]] = {}
     for n in graph.nodes:
         ways = [through[name] for name in n.inputs]
         through[n.name] = [name for name in ways[0] if all(name in way for way in ways)] + [n.name] if ways else [n.name]
-    return graph[through[node.name][-2]]
+    return graph[through[node.name][-2]] if len(through[node.name]) > 1 else None
 
 
 def _needs(graph: LoweredGraph, fork: Node, name: str) -> np.ndarray:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dietcnn_hls.errors import ConfigError, LoweringError, suggest
@@ -80,12 +81,19 @@ class Network:
     code_types: dict[str, Stream]
 
     @property
-    def input(self) -> Edge:
-        return next(edge for call in self.calls for edge in call.inputs if edge.port)
+    def inputs(self) -> list[Edge]:
+        """Arguments that are read, in the graph's order."""
+        return self._ports(self.graph.inputs)
 
     @property
-    def output(self) -> Edge:
-        return self.calls[-1].outputs[0]
+    def outputs(self) -> list[Edge]:
+        """Arguments that are written, in the graph's order."""
+        return self._ports(self.graph.outputs)
+
+    def _ports(self, nodes: Sequence[Node]) -> list[Edge]:
+        names = layer_identifiers((node.name for node in self.graph.nodes), self.graph.name)
+        ports = {edge.variable: edge for call in self.calls for edge in (*call.inputs, *call.outputs) if edge.port}
+        return [ports[names[node.name]] for node in nodes]
 
     @property
     def streaming(self) -> bool:
@@ -113,7 +121,7 @@ class _Builder:
         self.depths: dict[str, int] = {}  # beats of edges that wait in front of an add, by variable
 
     def build(self) -> list[Call]:
-        if self.graph.output is self.graph.input:
+        if len(self.graph.nodes) == len(self.graph.inputs):
             raise LoweringError(f"network '{self.graph.name}' has no layers")
         for node in self.graph.nodes:
             self._add(node)
@@ -128,13 +136,13 @@ class _Builder:
             self._count_readers(other) if self._vanishes(other) else other.inputs.count(node.name)
             for other in self.graph.consumers(node.name)
         )
-        if not readers and node is not self.graph.output:
+        if not readers and node not in self.graph.outputs:
             raise LoweringError(f"nothing reads the result of '{node.name}'; remove it from the model")
         return readers
 
     def _vanishes(self, node: Node) -> bool:
         """A reshape is only another name, unless it writes the output or must repack a stream."""
-        if not node.op.keeps_codes or node is self.graph.output:
+        if not node.op.keeps_codes or node in self.graph.outputs:
             return False
         return not self.streaming or self._reshaped_lanes(node) == self._lanes(self.graph[node.inputs[0]])
 
@@ -166,9 +174,9 @@ class _Builder:
             inputs = (self._repack(f"{name}_repack", node, inputs[0], inputs[1].lanes), inputs[1])
         self.parallel[node.name] = self._parallel(node)
         self.code_types[f"{name}_t"] = node.stream
-        port = node is self.graph.input or node is self.graph.output
+        port = node in self.graph.inputs or node in self.graph.outputs
         edge = Edge(name if port else f"{name}_out", f"{name}_t", node.stream, self._lanes(node), port=port)
-        if node is not self.graph.input:
+        if node.op.arity:
             self.calls.append(Call(name, None, node, inputs, (edge,), self.parallel[node.name]))
         self.edges[node.name] = self._fork(name, node, edge)
 
@@ -177,7 +185,7 @@ class _Builder:
 
     def _parallel(self, node: Node) -> int:
         """Codes worked on in one cycle: what the linear layer above delivers, all channels behind the input."""
-        if node is self.graph.input:
+        if not node.op.arity:
             return node.stream.channels
         if node.name in self.folding:
             return self.folding[node.name].pe

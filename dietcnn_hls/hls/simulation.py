@@ -8,13 +8,15 @@ import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from dietcnn_hls import reference
 from dietcnn_hls.errors import DatasetError, ToolError
 from dietcnn_hls.hls.cpp import IntType
 from dietcnn_hls.hls.project import CXX_FLAGS, GRAPH_FILE
-from dietcnn_hls.lowered import LoweredGraph
+from dietcnn_hls.lowered import LoweredGraph, Node
 from dietcnn_hls.lowered.storage import load_graph
 from dietcnn_hls.tools import compiler
 
@@ -37,13 +39,14 @@ class CSim:
                 f"the library of the C-simulation that g++ wrote is none ({error}); install the compiler again"
             ) from error
         self._batch = getattr(handle, f"{graph.name}_batch")
-        self._batch.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64]
+        ports = len(graph.inputs) + len(graph.outputs)
+        self._batch.argtypes = [*[ctypes.c_void_p] * ports, ctypes.c_int64]
         self._batch.restype = None
         if getattr(handle, f"{graph.name}_setup")(os.fsencode(weights)):
             raise ToolError(f"C simulation cannot read its weights from {weights}; generate the project again")
 
-    def predict(self, codes: np.ndarray, threads: int | None = None) -> np.ndarray:
-        """Input codes (N, *input shape) -> output codes (N, *output shape), int64.
+    def predict(self, codes: reference.Arrays, threads: int | None = None) -> Any:
+        """Input codes (N, *input shape) -> output codes (N, *output shape), int64; lists where there are several.
 
         Args:
             codes: integers in the input's range.
@@ -52,25 +55,34 @@ class CSim:
         Raises:
             DatasetError: wrong shape, not integers, or out of range.
         """
-        stream, out = self.graph.input.stream, self.graph.output.stream
-        codes = np.asarray(codes)
-        if codes.shape[1:] != stream.shape:
-            raise DatasetError(f"codes of shape {codes.shape[1:]} for a design of input shape {stream.shape}")
-        if not np.issubdtype(codes.dtype, np.integer):
-            raise DatasetError(f"C simulation takes integer codes, got {codes.dtype}; use reference.quantize_input")
-        if codes.size and (codes.min() < stream.lo or codes.max() > stream.hi):
-            raise DatasetError(f"input codes must lie in [{stream.lo}, {stream.hi}]")
-        native = np.ascontiguousarray(codes, dtype=IntType.holding(stream.lo, stream.hi).dtype)
-        results = np.empty((len(codes), *out.shape), dtype=np.int64)
-        workers = max(1, min(threads or os.cpu_count() or 1, len(codes)))
-        bounds = np.linspace(0, len(codes), workers + 1).astype(int)
+        native = [_native(node, array) for node, array in zip(self.graph.inputs, self._given(codes), strict=True)]
+        count = len(native[0])
+        results = [np.empty((count, *node.stream.shape), dtype=np.int64) for node in self.graph.outputs]
+        workers = max(1, min(threads or os.cpu_count() or 1, count))
+        bounds = np.linspace(0, count, workers + 1).astype(int)
 
         def run(first: int, last: int) -> None:
-            self._batch(native[first:last].ctypes.data, results[first:last].ctypes.data, last - first)
+            self._batch(*(array[first:last].ctypes.data for array in (*native, *results)), last - first)
 
         with ThreadPoolExecutor(workers) as pool:  # ctypes lets go of the interpreter lock
             list(pool.map(run, bounds[:-1].tolist(), bounds[1:].tolist()))
-        return results
+        return results[0] if len(results) == 1 else results
+
+    def _given(self, codes: reference.Arrays) -> list[np.ndarray]:
+        try:
+            return reference.of_inputs(self.graph, codes)
+        except DatasetError as error:
+            raise DatasetError(str(error).replace("input of shape", "codes of shape")) from error
+
+
+def _native(node: Node, codes: np.ndarray) -> np.ndarray:
+    """Codes of one input in the type of C++; DatasetError where they are none."""
+    stream = node.stream
+    if not np.issubdtype(codes.dtype, np.integer):
+        raise DatasetError(f"C simulation takes integer codes, got {codes.dtype}; use reference.quantize_input")
+    if codes.size and (codes.min() < stream.lo or codes.max() > stream.hi):
+        raise DatasetError(f"input codes must lie in [{stream.lo}, {stream.hi}]")
+    return np.ascontiguousarray(codes, dtype=IntType.holding(stream.lo, stream.hi).dtype)
 
 
 def compile(folder: Path) -> CSim:

@@ -71,17 +71,19 @@ class Node:
 
 @dataclass(frozen=True)
 class LoweredGraph:
-    """Nodes in topological order; the first is the Source, the last is the output.
+    """Nodes in topological order: the sources first, then what computes; the last is the output, or one of several.
 
     Attributes:
         name: a C identifier, names the generated design.
         nodes: the operations.
         metadata: JSON data carried along (network, method, dataset, seed, ...).
+        results: names of the outputs in order, which nothing else reads; without any the last node is the output.
     """
 
     name: str
     nodes: tuple[Node, ...]
     metadata: dict[str, object] = field(default_factory=dict)
+    results: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name or sanitize(self.name) != self.name:
@@ -96,13 +98,26 @@ class LoweredGraph:
             known[node.name] = node.stream
         if not known:
             raise LoweringError("a lowered graph begins with its input")
+        self._check_results(known)
+
+    def _check_results(self, known: Mapping[str, Stream]) -> None:
+        """That outputs are operations of this graph that nothing reads, each named once."""
+        checks.instance("the results of a graph", self.results, tuple)
+        for number, name in enumerate(self.results):
+            checks.name("a result of a graph", name)
+            if name not in known or name in self.results[:number]:
+                raise LoweringError(f"the results name '{name}', which is no operation, or twice")
+            if self.consumers(name) or self[name].op.arity == 0:
+                raise LoweringError(f"the result '{name}' is an input, or '{self.name}' reads it; put an operation behind it")
 
     def _check_node(self, node: Node, known: Mapping[str, Stream]) -> None:
         """That a node's operation makes its stream of those before it, `known` by name."""
         if node.name in known:
             raise LoweringError(f"two operations are named '{node.name}'")
-        if (node.op.arity == 0) != (not known):
-            raise LoweringError(f"a lowered graph begins with its input and has one, but '{node.name}' is '{node.op.kind}'")
+        if not known and node.op.arity:
+            raise LoweringError(f"a lowered graph begins with its inputs, but '{node.name}' is '{node.op.kind}'")
+        if node.op.arity == 0 and any(other.op.arity for other in self.nodes[: len(known)]):
+            raise LoweringError(f"a lowered graph begins with its inputs, but '{node.name}' stands behind operations")
         for name in node.inputs:
             if name not in known:
                 raise LoweringError(f"'{node.name}' reads '{name}', which does not come before it")
@@ -134,7 +149,18 @@ class LoweredGraph:
 
     @property
     def input(self) -> Node:
+        """The input, or the first of several."""
         return self.nodes[0]
+
+    @cached_property
+    def inputs(self) -> tuple[Node, ...]:
+        """What enters, in order."""
+        return tuple(node for node in self.nodes if node.op.arity == 0)
+
+    @cached_property
+    def outputs(self) -> tuple[Node, ...]:
+        """What leaves, in order."""
+        return tuple(self[name] for name in self.results) or (self.nodes[-1],)
 
     @property
     def source(self) -> Source:
@@ -143,7 +169,8 @@ class LoweredGraph:
 
     @property
     def output(self) -> Node:
-        return self.nodes[-1]
+        """The output, or the first of several."""
+        return self.outputs[0]
 
     @cached_property
     def linear_nodes(self) -> tuple[Node, ...]:

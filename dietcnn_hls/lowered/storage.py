@@ -48,6 +48,8 @@ def save_graph(graph: LoweredGraph, path: Path) -> None:
         "metadata": graph.metadata,
         "nodes": [_pack(node, arrays) for node in graph.nodes],
     }
+    if graph.results:
+        description["results"] = list(graph.results)
     text = np.frombuffer(json.dumps(description, sort_keys=True).encode(), dtype=np.uint8)
     atomic_write_npz(Path(path), {"graph": text, **arrays})
 
@@ -103,12 +105,16 @@ def _graph(arrays: dict[str, np.ndarray]) -> LoweredGraph:
         raise LoweringError("it has no description")
     text = arrays.pop("graph").tobytes().decode("utf-8")
     description = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
-    if not isinstance(description, dict) or set(description) != _KEYS:
+    if not isinstance(description, dict) or set(description) - {"results"} != _KEYS:
         raise LoweringError(f"its description must have the keys {', '.join(sorted(_KEYS))}")
     if description["schema"] != SCHEMA:
         raise LoweringError(f"it has schema {description['schema']}; this version reads {SCHEMA}")
     unread = set(arrays)
-    graph = LoweredGraph(description["name"], _unpack(description["nodes"], arrays, unread), description["metadata"])
+    results = description.get("results", [])
+    if not isinstance(results, list):
+        raise LoweringError("its results are no list of names")
+    nodes = _unpack(description["nodes"], arrays, unread)
+    graph = LoweredGraph(description["name"], nodes, description["metadata"], tuple(results))
     if unread:
         raise LoweringError(f"nothing reads its array '{min(unread)}'")
     return graph

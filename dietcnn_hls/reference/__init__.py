@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from dietcnn_hls.errors import DatasetError
@@ -14,28 +17,56 @@ WINDOW_CODES = 2**23
 """Codes of windows that the reference holds at once; each takes eight bytes, and a kernel a few copies."""
 
 
-def quantize_input(graph: LoweredGraph, x: np.ndarray) -> np.ndarray:
+Arrays = np.ndarray | Sequence[np.ndarray]
+"""An array, or of a network with several inputs or outputs one for each, in order."""
+
+
+def of_inputs(graph: LoweredGraph, arrays: Arrays) -> list[np.ndarray]:
+    """One array (N, *input shape) for each input, of the same N.
+
+    Raises:
+        DatasetError: other numbers or shapes.
+    """
+    given = [np.asarray(arrays)] if len(graph.inputs) == 1 and not _listed(arrays) else [np.asarray(array) for array in arrays]
+    if len(given) != len(graph.inputs):
+        raise DatasetError(f"{len(given)} arrays for {len(graph.inputs)} inputs: {', '.join(n.name for n in graph.inputs)}")
+    for node, array in zip(graph.inputs, given, strict=True):
+        if array.shape[1:] != node.stream.shape:
+            raise DatasetError(f"input of shape {array.shape[1:]} for a design of input shape {node.stream.shape}")
+    if len({len(array) for array in given}) > 1:
+        raise DatasetError(f"inputs of {', '.join(str(len(array)) for array in given)} samples; give each as many")
+    return given
+
+
+def _listed(arrays: Arrays) -> bool:
+    """Whether it is a list of one array."""
+    return isinstance(arrays, list | tuple) and len(arrays) == 1
+
+
+def _of_outputs(arrays: list[np.ndarray]) -> Any:
+    return arrays[0] if len(arrays) == 1 else arrays
+
+
+def quantize_input(graph: LoweredGraph, x: Arrays) -> Any:
     """Float inputs -> input codes, as the input takes them: see `Source.codes`.
 
     Args:
         graph: lowered graph.
-        x: (N, *input shape) floats.
+        x: (N, *input shape) floats; a list of arrays where there are several inputs.
 
     Returns:
-        (N, *input shape) int64 codes.
+        (N, *input shape) int64 codes, or a list of such.
 
     Raises:
         DatasetError: wrong shape, NaN/Inf, off the grid or out of range; says the range, the share that cannot enter and the
             remedy.
     """
-    stream = graph.input.stream
-    if x.shape[1:] != stream.shape:
-        raise DatasetError(f"input of shape {x.shape[1:]} for a design of input shape {stream.shape}")
-    return graph.source.codes(stream, x)
+    given = of_inputs(graph, x)
+    return _of_outputs([node.op.codes(node.stream, array) for node, array in zip(graph.inputs, given, strict=True)])  # type: ignore[attr-defined]
 
 
-def predict(graph: LoweredGraph, codes: np.ndarray, batch: int | None = None) -> np.ndarray:
-    """Input codes (N, *input shape) -> output codes (N, *output shape), int64, exact.
+def predict(graph: LoweredGraph, codes: Arrays, batch: int | None = None) -> Any:
+    """Input codes (N, *input shape) -> output codes (N, *output shape), int64, exact; lists where there are several.
 
     Args:
         graph: lowered graph.
@@ -52,8 +83,10 @@ def predict(graph: LoweredGraph, codes: np.ndarray, batch: int | None = None) ->
     if codes.dtype.kind not in "iub" or (codes.size and not stream.lo <= codes.min() <= codes.max() <= stream.hi):
         raise DatasetError(f"input codes must be integers from {stream.lo} to {stream.hi}")
     batch = batch or batch_size(graph)
-    parts = [run(graph, codes[i : i + batch])[graph.output.name] for i in range(0, len(codes), batch)]
-    return np.concatenate(parts) if parts else np.zeros((0, *graph.output.stream.shape), np.int64)
+    given = of_inputs(graph, codes)
+    parts = [run(graph, [array[i : i + batch] for array in given]) for i in range(0, len(given[0]), batch)]
+    empty = [np.zeros((0, *node.stream.shape), np.int64) for node in graph.outputs]
+    return _of_outputs([np.concatenate([part[node.name] for part in parts]) for node in graph.outputs] if parts else empty)
 
 
 def batch_size(graph: LoweredGraph) -> int:
@@ -62,19 +95,21 @@ def batch_size(graph: LoweredGraph) -> int:
     return max(1, min(64, WINDOW_CODES // max(sizes, default=1)))
 
 
-def output_values(graph: LoweredGraph, outputs: np.ndarray) -> np.ndarray:
-    """Output codes -> real values (float64), for comparison with Keras' outputs."""
-    stream = graph.output.stream
-    return stream.decode(outputs) * 2.0**-stream.fraction
+def output_values(graph: LoweredGraph, outputs: Arrays) -> Any:
+    """Output codes -> real values (float64), for comparison with Keras' outputs; a list where there are several."""
+    given = [np.asarray(outputs)] if len(graph.outputs) == 1 else list(outputs)
+    streams = [node.stream for node in graph.outputs]
+    return _of_outputs([stream.decode(codes) * 2.0**-stream.fraction for stream, codes in zip(streams, given, strict=True)])
 
 
-def run(graph: LoweredGraph, codes: np.ndarray, keep: bool = False) -> dict[str, np.ndarray]:
-    """Evaluate one batch. Returns the output's codes by name, or those of every node with ``keep=True``."""
+def run(graph: LoweredGraph, codes: Arrays, keep: bool = False) -> dict[str, np.ndarray]:
+    """Evaluate one batch. Returns the outputs' codes by name, or those of every node with ``keep=True``."""
+    entering = dict(zip((node.name for node in graph.inputs), of_inputs(graph, codes), strict=True))
     values: dict[str, np.ndarray] = {}
     last_use = {name: node.name for node in graph.nodes for name in node.inputs}
     for node in graph.nodes:
-        if node is graph.input:
-            values[node.name] = codes
+        if node.name in entering:
+            values[node.name] = entering[node.name]
         else:
             values[node.name] = evaluate(node, graph.input_streams(node), [values[n] for n in node.inputs])
         if not keep:
@@ -96,6 +131,7 @@ __all__ = [
     "elementwise",
     "evaluate",
     "linear",
+    "of_inputs",
     "output_values",
     "pooling",
     "predict",

@@ -12,13 +12,13 @@ import importlib.resources
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 from dietcnn_hls.atomic import atomic_write_text
-from dietcnn_hls.errors import ConfigError, suggest
+from dietcnn_hls.errors import ConfigError, LoweringError, suggest
 from dietcnn_hls.hardware.cycles import layer_cycles
 from dietcnn_hls.hardware.memories import DesignMemory
 from dietcnn_hls.lowered import Fold, LoweredGraph, Node
@@ -44,8 +44,8 @@ class RtlDesign:
         options: how it was generated.
         instances: all module instances of the top, in the order of the data.
         streams: prefix of a stream's ``_valid``/``_ready``/``_data`` wires -> layer.
-        input: the input port.
-        output: the output port.
+        inputs: the input ports, in the graph's order.
+        outputs: the output ports, likewise.
         memories: all memories of more than one word, and where they are.
         files: generated files, name -> text: ``<name>.sv`` and the memory files. Tools must run in their folder.
         library: names of the modules that it needs from ``templates/rtl`` or elsewhere.
@@ -59,13 +59,23 @@ class RtlDesign:
     options: RtlOptions
     instances: tuple[Instance, ...]
     streams: Mapping[str, str]
-    input: Port
-    output: Port
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
     memories: tuple[DesignMemory, ...]
     files: Mapping[str, str]
     library: tuple[str, ...]
     elsewhere: Mapping[str, Path] = field(default_factory=dict)
     mapped: bool = False
+
+    @property
+    def input(self) -> Port:
+        """The input port, or the first of several."""
+        return self.inputs[0]
+
+    @property
+    def output(self) -> Port:
+        """The output port, or the first of several."""
+        return self.outputs[0]
 
     @property
     def top_file(self) -> str:
@@ -127,11 +137,15 @@ def generate(graph: LoweredGraph, folding: Mapping[str, Fold], options: RtlOptio
     _check_folding(graph, folding)
     name = check_design_name(graph.name)
     builder = Builder(name, options, layer_identifiers(node.name for node in graph.nodes))
-    last = graph.output
-    source, beats = _walk(builder, graph, folding)
-    result = narrow(builder, last.name, add_offsets(builder, last.name, last.stream, beats))
-    ports = (_port(graph.input, source), _port(last, result))
-    files = {f"{name}.sv": top_module(builder, graph, folding, ports, (source.wire, result.wire))} | builder.files
+    sources, ends = _walk(builder, graph, folding)
+    results = [
+        narrow(builder, node.name, add_offsets(builder, node.name, node.stream, beats))
+        for node, beats in zip(graph.outputs, ends, strict=True)
+    ]
+    ports = _ports(builder, "in", graph.inputs, sources), _ports(builder, "out", graph.outputs, results)
+    wires = ([beats.wire for beats in streams] for streams in (sources, results))
+    entering, leaving = (list(zip(side, names, strict=True)) for side, names in zip(ports, wires, strict=True))
+    files = {f"{name}.sv": top_module(builder, graph, folding, entering, leaving)} | builder.files
     streams = {wire: layer for wire, (_, layer) in builder.streams.items()}
     memories = tuple(builder.memories)
     modules = library({i.module for i in builder.instances}, builder.sources)
@@ -149,29 +163,35 @@ def _check_folding(graph: LoweredGraph, folding: Mapping[str, Fold]) -> None:
             raise ConfigError(f"folding: layer '{name}' has no fold; give it pe and simd")
 
 
-def _walk(builder: Builder, graph: LoweredGraph, folding: Mapping[str, Fold]) -> tuple[Beats, Beats]:
-    """Add all operations that the output depends on; returns the streams of input and output."""
-    readers = Counter({graph.output.name: 1})
+def _walk(builder: Builder, graph: LoweredGraph, folding: Mapping[str, Fold]) -> tuple[list[Beats], list[Beats]]:
+    """Add all operations that the outputs depend on; returns the streams of inputs and outputs."""
+    readers = Counter({node.name: 1 for node in graph.outputs})
     for node in reversed(graph.nodes):
         readers.update(node.inputs if readers[node.name] else ())
-    source = result = _input(builder, graph.input)
+    several = len(graph.inputs) > 1
+    sources = [_input(builder, node, None if several else builder.options.input_codes) for node in graph.inputs]
+    entering = dict(zip((node.name for node in graph.inputs), sources, strict=True))
     edges: dict[str, list[Beats]] = {}
     for node in graph.nodes:
         if not readers[node.name]:
+            if several and node.name in entering:
+                raise LoweringError(f"nothing reads the input '{node.name}'; remove it from the model")
             continue
-        if node is not graph.input:
+        if node.name in entering:
+            result = entering[node.name]
+        else:
             site = Site(builder, graph, node, folding)
             before = len(builder.instances)
             result = BUILDERS.of(node.op, node.name)(site, node.op, [edges[name].pop(0) for name in node.inputs])
             if builder.options.pipelining.short and node.op.kernel is None and len(builder.instances) > before:
                 result = builder.cut(node.name, "kept", result)
         edges[node.name] = build_fork(builder, node.name, result, readers[node.name])
-    return source, edges[graph.output.name][0]
+    return sources, [edges[node.name][0] for node in graph.outputs]
 
 
-def _input(builder: Builder, node: Node) -> Beats:
+def _input(builder: Builder, node: Node, given: int | None) -> Beats:
     channels, line = node.stream.channels, math.prod(node.stream.shape[-2:])
-    codes = builder.options.input_codes or channels
+    codes = given or channels
     if channels % codes and (codes % channels or line % codes):
         raise ConfigError(
             f"rtl option input_codes: {codes} must divide the {channels} channels of the input '{node.name}', or be whole pixels "
@@ -181,8 +201,13 @@ def _input(builder: Builder, node: Node) -> Beats:
     return Beats(wire, codes, node.stream.lo, node.stream.hi)
 
 
-def _port(node: Node, beats: Beats) -> Port:
-    return Port(beats.codes, beats.bits, beats.signed, node.stream.size // beats.codes)
+def _ports(builder: Builder, side: str, nodes: Sequence[Node], streams: Sequence[Beats]) -> tuple[Port, ...]:
+    """Ports of one side, named after their layers where there are several."""
+    prefixes = [side if len(nodes) == 1 else f"{side}_{builder.identifiers[node.name]}" for node in nodes]
+    return tuple(
+        Port(beats.codes, beats.bits, beats.signed, node.stream.size // beats.codes, prefix)
+        for node, beats, prefix in zip(nodes, streams, prefixes, strict=True)
+    )
 
 
 def library(modules: set[str], elsewhere: Mapping[str, Path] | None = None) -> tuple[str, ...]:

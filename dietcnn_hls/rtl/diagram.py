@@ -26,7 +26,7 @@ def diagram(design: RtlDesign) -> str:
                 makers[found[1]] = instance.name
             else:
                 readers.append((found[1], instance.name))
-    lines = ["flowchart LR", f'  in(["{design.input.codes} x {design.input.bits} bits"])', *_blocks(design)]
+    lines = ["flowchart LR", *(f'  {p.prefix}(["{p.codes} x {p.bits} bits"])' for p in design.inputs), *_blocks(design)]
     lines += [f"  {makers.get(stream, 'in')} --> {reader}" for stream, reader in readers]
     read = {stream for stream, _ in readers}
     lines.append(f'  out(["{design.output.codes} x {design.output.bits} bits"])')

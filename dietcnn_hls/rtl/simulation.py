@@ -17,12 +17,14 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dietcnn_hls.errors import DatasetError, DietError
+from dietcnn_hls.reference import Arrays
 from dietcnn_hls.rtl.design import Port, RtlDesign
 from dietcnn_hls.tools import verilator
 from dietcnn_hls.tools.yosys.gates import gate_level_sources
@@ -56,7 +58,7 @@ class SimResult:
     """What a simulation showed.
 
     Attributes:
-        outputs: (N, *output shape) int64 output codes.
+        outputs: (N, *output shape) int64 output codes, or a list of such where there are several outputs.
         latency: cycles, see the module's text; None in runs with stalls.
         interval: cycles; None with stalls or fewer than three images.
         cycles: cycles in all, longest worker.
@@ -66,7 +68,7 @@ class SimResult:
             words wait in front of a layer and not behind it, that layer is the bottleneck.
     """
 
-    outputs: np.ndarray
+    outputs: Any
     latency: int | None
     interval: int | None
     cycles: int
@@ -77,7 +79,7 @@ class SimResult:
 
 def simulate(
     design: RtlDesign,
-    codes: np.ndarray,
+    codes: Arrays,
     *,
     stalls: Stalls | None = None,
     workers: int = 2,
@@ -86,7 +88,7 @@ def simulate(
     cache_dir: Path | None = None,
     progress: Progress | None = None,
 ) -> SimResult:
-    """Simulate one design on input codes (N, *input shape).
+    """Simulate one design on input codes (N, *input shape), or a list of such where it has several inputs.
 
     Args:
         design: from `generate`.
@@ -119,7 +121,7 @@ def simulate(
 
 def simulate_many(
     designs: Sequence[RtlDesign],
-    codes: Sequence[np.ndarray],
+    codes: Sequence[Arrays],
     *,
     stalls: Stalls | None = None,
     workers: int = 1,
@@ -130,26 +132,37 @@ def simulate_many(
     progress: Progress | None = None,
 ) -> list[SimResult]:
     """Simulate several designs of different names in one program, each on its own images; see `simulate`."""
-    for design, images in zip(designs, codes, strict=True):
+    given = [_arrays(images) for images in codes]
+    for design, images in zip(designs, given, strict=True):
         _check(design, images)
     program = verilator.compile_program(
         [_seen(design) for design in designs], trace=activity, optimize=optimize, cache_dir=cache_dir
     )
     waits = timeout or max(_patience(design) for design in designs)
-    count = max(len(images) for images in codes)
+    count = max(len(images[0]) for images in given)
     workers = max(1, min(workers, count // _INTERVAL_IMAGES))
-    shares = [[array[len(array) * w // workers : len(array) * (w + 1) // workers] for array in codes] for w in range(workers)]
+    shares = [[[_share(array, w, workers) for array in images] for images in given] for w in range(workers)]
     done = 0
     runs = []
     with ThreadPoolExecutor(workers) as pool:
         futures = [pool.submit(_run, program, designs, share, stalls, waits, seed) for seed, share in enumerate(shares)]
         for future, share in zip(futures, shares, strict=True):
             runs.append(future.result())
-            done += max(len(images) for images in share)
+            done += max(len(images[0]) for images in share)
             if progress is not None:
                 progress(done, count)
-    firsts = np.cumsum([0, *(len(design.streams) for design in designs)])
-    return [_result(design, i, int(firsts[i]), runs, stalls, activity) for i, design in enumerate(designs)]
+    firsts = np.cumsum([0, *(len(design.streams) for design in designs)]).tolist()
+    lanes = np.cumsum([0, *map(_lanes, designs)]).tolist()
+    return [_result(design, lanes[i], firsts[i], runs, stalls, activity) for i, design in enumerate(designs)]
+
+
+def _arrays(codes: Arrays) -> list[np.ndarray]:
+    """One array for each input."""
+    return [codes] if isinstance(codes, np.ndarray) else [np.asarray(array) for array in codes]
+
+
+def _share(array: np.ndarray, worker: int, workers: int) -> np.ndarray:
+    return array[len(array) * worker // workers : len(array) * (worker + 1) // workers]
 
 
 def gate_level(design: RtlDesign, result: SynthesisResult) -> RtlDesign:
@@ -196,17 +209,20 @@ def words_of(port: Port) -> int:
     return -(-port.width // 32)
 
 
-def _check(design: RtlDesign, codes: np.ndarray) -> None:
-    stream = design.graph.input.stream
-    if codes.shape[1:] != stream.shape:
-        raise DatasetError(f"input codes of shape {codes.shape[1:]} for design '{design.name}' of input shape {stream.shape}")
-    if codes.size and (codes.min() < stream.lo or codes.max() > stream.hi):
-        raise DatasetError(f"input codes of design '{design.name}' must lie in [{stream.lo}, {stream.hi}]")
+def _check(design: RtlDesign, codes: Sequence[np.ndarray]) -> None:
+    if len(codes) != len(design.graph.inputs):
+        raise DatasetError(f"{len(codes)} arrays of codes for design '{design.name}' of {len(design.graph.inputs)} inputs")
+    for node, array in zip(design.graph.inputs, codes, strict=True):
+        stream = node.stream
+        if array.shape[1:] != stream.shape:
+            raise DatasetError(f"input codes of shape {array.shape[1:]} for design '{design.name}' of input shape {stream.shape}")
+        if array.size and (array.min() < stream.lo or array.max() > stream.hi):
+            raise DatasetError(f"input codes of design '{design.name}' must lie in [{stream.lo}, {stream.hi}]")
 
 
 def _patience(design: RtlDesign) -> int:
     """Cycles that no working design can be silent for: all its layers one after the other, stalls included."""
-    return 1000 + 20 * (design.input.beats + design.output.beats + sum(design.layer_cycles().values()))
+    return 1000 + 20 * (sum(port.beats for port in (*design.inputs, *design.outputs)) + sum(design.layer_cycles().values()))
 
 
 def lint(design: RtlDesign) -> str:
@@ -216,23 +232,40 @@ def lint(design: RtlDesign) -> str:
 
 def _seen(design: RtlDesign) -> verilator.Design:
     """The design as Verilator sees it."""
-    widths = design.input.width, design.output.width
-    return verilator.Design(design.name, design.files, design.sources, *widths, tuple(design.streams), design.mapped)
+    inputs, outputs = ([(port.prefix, port.width) for port in ports] for ports in (design.inputs, design.outputs))
+    return verilator.Design(
+        design.name,
+        design.files,
+        design.sources,
+        max(width for _, width in inputs),
+        max(width for _, width in outputs),
+        tuple(design.streams),
+        design.mapped,
+        inputs,
+        outputs,
+    )
+
+
+def _feeds(design: RtlDesign, codes: Sequence[np.ndarray]) -> list[verilator.Feed]:
+    """What each lane of a design gets and gives: an input, an output or both."""
+    count, nothing = len(codes[0]), np.zeros((0, 1), np.uint32)
+    found = []
+    for place, (entry, end) in enumerate(zip_longest(design.inputs, design.outputs)):
+        words = pack(entry, codes[place]) if entry else nothing
+        found.append(verilator.Feed(words, entry.beats if entry else 0, end.beats if end else 0, count))
+    return found
 
 
 def _run(
     program: verilator.Program,
     designs: Sequence[RtlDesign],
-    codes: Sequence[np.ndarray],
+    codes: Sequence[Sequence[np.ndarray]],
     stalls: Stalls | None,
     patience: int,
     worker: int,
 ) -> verilator.Outcome:
     """One process: report and raw output words of every design."""
-    feeds = [
-        verilator.Feed(pack(design.input, images), design.input.beats, design.output.beats, len(images))
-        for design, images in zip(designs, codes, strict=True)
-    ]
+    feeds = [feed for design, images in zip(designs, codes, strict=True) for feed in _feeds(design, images)]
     waits = replace(stalls, seed=stalls.seed + 7919 * worker) if stalls else Stalls(0, 0.0, 0.0)
     try:
         outcome = verilator.run(
@@ -248,8 +281,9 @@ def _run(
 
 def _stalled(designs: Sequence[RtlDesign], state: Mapping[str, Any]) -> str:
     """What a dead-locked design waits for."""
-    first = sum(len(design.streams) for design in designs[: state["stuck"]])
-    design = designs[state["stuck"]]
+    index = [i for i, design in enumerate(designs) for _ in range(_lanes(design))][state["stuck"]]
+    first = sum(len(design.streams) for design in designs[:index])
+    design = designs[index]
     stalled, starved = [], []
     for i, (wire, layer) in enumerate(design.streams.items()):
         valid, ready = state["valid"][first + i], state["ready"][first + i]
@@ -266,29 +300,36 @@ def _stalled(designs: Sequence[RtlDesign], state: Mapping[str, Any]) -> str:
 
 def _result(
     design: RtlDesign,
-    index: int,
+    first_lane: int,
     first_stream: int,
     runs: Sequence[verilator.Outcome],
     stalls: Stalls | None,
     activity: bool,
 ) -> SimResult:
-    shape = design.graph.output.stream.shape
-    words = np.concatenate([run.outputs[index] for run in runs])[:, : words_of(design.output)]
-    outputs = unpack(design.output, words, shape)
-    times = [run.facts["designs"][index] for run in runs]
+    found = []
+    for lane, (node, port) in enumerate(zip(design.graph.outputs, design.outputs, strict=True), first_lane):
+        words = np.concatenate([run.outputs[lane] for run in runs])[:, : words_of(port)]
+        found.append(unpack(port, words, node.stream.shape))
+    outputs: Any = found[0] if len(found) == 1 else found
+    times = runs[0].facts["designs"][first_lane : first_lane + _lanes(design)]
+    complete = [max(ends) for ends in zip(*(lane["complete"] for lane in times[: len(found)]), strict=True)]
     latency = interval = None
-    if stalls is None and times[0]["complete"]:
-        complete = times[0]["complete"]
-        latency = complete[0] - times[0]["first"] + 1
+    if stalls is None and complete:
+        latency = complete[0] - min(lane["first"] for lane in times[: len(design.inputs)]) + 1
         middle = len(complete) // 2
         if len(complete) >= _INTERVAL_IMAGES:
             interval = -(-(complete[-1] - complete[middle - 1]) // (len(complete) - middle))
-    steady = len(outputs) - 1
+    steady = len(found[0]) - 1
     toggles = runs[0].facts["toggles"] // steady if activity and steady > 0 else None
     counts = list(zip(runs[0].facts["moved"], runs[0].facts["stalled"], strict=True))[first_stream:]
     streams = dict(zip(design.streams, counts, strict=False))
     cycles = max(run.facts["cycles"] for run in runs)
-    return SimResult(outputs, latency, interval, cycles, toggles, len(outputs), streams)
+    return SimResult(outputs, latency, interval, cycles, toggles, len(found[0]), streams)
+
+
+def _lanes(design: RtlDesign) -> int:
+    """Lanes of a program that a design takes."""
+    return max(len(design.inputs), len(design.outputs))
 
 
 __all__ = [

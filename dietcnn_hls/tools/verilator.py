@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,8 @@ class Design:
         output_bits: width of ``out_data``.
         streams: prefixes of ``_valid`` and ``_ready`` wires in the top, to be counted.
         mapped: whether it is a mapped netlist, below whose nets lie models of cells, whose insides are no hardware.
+        inputs: prefix and width of each input where they are not ``in`` alone; `input_bits` is then the widest.
+        outputs: likewise.
     """
 
     name: str
@@ -73,6 +76,15 @@ class Design:
     output_bits: int
     streams: Sequence[str] = ()
     mapped: bool = False
+    inputs: Sequence[tuple[str, int]] = ()
+    outputs: Sequence[tuple[str, int]] = ()
+
+    @property
+    def lanes(self) -> list[tuple[tuple[str, int] | None, tuple[str, int] | None]]:
+        """Inputs and outputs side by side, prefix and width; each pair is fed and read as a design of its own."""
+        inputs = self.inputs or [("in", self.input_bits)]
+        outputs = self.outputs or [("out", self.output_bits)]
+        return list(zip_longest(inputs, outputs))
 
     @property
     def sources(self) -> list[str]:
@@ -186,7 +198,11 @@ def compile_program(
         sources = [name for design in designs for name in _write(design, folder)]
         atomic_write_text(folder / "sim_top.sv", wrapper)
         _verilate(verilator, ["sim_top.sv", *sources, *map(str, library)], folder, trace, checked, depth)
-        defines = [f"-DDESIGNS={len(designs)}", f"-DIN_WORDS={in_words}", f"-DOUT_WORDS={out_words}"]
+        defines = [
+            f"-DDESIGNS={sum(len(design.lanes) for design in designs)}",
+            f"-DIN_WORDS={in_words}",
+            f"-DOUT_WORDS={out_words}",
+        ]
         defines += [f"-DSTREAMS={max(1, sum(len(design.streams) for design in designs))}"]
         _compile(verilator, folder, defines, trace, optimize, _runtime(verilator, trace, cache_dir))
 
@@ -207,7 +223,7 @@ def run(
 
     Args:
         program: from `compile_program`.
-        feeds: one for each design, in their order.
+        feeds: one for each design, in their order; of designs with several inputs or outputs one for each of `Design.lanes`.
         seed: of the stalls.
         input_stalls: share of cycles without input word; `output_stalls`: without room for output.
         patience: cycles without progress after which a design counts as stuck.
@@ -305,7 +321,7 @@ def _runtime(verilator: Verilator, trace: bool, cache_dir: Path | None) -> list[
 
 def _wrapper(designs: Sequence[Design], in_words: int, out_words: int, checked: bool) -> str:
     """``sim_top``: the designs side by side, every port an array of 32-bit words for C++; streams are watched if `checked`."""
-    count = len(designs)
+    count = sum(len(design.lanes) for design in designs)
     flags = 32 * max(3, -(-count // 32))
     streams = sum(len(design.streams) for design in designs)
     state = 32 * max(3, -(-streams // 32))
@@ -318,17 +334,18 @@ def _wrapper(designs: Sequence[Design], in_words: int, out_words: int, checked: 
         f"    output logic [{count * out_words * 32 - 1}:0] out_data,",
         f"    output logic [{state - 1}:0] stream_valid, output logic [{state - 1}:0] stream_ready);",
     ]
-    index = 0
+    index = lane = 0
     for i, design in enumerate(designs):
-        lines += [
-            f"  {design.name} dut{i} (.clk(clk), .rst(rst), .in_valid(in_valid[{i}]), .in_ready(in_ready[{i}]),",
-            f"      .in_data(in_data[{i * in_words * 32} +: {design.input_bits}]),",
-            f"      .out_valid(out_valid[{i}]), .out_ready(out_ready[{i}]),",
-            f"      .out_data(out_data[{i * out_words * 32} +: {design.output_bits}]));",
-        ]
-        unused = out_words * 32 - design.output_bits
-        if unused:
-            lines.append(f"  assign out_data[{i * out_words * 32 + design.output_bits} +: {unused}] = '0;")
+        ports = [".clk(clk)", ".rst(rst)"]
+        for place, (entry, end) in enumerate(design.lanes, lane):
+            ports += _connected(entry, "in", place, in_words) + _connected(end, "out", place, out_words)
+            used = end[1] if end else 0
+            if out_words * 32 > used:
+                lines.append(f"  assign out_data[{place * out_words * 32 + used} +: {out_words * 32 - used}] = '0;")
+            lines += [] if entry else [f"  assign in_ready[{place}] = 1'b0;"]
+            lines += [] if end else [f"  assign out_valid[{place}] = 1'b0;"]
+        lane += len(design.lanes)
+        lines += [f"  {design.name} dut{i} (", "      " + ",\n      ".join(ports) + ");"]
         for wire in design.streams:
             lines.append(
                 f"  assign stream_valid[{index}] = dut{i}.{wire}_valid; assign stream_ready[{index}] = dut{i}.{wire}_ready;"
@@ -344,6 +361,15 @@ def _wrapper(designs: Sequence[Design], in_words: int, out_words: int, checked: 
             lines.append(f"  assign {name}[{width - 1}:{used}] = '0;")
     watches = [_watch(design.name, wire) for design in designs for wire in design.streams] if checked else []
     return "\n".join([*lines, "endmodule", *watches, ""])
+
+
+def _connected(port: tuple[str, int] | None, side: str, lane: int, words: int) -> list[str]:
+    """Connections of one port of a design to its lane."""
+    if port is None:
+        return []
+    prefix, bits = port
+    flags = [f".{prefix}_{part}({side}_{part}[{lane}])" for part in ("valid", "ready")]
+    return [*flags, f".{prefix}_data({side}_data[{lane * words * 32} +: {bits}])"]
 
 
 def _watch(top: str, wire: str) -> str:

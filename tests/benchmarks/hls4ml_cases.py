@@ -21,8 +21,8 @@ from typing import Any
 
 import pytest
 
-REPLACED = ("Vitis", "Vivado", None)
-"""Backends of hls4ml for which DietCNN stands in; None is hls4ml's default, Vivado."""
+REPLACED = ("vitis", "vivado", "none")
+"""Backends of hls4ml for which DietCNN stands in; without one it takes Vivado."""
 MISSING = ("torch", "torch.nn", "torch.nn.functional", "torchinfo", "onnx", "onnx.helper", "qonnx", "qonnx.core.modelwrapper")
 """Other front ends that files import beside Keras; their cases are excluded."""
 
@@ -41,7 +41,7 @@ class _Absent(ModuleType):
 def _redirected(call: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(call)
     def redirected(*args: Any, **options: Any) -> Any:
-        if options.get("backend") in REPLACED:
+        if str(options.get("backend")).lower() in REPLACED:
             options["backend"] = "DietCNN"
         return call(*args, **options)
 
@@ -51,7 +51,7 @@ def _redirected(call: Callable[..., Any]) -> Callable[..., Any]:
 def _from_config(call: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(call)
     def redirected(config: Any) -> Any:
-        if isinstance(config, dict) and config.get("Backend") in REPLACED:
+        if isinstance(config, dict) and str(config.get("Backend")).lower() in REPLACED:
             config = {**config, "Backend": "DietCNN"}
         return call(config)
 

@@ -60,7 +60,7 @@ def _find_road(model: ModelGraph) -> bool:
 def _known(model: ModelGraph) -> bool:
     """Whether this road takes a model; where neither does, the other one says why."""
     try:
-        check_network(network_of(model), check=check_layer)
+        check_network(network_of(model), check=check_layer, several=True)
     except UnsupportedLayerError:
         return False
     return True
@@ -82,7 +82,7 @@ class LowerStock(ModelOptimizerPass):
     def transform(self, model: ModelGraph) -> bool:
         if not is_stock(model):
             return False
-        check_network(network_of(model), check=check_layer)
+        check_network(network_of(model), check=check_layer, several=True)
         options.check_names(model)
         for flow in FLOWS:
             optimize_model(model, get_flow(flow).optimizers)

@@ -20,7 +20,10 @@ _UNBUILT = (
 
 
 def check_network(
-    network: KerasNetwork, parsed: Container[str] | None = None, check: Callable[[KerasLayer], None] = check_layer
+    network: KerasNetwork,
+    parsed: Container[str] | None = None,
+    check: Callable[[KerasLayer], None] = check_layer,
+    several: bool = False,
 ) -> None:
     """UnsupportedLayerError for what has no lowering, by the layer's name; looks at no weights.
 
@@ -31,12 +34,13 @@ def check_network(
         parsed: names of the layers that hls4ml has after its parser and a user's passes; default all. A layer of an unknown class
             that such a pass has taken out is no concern of ours.
         check: refuses layers and arguments without lowering.
+        several: whether it may have several inputs and outputs, and models inside it.
     """
     if network.kind not in ("Sequential", *_GRAPHS):
         raise UnsupportedLayerError(
             f"model '{network.name}' is of class {network.kind}, neither Sequential nor functional; make one of its layers"
         )
-    for ends in (network.inputs, network.outputs):
+    for ends in () if several else (network.inputs, network.outputs):
         if ends is not None and len(ends) != 1:
             raise UnsupportedLayerError(
                 f"model '{network.name}' has {len(network.inputs or ())} inputs and {len(network.outputs or ())} outputs; a "
@@ -49,7 +53,12 @@ def check_network(
         raise UnsupportedLayerError(_UNBUILT.format(network.name))
     for layer in network.layers.values():
         if layer.kind in ("Sequential", *_GRAPHS):
-            raise unknown(layer)
+            if not several:
+                raise unknown(layer)
+            inner = KerasNetwork.of({"class_name": layer.kind, "config": layer.config}, network.reader)
+            check_network(inner, parsed, check, several)
+            _check_calls(layer, network)
+            continue
         if parsed is None or layer.name in parsed or layer.kind in ARGUMENTS:
             check(layer)
         _check_calls(layer, network)
@@ -79,7 +88,8 @@ def _check_calls(layer: KerasLayer, network: KerasNetwork) -> None:
         raise unsupported(layer.name, layer.kind, f"it joins {len(sources)} branches; add them two at a time")
     for source in sources:
         name, node, tensor, *rest = source
-        if node or tensor or name not in network.layers:
+        known = network.layers.get(name)
+        if known is None or tensor or (node and known.kind not in ("Sequential", *_GRAPHS)):
             raise unsupported(
                 layer.name, layer.kind, f"it reads '{name}', which is used more than once; give each place a layer of its own"
             )

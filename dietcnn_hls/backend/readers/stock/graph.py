@@ -12,8 +12,8 @@ from dietcnn_hls.backend.readers.stock import activations, arrangement, linear, 
 from dietcnn_hls.backend.readers.stock.chain import Chain, aligned, refuse
 from dietcnn_hls.backend.readers.stock.fixed import FixedType
 from dietcnn_hls.backend.readers.stock.weights import is_binary
-from dietcnn_hls.errors import LoweringError, UnsupportedLayerError
-from dietcnn_hls.lowered import Add, Combine, LoweredGraph, Node, Source, Stream, node
+from dietcnn_hls.errors import LoweringError
+from dietcnn_hls.lowered import Add, Combine, LoweredGraph, Node, Requantize, Source, Stream, node
 
 if TYPE_CHECKING:
     from hls4ml.model.graph import ModelGraph
@@ -124,10 +124,8 @@ def lower_model_graph(model: ModelGraph, name: str) -> Lowered:
     results: dict[str, str] = {}
     for layer in model.get_layers():
         if layer.class_name == "Input":
-            if nodes:
-                raise UnsupportedLayerError(f"layer '{layer.name}': the model has several inputs; a design has one")
             nodes.append(_source(layer))
-            made[_tensor(layer.outputs[0])] = nodes[0]
+            made[_tensor(layer.outputs[0])] = nodes[-1]
             continue
         inputs = [made[_tensor(name)] for name in layer.inputs]
         _check_binary(layer)
@@ -147,9 +145,31 @@ def lower_model_graph(model: ModelGraph, name: str) -> Lowered:
         for tensor in layer.outputs:
             made[_tensor(tensor)] = chain.last
         results[layer.name] = chain.last.name
-    if len(model.outputs) != 1 or made[_tensor(model.outputs[0])] is not nodes[-1]:
-        raise UnsupportedLayerError("a design has one output, which every layer leads to")
-    return Lowered(LoweredGraph(name, tuple(nodes)), reuse, results)
+    ends = [made[_tensor(tensor)] for tensor in model.outputs]
+    nodes, outputs = _with_ends(nodes, ends)
+    return Lowered(LoweredGraph(name, tuple(nodes), results=outputs), reuse, results)
+
+
+def _with_ends(nodes: list[Node], ends: list[Node]) -> tuple[list[Node], tuple[str, ...]]:
+    """Nodes in an order that begins with the inputs, and the names of the outputs, which nothing else reads.
+
+    What leaves the network and is read in it, too, or is an input, goes out through an operation that changes nothing.
+    """
+    read = {name for made in nodes for name in made.inputs}
+    by_name = {made.name: made for made in nodes}
+    outputs: list[str] = []
+    for end in ends:
+        name = end.name
+        if name in read or end.op.arity == 0 or name in outputs:
+            name = next(
+                word for word in (f"{end.name}_out{number or ''}" for number in range(len(by_name))) if word not in by_name
+            )
+            same = Requantize(0, "floor", end.stream.lo, end.stream.hi, end.stream.fraction)
+            by_name[name] = node(name, same, [end])
+        outputs.append(name)
+    order = sorted(by_name.values(), key=lambda made: (made.op.arity > 0, made.name in outputs))
+    last = [by_name[name] for name in outputs]
+    return [*(made for made in order if made.name not in outputs), *last], tuple(outputs) if len(outputs) > 1 else ()
 
 
 def _tensor(name: str) -> str:

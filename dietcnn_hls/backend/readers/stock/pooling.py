@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from dietcnn_hls.backend.readers.stock.chain import Chain, refuse
 from dietcnn_hls.backend.readers.stock.fixed import FixedType
 from dietcnn_hls.backend.readers.stock.linear import window
 from dietcnn_hls.integers import round_shift
-from dietcnn_hls.lowered import Divide, MaxPool, Requantize, SumPool, Window
+from dietcnn_hls.lowered import Divide, Gather, Join, MaxPool, Requantize, SumPool, Window
 
 
 def pooling(chain: Chain) -> None:
@@ -44,17 +46,51 @@ def _pool(chain: Chain, seen: Window, squeeze: bool) -> None:
 def _mean(chain: Chain, seen: Window) -> None:
     """The sum in the accumulator's type, divided by the number of pixels and rounded towards zero, as ap_fixed divides."""
     accum = chain.type("accum")
+    counts = _overlaps(chain, seen)
     if any(seen.padding):
-        raise refuse(chain.layer, "an average over padded windows has no lowering; use padding='valid'")
+        top, bottom, left, right = seen.padding
+        numbers = np.arange(chain.stream.size).reshape(chain.stream.shape)
+        padded = np.pad(numbers, ((top, bottom), (left, right), (0, 0)), constant_values=-1)
+        chain.add("padded", Gather(padded.reshape(-1), tuple(int(n) for n in padded.shape)))
+        seen = replace(seen, padding=(0, 0, 0, 0))
     if chain.stream.fraction > accum.fraction:
         _to_grid(chain, accum)
     chain.add("total", SumPool(seen))
     chain.wrap(accum)
-    lift, count = accum.fraction - chain.stream.fraction, seen.area
+    lift = accum.fraction - chain.stream.fraction
     if lift:  # the quotient has the accumulator's fractional bits
         chain.add("fine", Requantize(-lift, "floor", chain.stream.lo << lift, chain.stream.hi << lift, accum.fraction))
-    if count > 1:
-        chain.add("mean", Divide(count))
+    _divide(chain, counts)
+
+
+def _overlaps(chain: Chain, seen: Window) -> np.ndarray:
+    """(rows, columns) pixels of the image in each window: padding is not counted, but where ``count_pad`` says so."""
+    height, width, _ = chain.stream.shape
+    (rows, columns), (top, bottom, left, right) = seen.output_hw(height, width), seen.padding
+    if chain.layer.get_attr("count_pad", False):
+        return np.full((rows, columns), seen.area)
+    inside = np.pad(np.ones((height, width), int), ((top, bottom), (left, right)))
+    views = np.lib.stride_tricks.sliding_window_view(inside, seen.size)
+    return views.sum(axis=(2, 3))[:: seen.stride[0], :: seen.stride[1]]  # type: ignore[no-any-return]
+
+
+def _divide(chain: Chain, counts: np.ndarray) -> None:
+    """Each pixel's sum by its own count: all sums by each of the counts, and of these what belongs there."""
+    total, values = chain.last, np.unique(counts)
+    parts = []
+    for count in values:
+        chain.last = total
+        parts.append(chain.add(f"mean{count}" if len(values) > 1 else "mean", Divide(int(count))) if count > 1 else total)
+    if len(parts) == 1:
+        return
+    chain.last = parts[0]
+    for number, part in enumerate(parts[1:], 1):
+        chain.add(f"means{number}", Join(0), part)
+    rows, columns, channels = total.stream.shape
+    place = np.searchsorted(values, counts) * rows + np.arange(rows)[:, None]
+    pixels = place * columns + np.arange(columns)
+    numbers = pixels[..., None] * channels + np.arange(channels)
+    chain.add("mean", Gather(numbers.reshape(-1), total.stream.shape))
 
 
 def _to_grid(chain: Chain, accum: FixedType) -> None:
