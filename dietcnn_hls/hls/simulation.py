@@ -55,7 +55,10 @@ class CSim:
         Raises:
             DatasetError: wrong shape, not integers, or out of range.
         """
-        native = [_native(node, array) for node, array in zip(self.graph.inputs, self._given(codes), strict=True)]
+        native = [
+            _native(node, array)
+            for node, array in zip(self.graph.inputs, reference.of_inputs(self.graph, codes, "codes"), strict=True)
+        ]
         count = len(native[0])
         results = [np.empty((count, *node.stream.shape), dtype=np.int64) for node in self.graph.outputs]
         workers = max(1, min(threads or os.cpu_count() or 1, count))
@@ -67,12 +70,6 @@ class CSim:
         with ThreadPoolExecutor(workers) as pool:  # ctypes lets go of the interpreter lock
             list(pool.map(run, bounds[:-1].tolist(), bounds[1:].tolist()))
         return results[0] if len(results) == 1 else results
-
-    def _given(self, codes: reference.Arrays) -> list[np.ndarray]:
-        try:
-            return reference.of_inputs(self.graph, codes)
-        except DatasetError as error:
-            raise DatasetError(str(error).replace("input of shape", "codes of shape")) from error
 
 
 def _native(node: Node, codes: np.ndarray) -> np.ndarray:

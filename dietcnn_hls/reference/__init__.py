@@ -21,8 +21,8 @@ Arrays = np.ndarray | Sequence[np.ndarray]
 """An array, or of a network with several inputs or outputs one for each, in order."""
 
 
-def of_inputs(graph: LoweredGraph, arrays: Arrays) -> list[np.ndarray]:
-    """One array (N, *input shape) for each input, of the same N.
+def of_inputs(graph: LoweredGraph, arrays: Arrays, what: str = "input") -> list[np.ndarray]:
+    """One array (N, *input shape) for each input, of the same N; `what` they are for the message.
 
     Raises:
         DatasetError: other numbers or shapes.
@@ -32,7 +32,7 @@ def of_inputs(graph: LoweredGraph, arrays: Arrays) -> list[np.ndarray]:
         raise DatasetError(f"{len(given)} arrays for {len(graph.inputs)} inputs: {', '.join(n.name for n in graph.inputs)}")
     for node, array in zip(graph.inputs, given, strict=True):
         if array.shape[1:] != node.stream.shape:
-            raise DatasetError(f"input of shape {array.shape[1:]} for a design of input shape {node.stream.shape}")
+            raise DatasetError(f"{what} of shape {array.shape[1:]} for a design of input shape {node.stream.shape}")
     if len({len(array) for array in given}) > 1:
         raise DatasetError(f"inputs of {', '.join(str(len(array)) for array in given)} samples; give each as many")
     return given
@@ -77,13 +77,12 @@ def predict(graph: LoweredGraph, codes: Arrays, batch: int | None = None) -> Any
     Raises:
         DatasetError: codes of another shape or that the input cannot have.
     """
-    stream, codes = graph.input.stream, np.asarray(codes)
-    if codes.shape[1:] != stream.shape:
-        raise DatasetError(f"codes of shape {codes.shape[1:]} for a design of input shape {stream.shape}")
-    if codes.dtype.kind not in "iub" or (codes.size and not stream.lo <= codes.min() <= codes.max() <= stream.hi):
-        raise DatasetError(f"input codes must be integers from {stream.lo} to {stream.hi}")
+    given = of_inputs(graph, codes, "codes")
+    for node, array in zip(graph.inputs, given, strict=True):
+        lo, hi = node.stream.lo, node.stream.hi
+        if array.dtype.kind not in "iub" or (array.size and not lo <= array.min() <= array.max() <= hi):
+            raise DatasetError(f"input codes must be integers from {lo} to {hi}")
     batch = batch or batch_size(graph)
-    given = of_inputs(graph, codes)
     parts = [run(graph, [array[i : i + batch] for array in given]) for i in range(0, len(given[0]), batch)]
     empty = [np.zeros((0, *node.stream.shape), np.int64) for node in graph.outputs]
     return _of_outputs([np.concatenate([part[node.name] for part in parts]) for node in graph.outputs] if parts else empty)
