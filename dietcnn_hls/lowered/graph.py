@@ -101,7 +101,11 @@ class LoweredGraph:
         self._check_results(known)
 
     def _check_results(self, known: Mapping[str, Stream]) -> None:
-        """That outputs are operations of this graph that nothing reads, each named once."""
+        """That each of several inputs is read, and outputs are operations that nothing reads, each named once."""
+        for node in self.inputs[1:]:
+            if not self.consumers(node.name):
+                begins = "a lowered graph begins with its input and has one"
+                raise LoweringError(f"{begins}, but '{node.name}' is '{node.op.kind}', which nothing reads")
         checks.instance("the results of a graph", self.results, tuple)
         for number, name in enumerate(self.results):
             checks.name("a result of a graph", name)
@@ -114,10 +118,12 @@ class LoweredGraph:
         """That a node's operation makes its stream of those before it, `known` by name."""
         if node.name in known:
             raise LoweringError(f"two operations are named '{node.name}'")
-        if not known and node.op.arity:
-            raise LoweringError(f"a lowered graph begins with its inputs, but '{node.name}' is '{node.op.kind}'")
-        if node.op.arity == 0 and any(other.op.arity for other in self.nodes[: len(known)]):
-            raise LoweringError(f"a lowered graph begins with its inputs, but '{node.name}' stands behind operations")
+        behind = any(other.op.arity for other in self.nodes[: len(known)])
+        if (node.op.arity == 0 and behind) or (node.op.arity and not known):
+            raise LoweringError(
+                f"a lowered graph begins with its input and has one, but '{node.name}' is '{node.op.kind}'; several inputs stand "
+                "before all operations"
+            )
         for name in node.inputs:
             if name not in known:
                 raise LoweringError(f"'{node.name}' reads '{name}', which does not come before it")

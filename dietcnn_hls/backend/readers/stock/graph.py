@@ -147,6 +147,9 @@ def lower_model_graph(model: ModelGraph, name: str) -> Lowered:
         results[layer.name] = chain.last.name
     ends = [made[_tensor(tensor)] for tensor in model.outputs]
     nodes, outputs = _with_ends(nodes, ends)
+    order = [made[_tensor(tensor)].name for tensor in model.inputs]
+    sources = sorted(nodes[: len(order)], key=lambda made: order.index(made.name))
+    nodes = [*sources, *nodes[len(order) :]]
     return Lowered(LoweredGraph(name, tuple(nodes), results=outputs), reuse, results)
 
 
