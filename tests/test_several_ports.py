@@ -10,7 +10,7 @@ import pytest
 
 from dietcnn_hls import hls, reference
 from dietcnn_hls.errors import DatasetError, LoweringError
-from dietcnn_hls.lowered import LoweredGraph, Requantize, Source, Stream, node
+from dietcnn_hls.lowered import Add, LoweredGraph, Requantize, Reshape, Source, Stream, node
 from dietcnn_hls.lowered.storage import load_graph, save_graph
 from dietcnn_hls.rtl.design import generate
 from dietcnn_hls.rtl.simulation import Stalls, lint, simulate
@@ -70,3 +70,14 @@ def test_results_are_operations_that_nothing_reads() -> None:
     for results in (("a", "b"), ("x",), ("b", "b"), ("c",)):
         with pytest.raises(LoweringError, match="result"):
             LoweredGraph("net", (source, first, second), results=results)
+
+
+def test_streams_of_other_packing_meet(tmp_path: Path) -> None:
+    """The first of two streams is packed like the second, and so is their sum."""
+    image = node("image", Source(), [], Stream((2, 4), 0, 7, 0))
+    row = node("row", Source(), [], Stream((8,), -4, 3, 0))
+    flat = node("flat", Reshape((8,)), [image])
+    graph = LoweredGraph("meet", (image, row, flat, node("sum", Add((0, 0)), [flat, row])))
+    codes = drawn(graph)
+    hls.generate(graph, tmp_path, io_type="io_stream")
+    assert np.array_equal(hls.compile(tmp_path).predict(codes), reference.predict(graph, codes))

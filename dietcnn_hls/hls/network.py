@@ -156,7 +156,8 @@ class _Builder:
             return self._reshaped_lanes(node)
         if len(node.stream.shape) == 3 or not node.op.pointwise:
             return node.stream.channels
-        return self._lanes(self.graph[node.inputs[0]])
+        alike = len(node.inputs) == 2 and self.graph[node.inputs[1]].stream.shape == node.stream.shape
+        return self._lanes(self.graph[node.inputs[1 if alike else 0]])  # of two alike the first is packed like the second
 
     def _add(self, node: Node) -> None:
         if self._vanishes(node):
@@ -169,7 +170,7 @@ class _Builder:
         if node.op.arity == 2:
             waiting = zip(inputs, waiting_codes(self.graph, node), strict=True)
             self.depths |= {edge.variable: -(-codes // edge.lanes) for edge, codes in waiting}
-        alike = node.op.pointwise and len(inputs) == 2 and inputs[0].stream.shape == inputs[1].stream.shape
+        alike = node.op.pointwise and len(inputs) == 2 and inputs[0].size == inputs[1].size
         if alike and inputs[0].lanes != inputs[1].lanes and self.streaming:
             inputs = (self._repack(f"{name}_repack", node, inputs[0], inputs[1].lanes), inputs[1])
         self.parallel[node.name] = self._parallel(node)

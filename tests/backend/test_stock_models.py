@@ -101,3 +101,9 @@ def test_floats_and_integers_are_cast_alike(rounding: str, overflow: str, symmet
     kind = FixedType(6, 3, True, rounding, overflow, symmetric)
     integers = np.arange(-2000, 2000)
     assert np.array_equal(kind.codes(integers, 7), kind.of_floats(integers / 128))
+
+
+def test_a_softmax_that_hls4ml_takes_over_all_values_is_refused(tmp_path: Path) -> None:
+    model = tf.keras.Sequential([layers.InputLayer((3, 4)), layers.Activation("softmax", name="s")])
+    with pytest.raises(UnsupportedLayerError, match=r"over all 12 values.*layer Softmax"):
+        converted(model, tmp_path, Model={"Precision": "fixed<16,6>", "ReuseFactor": 1})

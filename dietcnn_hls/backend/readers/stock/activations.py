@@ -11,7 +11,7 @@ from dietcnn_hls.backend.readers.stock import tables
 from dietcnn_hls.backend.readers.stock.chain import Chain, aligned, refuse
 from dietcnn_hls.backend.readers.stock.fixed import FixedType
 from dietcnn_hls.backend.readers.stock.weights import constants
-from dietcnn_hls.lowered import Add, Combine, Encode, Node, Reduce, Requantize, ValueMap
+from dietcnn_hls.lowered import Add, Combine, Encode, Gather, Node, Reduce, Requantize, ValueMap
 
 _CENTRED: Mapping[str, tuple[tables.Function, int]] = {
     "sigmoid": (tables.sigmoid, 8),
@@ -183,14 +183,30 @@ def hard(chain: Chain) -> None:
 
 
 def softmax(chain: Chain) -> None:
-    """hls4ml's 'stable' and 'latency' implementations over the last axis."""
+    """hls4ml's 'stable', 'latency' and 'argmax' implementations over the last axis."""
     how = str(chain.layer.get_attr("implementation"))
     if int(chain.layer.get_attr("axis", -1)) not in (-1, len(chain.stream.shape)):
         raise refuse(chain.layer, "a softmax over the last axis only has a lowering")
+    slices = int(chain.layer.get_attr("n_inner", 1)) * int(chain.layer.get_attr("n_outer", 1))
+    terms = int(chain.layer.get_attr("n_in")) // slices
+    if terms != chain.stream.channels:
+        raise refuse(chain.layer, f"hls4ml takes it over all {terms} values instead of the last axis; use the layer Softmax")
     if how in ("stable", "latency"):
         _softmax(chain, stable=how == "stable")
+    elif how == "argmax":
+        _argmax(chain)
     else:
-        raise refuse(chain.layer, f"the softmax implementation '{how}' has no lowering; use 'stable' or 'latency'")
+        raise refuse(chain.layer, f"the softmax implementation '{how}' has no lowering; use 'stable', 'latency' or 'argmax'")
+
+
+def _argmax(chain: Chain) -> None:
+    """One in the first greatest channel, zero in the others."""
+    shape, result = chain.stream.shape, chain.type("result")
+    chain.add("place", Reduce("argmax"))
+    pixels = np.repeat(np.arange(chain.stream.size), shape[-1])
+    chain.add("places", Gather(pixels, shape))
+    here = np.arange(shape[-1])[:, None] == np.arange(chain.stream.hi + 1)
+    chain.add("chosen", ValueMap(result.codes(here.astype(np.int64), 0), 0, result.fraction))
 
 
 def _softmax(chain: Chain, stable: bool) -> None:
