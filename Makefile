@@ -45,7 +45,7 @@ tools:
 
 $(STAMP): setup.cfg pyproject.toml $(wildcard constraints/*.txt)
 	@test -n "$(CONSTRAINTS)" || { echo "$(PYTHON) does not start; name a Python: make PYTHON=python3.12" >&2; exit 1; }
-	@test -e "$(CONSTRAINTS)" || { echo "$$($(PYTHON) --version) has no tested versions; choose one that has: make PYTHON=python$(patsubst constraints/py3%.txt,3.%,$(lastword $(sort $(wildcard constraints/*.txt)))) (of $(sort $(wildcard constraints/*.txt)))" >&2; exit 1; }
+	@test -e "$(CONSTRAINTS)" || { echo "$$($(PYTHON) --version) has no tested versions; choose one that has: make PYTHON=python$(patsubst constraints/py3%.txt,3.%,$(lastword $(sort $(wildcard constraints/py3*.txt)))) (of $(sort $(wildcard constraints/py3*.txt)))" >&2; exit 1; }
 	@echo "$$($(PYTHON) --version), versions of $(CONSTRAINTS), extras $(EXTRAS): into $(VENV)"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c $(CONSTRAINTS) -e '.[$(EXTRAS)]'
@@ -69,7 +69,7 @@ test-fast: setup
 	$(BIN)/python -m pytest -q --instafail -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(FAST)
 
 test-hgq:
-	$(MAKE) tools $(HGQ)/.installed VENV=$(HGQ) EXTRAS=hgq,rtl,test CONSTRAINTS=constraints/hgq.txt
+	$(MAKE) tools $(HGQ)/.installed VENV=$(HGQ) EXTRAS=hgq,test CONSTRAINTS=constraints/hgq.txt
 	$(HGQ)/bin/python -m pytest -q --instafail tests/hgq
 
 lint: setup

@@ -32,7 +32,7 @@ def convert(
     """Lower a model; nothing is written until ``write()`` or ``compile()`` of the result.
 
     Args:
-        model: Keras model of the layers that this backend knows, or a `LoweredGraph`.
+        model: Keras model of the layers that this backend knows, HGQ2 model, or a `LoweredGraph`.
         output_dir: where ``write()`` puts the project.
         name: top function, a C identifier; default 'myproject' for Keras models, the graph's own name otherwise.
         io_type: 'io_stream' or 'io_parallel'.
@@ -51,6 +51,7 @@ def convert(
     import hls4ml
 
     from dietcnn_hls.backend.graphs import model_graph_from_lowered, set_folding
+    from dietcnn_hls.backend.readers.hgq import check_hgq, is_keras3
     from dietcnn_hls.backend.readers.keras import check_model, register_handlers
 
     if isinstance(model, LoweredGraph):
@@ -60,7 +61,11 @@ def convert(
         check_design_name(graph.name)
         return model_graph_from_lowered(graph, output_dir, io_type=io_type, part=part, clock_period=clock_period, folding=folding)
     register_handlers()
-    check_model(model)
+    keras3 = is_keras3(model)
+    if keras3:
+        check_hgq(model)
+    else:
+        check_model(model)
     converted = hls4ml.converters.convert_from_keras_model(
         model,
         output_dir=str(output_dir),
@@ -71,7 +76,9 @@ def convert(
         clock_period=clock_period,
         metadata=dict(metadata or {}),
         input_grid=input_grid,
-        lookup_only=True,
+        lookup_only=not keras3,
+        # of Keras 3 only what hls4ml has a reader for: no circuits of its own, nothing read as if it were Keras 2
+        **({"allow_da_fallback": False, "allow_v2_fallback": False} if keras3 else {}),
     )
     set_folding(converted, folding)
     return converted  # type: ignore[no-any-return]

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dietcnn_hls.errors import ConfigError, OutputError
+from dietcnn_hls.errors import ConfigError, OutputError, ToolError
 from dietcnn_hls.lowered.storage import load_graph
 
 KNOWN = "a Keras model, a saved one (.keras, .h5), a LoweredGraph or a saved one (.npz), or a QONNX model (.onnx)"
@@ -23,6 +25,24 @@ def load_keras(path: Path) -> Any:
     return load_model(path)
 
 
+def load_keras3(path: Path) -> Any:
+    """A saved model of HGQ2's layers on Keras 3.
+
+    Raises:
+        ToolError: HGQ2 is not installed.
+        OutputError: the file is none.
+    """
+    try:
+        import hgq.layers  # noqa: F401  # makes its layers known to Keras
+        import keras
+    except ImportError as error:
+        raise ToolError(f"{path} is a model of Keras 3, which needs HGQ2 ({error}); see docs/front_ends.md") from error
+    try:
+        return keras.models.load_model(path, compile=False)
+    except Exception as error:  # Keras raises nearly anything on a file that it cannot read
+        raise OutputError(f"{path} is no model that Keras can load: {error}") from error
+
+
 def load_onnx(path: Path) -> Any:
     """A QONNX model; OutputError where the file is none."""
     from dietcnn_hls.backend.readers.onnx import load_onnx as load
@@ -30,7 +50,12 @@ def load_onnx(path: Path) -> Any:
     return load(path)
 
 
-KINDS: Mapping[str, Callable[[Path], Any]] = {"lowered": load_graph, "keras": load_keras, "onnx": load_onnx}
+KINDS: Mapping[str, Callable[[Path], Any]] = {
+    "lowered": load_graph,
+    "keras": load_keras,
+    "keras3": load_keras3,
+    "onnx": load_onnx,
+}
 """The reader of each kind of file."""
 
 _SUFFIXES = {".npz": "lowered", ".keras": "keras", ".h5": "keras", ".hdf5": "keras", ".onnx": "onnx"}
@@ -67,12 +92,22 @@ def _by_content(path: Path) -> str | None:
         if start.startswith(b"\x89HDF"):
             return "keras"
         if start.startswith(b"PK") and zipfile.is_zipfile(path):
-            names = zipfile.ZipFile(path).namelist()
-            return "keras" if "config.json" in names else "lowered" if any(name.endswith(".npy") for name in names) else None
+            return _of_archive(zipfile.ZipFile(path))
     except (OSError, zipfile.BadZipFile):
         return None
     # an ONNX file begins with the first field of its ModelProto, a small number: the version of the format
     return "onnx" if len(start) > 2 and start[0] == 0x08 and start[1] < 0x40 else None
 
 
-__all__ = ["KINDS", "KNOWN", "kind_of", "load_keras", "load_onnx", "open_model"]
+def _of_archive(archive: zipfile.ZipFile) -> str | None:
+    names = archive.namelist()
+    if "config.json" not in names:
+        return "lowered" if any(name.endswith(".npy") for name in names) else None
+    try:
+        metadata = json.loads(archive.read("metadata.json"))
+        return "keras3" if str(metadata["keras_version"]).startswith("3.") else "keras"
+    except (KeyError, TypeError, ValueError, NotImplementedError, RuntimeError, zlib.error):
+        return "keras"  # whose loader says what is wrong with it
+
+
+__all__ = ["KINDS", "KNOWN", "kind_of", "load_keras", "load_keras3", "load_onnx", "open_model"]

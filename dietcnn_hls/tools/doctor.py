@@ -281,7 +281,7 @@ def _applies(requirement: Requirement) -> bool:
 
 _QKERAS_EXTRA = "pip install 'dietcnn_hls[qkeras]'"
 _ONNX_EXTRA = "pip install 'dietcnn_hls[onnx]'"
-_HGQ_EXTRA = "pip install 'dietcnn_hls[hgq]' keras with a backend (jax, tensorflow), in an environment without qkeras"
+_HGQ_EXTRA = "pip install 'dietcnn_hls[hgq]' in an environment of its own, without qkeras"
 _RTL_EXTRA = "pip install 'dietcnn_hls[rtl]'"
 _VENDOR_REMEDY = "install it from AMD and source its settings64.sh; the open flow (synthesis: yosys) needs no licence"
 _WANTED: dict[str, _Want] = {

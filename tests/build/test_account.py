@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from dietcnn_hls.build.account import account
 from dietcnn_hls.build.opening import kind_of, open_model
-from dietcnn_hls.errors import ConfigError
+from dietcnn_hls.errors import ConfigError, OutputError, ToolError
 from dietcnn_hls.lowered.storage import save_graph
 from tests.graphs import random_graph
 
@@ -41,6 +43,20 @@ def test_every_node_of_an_onnx_model_is_accounted_for() -> None:
     assert became["Conv"].startswith("linear (fixed_point) 4x4x3") and became["Quant"].startswith("encode 4x4x3")
     assert became["Relu"] == became["BatchNormalization"] == f"part of '{rows[-1].layer}'"
     assert [row.kind for row in rows] == ["input", "Quant", "Conv", "BatchNormalization", "Relu", "Quant"]
+
+
+def test_a_model_of_keras_3_is_known_by_its_metadata(tmp_path: Path) -> None:
+    path = tmp_path / "model.keras"
+    for version, kind in (("3.15.1", "keras3"), ("2.14.0", "keras")):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("config.json", "{}")
+            archive.writestr("metadata.json", json.dumps({"keras_version": version}))
+        assert kind_of(path) == kind
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", "{}")
+        archive.writestr("metadata.json", '{"keras_version": "3.0"}')
+    with pytest.raises((ToolError, OutputError), match=r"model\.keras is (a model of Keras 3, which needs HGQ2|no model that)"):
+        open_model(path)
 
 
 def test_a_file_of_no_kind_is_refused(tmp_path: Path) -> None:

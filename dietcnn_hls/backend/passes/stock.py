@@ -14,6 +14,7 @@ from dietcnn_hls.backend.layers import FrontLayer, LoweredLayer
 from dietcnn_hls.backend.readers.keras import KerasReader, network_of
 from dietcnn_hls.backend.readers.keras.network import check_network
 from dietcnn_hls.backend.readers.stock.arguments import check_layer
+from dietcnn_hls.backend.refusals import unsupported
 from dietcnn_hls.errors import DietError, UnsupportedLayerError
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ IMAGE_RANK = 3
 
 FLOWS = ("convert", "optimize", "vivado:init_layers", "vivado:quantization", "vivado:optimize")
 """Flows of hls4ml whose passes decide what a stock layer computes and in which types; the others write C++."""
+
+_CPP = "process_fixed_point_quantizer_layer"
+"""A pass among them that writes C++, and refuses io_stream for what its C++ cannot do."""
 
 
 def is_stock(model: ModelGraph) -> bool:
@@ -71,6 +75,18 @@ def _quantised(node: Layer) -> bool:
     return str(node.get_attr("class_name", "")).startswith("Q") or any(node.get_attr(name) is not None for name in names)
 
 
+def is_hgq(model: ModelGraph) -> bool:
+    """Whether hls4ml has parsed a model with HGQ2's quantisers, whose types it infers from these alone."""
+    return any(node.class_name == "FixedPointQuantizer" for node in model.graph.values())
+
+
+def _check_hgq(model: ModelGraph) -> None:
+    """Refuse what hls4ml has no layers for, and made a circuit of its own of."""
+    for node in model.graph.values():
+        if node.class_name == "DACombinational":
+            raise unsupported(node, f"hls4ml has no layer for HGQ2's {node.get_attr('original_type')}; use layers that it lists")
+
+
 class LowerStock(ModelOptimizerPass):
     """A stock model: its layers stay as hls4ml knows them, with their types inferred, and are lowered in one go."""
 
@@ -80,14 +96,17 @@ class LowerStock(ModelOptimizerPass):
         """Nothing to configure; the base class would want a function."""
 
     def transform(self, model: ModelGraph) -> bool:
-        if not is_stock(model):
+        if is_hgq(model):
+            _check_hgq(model)
+        elif is_stock(model):
+            check_network(network_of(model), check=check_layer, several=True)
+        else:
             return False
-        check_network(network_of(model), check=check_layer, several=True)
         options.check_names(model)
         for flow in FLOWS:
-            optimize_model(model, get_flow(flow).optimizers)
+            optimize_model(model, [name for name in get_flow(flow).optimizers if not name.endswith(_CPP)])
         stock_lowering(model)
         return False
 
 
-__all__ = ["FLOWS", "LowerStock", "is_stock"]
+__all__ = ["FLOWS", "LowerStock", "is_hgq", "is_stock"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from dietcnn_hls.backend.readers.stock import activations, arrangement, linear, pooling
+from dietcnn_hls.backend.readers.stock import activations, arrangement, elements, linear, pooling
 from dietcnn_hls.backend.readers.stock.chain import Chain, aligned, refuse
 from dietcnn_hls.backend.readers.stock.fixed import FixedType
 from dietcnn_hls.backend.readers.stock.weights import is_binary
@@ -61,6 +61,7 @@ _ONE: Mapping[str, Callable[[Chain], None]] = {
     "ParametrizedActivation": activations.activation,
     "PReLU": activations.prelu,
     "Softmax": activations.softmax,
+    "FixedPointQuantizer": elements.quantizer,
     "Pooling1D": pooling.pooling,
     "Pooling2D": pooling.pooling,
     "GlobalPooling1D": pooling.global_pooling,
