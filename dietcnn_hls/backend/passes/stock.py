@@ -45,6 +45,8 @@ def is_stock(model: ModelGraph) -> bool:
 
 def _find_road(model: ModelGraph) -> bool:
     config, layers = model.config.config, list(model.graph.values())
+    if is_hgq(model):
+        return True
     if config.get("LookupOnly") or not KerasReader().reads(config):
         return False
     if any(isinstance(node, FrontLayer | LoweredLayer) for node in layers):

@@ -88,14 +88,14 @@ def _by_element(chain: Chain, kinds: Bits, rounding: str) -> None:
         chain.add("fine", Requantize(shift, "floor", chain.stream.lo << -shift, chain.stream.hi << -shift, coarsest))
     # the highest bits of all elements at one place, and the signed ones moved above zero
     half = np.where((kinds.signed > 0) & alive, 1 << (widest - 1), 0)
-    chain.scale("raised", 1 << (widest - bits), 0, half)
+    chain.scale("raised", 1 << (widest - bits), 0, (half, coarsest))
     chain.add("wrapped", Requantize(0, "floor", 0, (1 << widest) - 1, coarsest, "wrap"))
     # back to one grid, that of the finest element, or below it where high bits were raised by more
     finest = int(fraction.max())
     places = finest - fraction - (widest - bits)
     least = min(0, int(places.min()))
     factors = np.where(alive, 1 << (places - least), 0)
-    chain.scale("placed", factors, finest - least - coarsest, -half * factors)
+    chain.scale("placed", factors, finest - least - coarsest, (-half * factors, finest - least))
     if least < 0:
         stream = chain.stream
         chain.add("exact", Requantize(-least, "floor", stream.lo >> -least, stream.hi >> -least, finest))
