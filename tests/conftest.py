@@ -24,3 +24,9 @@ def _rank(item: pytest.Item) -> int:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_rank)
+
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Cache of compiled simulations, made anew in every session, so that stale ones cannot pass; all tests share it."""
+    return tmp_path_factory.mktemp("programs")

@@ -277,7 +277,8 @@ def _verilate(verilator: Verilator, sources: Sequence[str], folder: Path, trace:
     command += ["--assert", "+define+DIETCNN_ASSERT"] if checked else ["--noassert"]
     done = process.run([verilator.path, *command, *sources], folder, timeout_s=TIMEOUT_S)
     if done.status != 0:
-        raise ToolError(f"{verilator.path.name} failed: {(done.errors or done.output).strip()[-1500:]}")
+        said = (done.errors or done.output).strip()[-1500:] or f"no message (status {done.status})"
+        raise ToolError(f"{verilator.path.name} failed: {said}")
     if not (folder / "obj" / "Vsim_top.h").is_file():
         raise ToolError(f"{verilator.path.name} named no error and wrote no simulation; install it again")
 

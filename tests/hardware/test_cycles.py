@@ -42,14 +42,9 @@ from tests.methods.dietcnn.examples import table_kernel
 SYMBOLS = tuple(range(4))
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("programs")
-
-
-def intervals(designs: Sequence[RtlDesign], cache: Path) -> list[int | None]:
+def intervals(designs: Sequence[RtlDesign], programs: Path) -> list[int | None]:
     codes = [graphs.random_codes(design.graph, 10, seed) for seed, design in enumerate(designs)]
-    return [result.interval for result in simulate_many(designs, codes, cache_dir=cache, optimize="-O0")]
+    return [result.interval for result in simulate_many(designs, codes, cache_dir=programs, optimize="-O0")]
 
 
 def image(side: tuple[int, int] = (5, 6), channels: int = 4) -> Node:
@@ -75,7 +70,7 @@ def unequal_branches() -> RtlDesign:
 
 
 class TestSingleLayers:
-    def test_windows_that_take_several_pixels_of_the_input(self, cache: Path) -> None:
+    def test_windows_that_take_several_pixels_of_the_input(self, programs: Path) -> None:
         """All folds with single pixels: `tests.rtl.test_simulation.test_every_legal_fold`."""
         source, designs = image((5, 6), 2), []
         for number, window in enumerate((Window((2, 2), (1, 3)), Window((3, 2), (2, 2)))):
@@ -86,9 +81,9 @@ class TestSingleLayers:
                     name = f"window{number}_{pixels}_{fold.pe}_{fold.simd}"
                     options = RtlOptions(input_codes=2 * pixels)
                     designs.append(generate(LoweredGraph(name, (source, conv)), {"conv": fold}, options))
-        assert intervals(designs, cache) == [max(design.layer_cycles().values()) for design in designs]
+        assert intervals(designs, programs) == [max(design.layer_cycles().values()) for design in designs]
 
-    def test_stages_without_a_fold(self, cache: Path) -> None:
+    def test_stages_without_a_fold(self, programs: Path) -> None:
         """Each is the bottleneck of its design: padding, a greatest common divisor, a narrow input, other pixels."""
         ops = {
             "max_pool": MaxPool(Window((3, 3), (1, 1), (1, 1, 1, 1))),
@@ -113,7 +108,7 @@ class TestSingleLayers:
             "requantize": 5 * 6,
             "add": 24,
         }
-        assert intervals(list(made.values()), cache) == list(busy.values())
+        assert intervals(list(made.values()), programs) == list(busy.values())
 
 
 class TestFormula:

@@ -22,11 +22,6 @@ SIDE, CHANNELS = graphs.SIDE, graphs.CHANNELS
 STALLS = (None, Stalls(seed=1), Stalls(seed=2, input=0.0, output=0.8), Stalls(seed=3, input=0.8, output=0.0))
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("programs")
-
-
 def adds(graph: LoweredGraph) -> list[Node]:
     return [n for n in graph.nodes if isinstance(n.op, Add)]
 
@@ -42,9 +37,9 @@ def at_the_bound(graph: LoweredGraph, folds: dict[str, Fold], share: int = 1) ->
     return generate(graph, folds, RtlOptions(waiting=waiting))
 
 
-def run(designs: list[RtlDesign], cache: Path, stalls: Stalls | None, images: int = 4) -> list[int | None]:
+def run(designs: list[RtlDesign], programs: Path, stalls: Stalls | None, images: int = 4) -> list[int | None]:
     codes = [graphs.random_codes(design.graph, images, 1) for design in designs]
-    results = simulate_many(designs, codes, stalls=stalls, cache_dir=cache, optimize="-O0")
+    results = simulate_many(designs, codes, stalls=stalls, cache_dir=programs, optimize="-O0")
     for design, images_of, result in zip(designs, codes, results, strict=True):
         assert np.array_equal(result.outputs, predict(design.graph, images_of)), design.name
     return [result.interval for result in results]
@@ -74,18 +69,18 @@ def test_dense_layers_need_all() -> None:
     assert all(codes <= graph[name].stream.size for codes, name in zip(waiting_codes(graph, add), add.inputs, strict=True))
 
 
-def test_too_small_a_buffer_dead_locks_and_names_the_stream(cache: Path) -> None:
+def test_too_small_a_buffer_dead_locks_and_names_the_stream(programs: Path) -> None:
     graph = graphs.residual("starved", blocks=1)
     design = generate(graph, {n.name: Fold(CHANNELS, 4) for n in graph.linear_nodes}, RtlOptions(waiting={"b0_add": 2}))
     with pytest.raises(SimulationError) as caught:
-        run([design], cache, None)
+        run([design], programs, None)
     text = str(caught.value)
     assert "'starved' is dead-locked" in text
     assert "Stalled streams, a word waits:" in text and "b0_add_b_waiting (layer 'b0_add')" in text
 
 
 @pytest.mark.parametrize("stalls", STALLS, ids=["free", "both", "output", "input"])
-def test_no_dead_lock_at_the_bound(stalls: Stalls | None, cache: Path) -> None:
+def test_no_dead_lock_at_the_bound(stalls: Stalls | None, programs: Path) -> None:
     """Residual blocks and random branching graphs, at folds that keep the branches apart, whatever stalls."""
     made = [graphs.residual("identity"), graphs.residual("strided", stride=2)]
     made += [
@@ -93,16 +88,16 @@ def test_no_dead_lock_at_the_bound(stalls: Stalls | None, cache: Path) -> None:
         for seed in range(4)
     ]
     designs = [at_the_bound(graph, {n.name: Fold(1, 1) for n in graph.linear_nodes}) for graph in made]
-    run(designs, cache, stalls)
+    run(designs, programs, stalls)
 
 
-def test_buffers_that_are_chosen_cost_no_cycle(cache: Path) -> None:
+def test_buffers_that_are_chosen_cost_no_cycle(programs: Path) -> None:
     """The interval is that of buffers for whole images, in half their bits or less."""
     graph = graphs.residual("chosen", height=2 * SIDE)
     folds = {n.name: Fold(1, 12) for n in graph.linear_nodes}
     chosen = generate(graph, folds)
     waiting = dict.fromkeys((add.name for add in adds(graph)), graph["b0_add"].stream.size)
     whole = generate(dataclasses.replace(graph, name="whole"), folds, RtlOptions(waiting=waiting))
-    intervals = run([chosen, whole], cache, None, images=8)
+    intervals = run([chosen, whole], programs, None, images=8)
     assert intervals[0] == intervals[1]
     assert 0 < 2 * chosen.fifo_bits() <= whole.fifo_bits()

@@ -50,7 +50,7 @@ def test_every_method_has_examples_of_all_its_kernels() -> None:
 
 
 @pytest.mark.parametrize("name", every())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(seeds)
 def test_results_are_those_of_plain_loops(name: str, seed: int) -> None:
     kernel, codes = random_kernel(name, seed)
@@ -62,7 +62,7 @@ def test_results_are_those_of_plain_loops(name: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("name", every())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seeds)
 def test_results_stay_in_the_bounds(name: str, seed: int) -> None:
     kernel, codes = random_kernel(name, seed)
@@ -74,7 +74,7 @@ def test_results_stay_in_the_bounds(name: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("name", every())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seeds)
 def test_counts_and_stored_bits(name: str, seed: int) -> None:
     """Counts say whether a kernel multiplies; widths for the energy model are those of something that is there."""
@@ -87,7 +87,7 @@ def test_counts_and_stored_bits(name: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("name", every())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seeds)
 def test_arrays_of_both_spellings_fit_their_stated_widths(name: str, seed: int) -> None:
     kernel, _ = random_kernel(name, seed)
@@ -105,7 +105,7 @@ def test_arrays_of_both_spellings_fit_their_stated_widths(name: str, seed: int) 
 
 
 @pytest.mark.parametrize("name", [name for name, example in examples().items() if example.hardware])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seeds)
 def test_lanes_reach_no_further_than_the_kernel(name: str, seed: int) -> None:
     """What the lanes may sum to, with what the engine adds and shifts, are the kernel's own bounds; so no bit is wasted."""
@@ -150,7 +150,7 @@ def test_damaged_fields_are_refused_when_the_kernel_is_made(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", every())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(seeds)
 def test_a_kernel_reads_the_stream_that_it_was_made_for(name: str, seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -53,11 +53,6 @@ BROKEN = {
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("programs")
-
-
-@pytest.fixture(scope="module")
 def block() -> RtlDesign:
     """A residual block: a ring a convolution, and a buffer in front of the add."""
     graph = graphs.residual("block", blocks=1, height=4)
@@ -86,31 +81,31 @@ def with_core(made: RtlDesign, core: str, old: str, new: str) -> RtlDesign:
     return dataclasses.replace(made, library=(), files={**made.files, **texts})
 
 
-def simulated(made: RtlDesign, images: int, stalls: Stalls | None, cache: Path) -> np.ndarray:
+def simulated(made: RtlDesign, images: int, stalls: Stalls | None, programs: Path) -> np.ndarray:
     codes = graphs.random_codes(made.graph, images, 1)
-    return simulate_many([made], [codes], stalls=stalls, timeout=5000, cache_dir=cache, optimize="-O0")[0].outputs
+    return simulate_many([made], [codes], stalls=stalls, timeout=5000, cache_dir=programs, optimize="-O0")[0].outputs
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_a_broken_core_is_caught(what: str, block: RtlDesign, chain: RtlDesign, cache: Path) -> None:
+def test_a_broken_core_is_caught(what: str, block: RtlDesign, chain: RtlDesign, programs: Path) -> None:
     core, old, new, message = BROKEN[what]
     made = with_core(block if core == "stream_fifo" else chain, core, old, new)
     with pytest.raises(
         SimulationError, match=rf"(?s)the simulation of '{made.name}' failed: .*Assertion failed in .*({message})"
     ):
-        simulated(made, 30, WAITING, cache)
+        simulated(made, 30, WAITING, programs)
 
 
 def test_users_simulate_without_assertions_unless_they_ask(
-    chain: RtlDesign, cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    chain: RtlDesign, programs: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A broken core then shows in its outputs; no file of the checks lies among a user's, and no synthesis reads them."""
     assert os.environ["DIETCNN_ASSERT"] == "1", "tests/conftest.py asks for them"
     made = with_core(chain, *BROKEN["a result is overwritten"][:3])
     monkeypatch.delenv("DIETCNN_ASSERT")
     with pytest.raises(SimulationError, match="is dead-locked"):  # the words that were overwritten never come
-        simulated(made, 30, WAITING, cache)
-    assert np.array_equal(simulated(chain, 2, None, cache), predict(chain.graph, graphs.random_codes(chain.graph, 2, 1)))
+        simulated(made, 30, WAITING, programs)
+    assert np.array_equal(simulated(chain, 2, None, programs), predict(chain.graph, graphs.random_codes(chain.graph, 2, 1)))
     assert "stream_check" not in chain.library and not (tmp_path / "stream_check.sv").exists()
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from dietcnn_hls import reference
 from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Source, Stream, node
@@ -17,6 +16,9 @@ from dietcnn_hls.rtl.simulation import simulate_many
 SCALES = {"units": (1, 1), "powers": (8, 2), "odd": (11, 6), "wide": (43, 21)}
 
 
+STREAMS = {"signed": Stream((1,), -128, 127, 7), "unsigned": Stream((1,), 0, 255, 8)}
+
+
 def design(name: str, positive: int, negative: int, stream: Stream) -> RtlDesign:
     """Each output with a shift of its own."""
     weights = np.array([[1], [-1], [0], [-1]], np.int8)
@@ -25,11 +27,10 @@ def design(name: str, positive: int, negative: int, stream: Stream) -> RtlDesign
     return generate(LoweredGraph(name, (image, node("dense", Linear(kernel), [image]))), {"dense": Fold(2, 1)})
 
 
-@pytest.mark.parametrize("signed", [False, True])
-def test_every_weight_times_every_activation(signed: bool, tmp_path: Path) -> None:
-    stream = Stream((1,), -128, 127, 7) if signed else Stream((1,), 0, 255, 8)
-    designs = [design(name, *scales, stream) for name, scales in SCALES.items()]
-    codes = np.arange(stream.lo, stream.hi + 1)[:, None]
-    results = simulate_many(designs, [codes] * len(designs), cache_dir=tmp_path, optimize="-O0")
-    for made, result in zip(designs, results, strict=True):
-        assert np.array_equal(result.outputs, reference.predict(made.graph, codes)), made.name
+def test_every_weight_times_every_activation(programs: Path) -> None:
+    designs = [design(f"{name}_{sign}", *scales, stream) for name, scales in SCALES.items() for sign, stream in STREAMS.items()]
+    codes = [np.arange(made.graph.input.stream.lo, made.graph.input.stream.hi + 1)[:, None] for made in designs]
+    for made, given, result in zip(
+        designs, codes, simulate_many(designs, codes, cache_dir=programs, optimize="-O0"), strict=True
+    ):
+        assert np.array_equal(result.outputs, reference.predict(made.graph, given)), made.name
