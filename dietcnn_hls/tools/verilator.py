@@ -291,10 +291,16 @@ def _compile(
     names = sorted(path.name for path in all_in_one.parent.glob("*.cpp"))
     all_in_one.write_text("".join(f'#include "{name}"\n' for name in names))
     shutil.copy(MAIN, folder / MAIN.name)
-    jobs = [[*base, optimize, "-c", "obj/all.cpp", "-o", "all.o"], [*base, "-O2", *defines, "-c", MAIN.name, "-o", "main.o"]]
+    if optimize == "-O0" and not trace:  # for a few images: one unit, which reads the headers once
+        with open(all_in_one, "a", encoding="utf-8") as unit:
+            unit.write(f'#include "../{MAIN.name}"\n')
+        jobs = [[*base, "-O0", *defines, "-c", "obj/all.cpp", "-o", "all.o"]]
+    else:
+        jobs = [[*base, optimize, "-c", "obj/all.cpp", "-o", "all.o"], [*base, "-O2", *defines, "-c", MAIN.name, "-o", "main.o"]]
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda arguments: compiler.run(verilator.compiler, arguments, folder), jobs))
-    compiler.run(verilator.compiler, ["all.o", "main.o", *runtime, "-lpthread", "-o", _PROGRAM], folder)
+    objects = [job[-1] for job in jobs]
+    compiler.run(verilator.compiler, [*objects, *runtime, "-lpthread", "-o", _PROGRAM], folder)
 
 
 def _flags(verilator: Verilator, trace: bool) -> list[str]:
