@@ -22,6 +22,7 @@ from dietcnn_hls.lowered import LoweredGraph
 from dietcnn_hls.methods.base import MethodOptions
 from dietcnn_hls.methods.choice import MethodChoice
 from tests import graphs, kernels
+from tests.arithmetic_graphs import arithmetic_graph
 from tests.free_graphs import free_graph
 
 CALIBRATION_IMAGES = 64
@@ -144,6 +145,7 @@ KINDS: Mapping[str, Kind] = {
     "plain": Kind(partial(_graph, graphs.random_graph), 24),
     "branching": Kind(partial(_graph, graphs.branching_graph), 12),
     "pooling": Kind(partial(_graph, graphs.pooling_graph), 12),
+    "arithmetic": Kind(arithmetic_graph, 24),
     "lookup": Kind(_lookup, 12),
     "symbolic": Kind(partial(_lookup, symbolic=True), 8),
     "shifts": Kind(_shifts, 4),
