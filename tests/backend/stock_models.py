@@ -10,7 +10,8 @@ from typing import Any
 
 import hls4ml
 import numpy as np
-import tensorflow as tf
+
+from dietcnn_hls.tf import tf
 
 _layers = tf.keras.layers
 ROUNDINGS = ("TRN", "TRN_ZERO", "RND", "RND_ZERO", "RND_INF", "RND_MIN_INF", "RND_CONV")

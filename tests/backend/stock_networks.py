@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import qkeras
-import tensorflow as tf
 
+from dietcnn_hls.tf import tf
 from tests.backend.stock_models import ACTIVATIONS, random_model
 
 _layers = tf.keras.layers

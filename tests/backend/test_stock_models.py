@@ -10,15 +10,15 @@ from typing import Any
 import hls4ml
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from dietcnn_hls import reference
 from dietcnn_hls.backend import convert, lowered_graph
 from dietcnn_hls.backend.readers.stock.fixed import ROUNDINGS, FixedType
-from dietcnn_hls.errors import ConfigError, SaturationWarning, UnsupportedLayerError
+from dietcnn_hls.errors import ConfigError, LoweringError, SaturationWarning, UnsupportedLayerError
 from dietcnn_hls.hardware.geometry import legal_folds
 from dietcnn_hls.rtl.design import generate
 from dietcnn_hls.rtl.simulation import simulate_many
+from dietcnn_hls.tf import tf
 from tests.backend.stock_models import configuration, ours, random_model, stock
 from tests.graphs import random_codes
 
@@ -107,3 +107,12 @@ def test_a_softmax_that_hls4ml_takes_over_all_values_is_refused(tmp_path: Path) 
     model = tf.keras.Sequential([layers.InputLayer((3, 4)), layers.Activation("softmax", name="s")])
     with pytest.raises(UnsupportedLayerError, match=r"over all 12 values.*layer Softmax"):
         converted(model, tmp_path, Model={"Precision": "fixed<16,6>", "ReuseFactor": 1})
+
+
+def test_sums_wider_than_any_stream_are_refused_by_the_layer(tmp_path: Path) -> None:
+    """Weights and inputs of 32 bits in two layers behind each other: more than 62 bits, none of which may be lost."""
+    model = tf.keras.Sequential([layers.InputLayer((5, 5, 3)), layers.SeparableConv2D(4, 3, name="wide")])
+    model.set_weights([np.full(weight.shape, 60.3) for weight in model.get_weights()])
+    config = hls4ml.utils.config_from_keras_model(model, granularity="name", default_precision="fixed<32,8>")
+    with pytest.raises(LoweringError, match=r"layer 'wide.*62 bits"):
+        hls4ml.converters.convert_from_keras_model(model, hls_config=config, backend="DietCNN", output_dir=str(tmp_path))

@@ -11,11 +11,11 @@ import hls4ml
 import numpy as np
 import pytest
 import qkeras
-import tensorflow as tf
 
 from dietcnn_hls import reference
 from dietcnn_hls.backend import lowered_graph
 from dietcnn_hls.errors import ConfigWarning, SaturationWarning, UnsupportedLayerError
+from dietcnn_hls.tf import tf
 from tests.backend.stock_models import configuration, ours, stock
 
 layers = tf.keras.layers

@@ -9,8 +9,8 @@ from typing import Any
 
 import hls4ml
 import numpy as np
-import tensorflow as tf
 
+from dietcnn_hls.tf import tf
 from tests.backend.test_stock_models import small
 
 

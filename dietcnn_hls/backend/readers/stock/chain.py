@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dietcnn_hls.backend.readers.stock.fixed import FixedType
-from dietcnn_hls.errors import ConfigWarning, DietError, LoweringError, UnsupportedLayerError
+from dietcnn_hls.errors import DietError, LoweringError, UnsupportedLayerError
 from dietcnn_hls.lowered import (
     Add,
     Combine,
@@ -129,7 +128,10 @@ class Chain:
     def _cut(self, weights: np.ndarray, grid: int) -> int:
         """Low bits of the input whose products must be summed apart, because the sums of all leave 64 bits; 0: none.
 
-        Only where the result drops the bits that are lost so, or is one of the model and wider than any stream, which is said.
+        Only where the result drops the bits that are lost so.
+
+        Raises:
+            UnsupportedLayerError: results of the model that are wider than any stream.
         """
         heaviest = int(np.abs(weights.astype(np.float64)).sum(axis=1).max())
         reach = max(-self.stream.lo, self.stream.hi) * max(1, heaviest)
@@ -139,13 +141,10 @@ class Chain:
             return 0
         kind, grid = self._kept(), grid - cut
         if kind.bits > checks.MAX_BITS and not self.layer.get_output_nodes():
-            warnings.warn(
-                f"layer '{self.name}': its results have {kind.bits} bits, of which the design keeps those above 2^-{grid}; give "
-                "its result a precision of 62 bits or less",
-                ConfigWarning,
-                stacklevel=2,
+            raise refuse(
+                self.layer,
+                f"its results have {kind.bits} bits, and streams {checks.MAX_BITS}; give its result a precision of fewer",
             )
-            return cut
         spare = grid - kind.fraction - (kind.rounding == "half_up")
         return cut if spare >= 0 and kind.rounding in ("floor", "half_up") else 0
 

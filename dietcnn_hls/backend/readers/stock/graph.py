@@ -129,16 +129,7 @@ def lower_model_graph(model: ModelGraph, name: str) -> Lowered:
             made[_tensor(layer.outputs[0])] = nodes[-1]
             continue
         inputs = [made[_tensor(name)] for name in layer.inputs]
-        _check_binary(layer)
-        chain = Chain(layer, inputs[0])
-        if layer.class_name == "Merge" and len(inputs) == 2:
-            _merge(chain, inputs[1])
-        elif layer.class_name == "Concatenate" and len(inputs) == 2:
-            arrangement.concatenate(chain, inputs[1])
-        elif layer.class_name in _ONE and len(inputs) == 1:
-            _ONE[layer.class_name](chain)
-        else:
-            raise refuse(layer, f"it has no lowering; known are Merge, Concatenate, {', '.join(_ONE)}")
+        chain = _chain(layer, inputs)
         if is_binary(layer.get_output_variable()) and any(tensor in model.outputs for tensor in layer.outputs):
             chain.clip("bits", 0, 1)
         nodes += chain.finish()
@@ -152,6 +143,24 @@ def lower_model_graph(model: ModelGraph, name: str) -> Lowered:
     sources = sorted(nodes[: len(order)], key=lambda made: order.index(made.name))
     nodes = [*sources, *nodes[len(order) :]]
     return Lowered(LoweredGraph(name, tuple(nodes), results=outputs), reuse, results)
+
+
+def _chain(layer: Any, inputs: list[Node]) -> Chain:
+    """What a layer becomes; whatever does not fit is told of under the layer's name."""
+    _check_binary(layer)
+    chain = Chain(layer, inputs[0])
+    try:
+        if layer.class_name == "Merge" and len(inputs) == 2:
+            _merge(chain, inputs[1])
+        elif layer.class_name == "Concatenate" and len(inputs) == 2:
+            arrangement.concatenate(chain, inputs[1])
+        elif layer.class_name in _ONE and len(inputs) == 1:
+            _ONE[layer.class_name](chain)
+        else:
+            raise refuse(layer, f"it has no lowering; known are Merge, Concatenate, {', '.join(_ONE)}")
+    except LoweringError as error:
+        raise error if f"'{layer.name}'" in str(error) else LoweringError(f"layer '{layer.name}': {error}") from error
+    return chain
 
 
 def _with_ends(nodes: list[Node], ends: list[Node]) -> tuple[list[Node], tuple[str, ...]]:
