@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,14 +76,24 @@ def test_a_build_cut_short_in_synthesis_repeats_no_simulation(tmp_path: Path, mo
     codes = graphs.random_codes(GRAPH, 4, 0).astype(np.uint8)
     arguments = {"x_test": codes, "folding": 200, "synthesis": "yosys", "checks": {"layer_resources": False}}
 
-    def interrupted(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
+    simulated: list[object] = []
+    simulate, synthesise = simulation.simulate, synthesis.synthesise
+
+    def noted(*given: Any, **options: Any) -> Any:
+        simulated.append(given[0])
+        return simulate(*given, **options)
+
+    def interrupted(*given: Any, **options: Any) -> Any:
+        if simulated:  # what comes before that finds the registers
+            raise KeyboardInterrupt
+        return synthesise(*given, **options)
 
     with monkeypatch.context() as cut:
+        cut.setattr(simulation, "simulate", noted)
         cut.setattr(synthesis, "synthesise", interrupted)
         with pytest.raises(KeyboardInterrupt):
             convert_and_build(GRAPH, tmp_path, **arguments)  # type: ignore[arg-type]
-    monkeypatch.setattr(simulation, "simulate", pytest.fail)
+    monkeypatch.setattr(simulation, "simulate", lambda *_, **__: pytest.fail("simulated again"))
     report = convert_and_build(GRAPH, tmp_path, **arguments)  # type: ignore[arg-type]
     assert report.resources is not None and report.resources.lut
     assert report.bit_exact is not None and report.bit_exact["rtl_stalled_vs_csim"].mismatches == 0

@@ -23,7 +23,7 @@ from dietcnn_hls.lowered import (
     Window,
     infer_stream,
 )
-from dietcnn_hls.methods.fixed_point.kernel import MultiplyKernel
+from dietcnn_hls.methods.products import Products
 
 LISTED_BITS = 12
 """Width of inputs up to which a kernel lists their integers; wider ones are given by their ends."""
@@ -187,7 +187,7 @@ class Builder:
         listed = source.levels is not None or source.bits <= LISTED_BITS
         integers = source.integers if listed else np.array([source.lo, source.hi], np.int64)
         try:
-            kernel = MultiplyKernel(weights.astype(np.int64), grid, integers, source.lo, not listed)
+            kernel = Products(weights.astype(np.int64), grid, integers, source.lo, not listed)
         except DietError as error:
             raise type(error)(f"{self.what}: {error}") from error
         reach = np.abs(weights.astype(np.float64)).sum(axis=1) * np.abs(integers).max()

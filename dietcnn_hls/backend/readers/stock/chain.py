@@ -25,8 +25,7 @@ from dietcnn_hls.lowered import (
     checks,
     infer_stream,
 )
-from dietcnn_hls.methods.fixed_point.kernel import MultiplyKernel
-from dietcnn_hls.methods.fixed_point.rounded import RoundedMultiplyKernel
+from dietcnn_hls.methods.products import Products, RoundedProducts
 
 LISTED_BITS = 12
 """Width of inputs up to which a kernel lists their integers; wider ones are given by their ends."""
@@ -117,11 +116,11 @@ class Chain:
                 raise UnsupportedLayerError(
                     f"layer '{self.name}': its accumulator rounds products '{accum.rounding}'; use TRN or RND, or accum: auto"
                 )
-            kernel: Any = RoundedMultiplyKernel(
+            kernel: Any = RoundedProducts(
                 weights, grid, integers, source.lo, drop - (grid - accum.fraction), accum.rounding, ends_only
             )
         else:
-            kernel = MultiplyKernel(weights, grid, integers, source.lo, ends_only)
+            kernel = Products(weights, grid, integers, source.lo, ends_only)
         self.add("sum", Linear(kernel, regrid(offsets, bias_grid, grid) if offsets.any() else None, window))
         self.wrap(accum)
 
@@ -164,14 +163,14 @@ class Chain:
         source = whole.stream
         self.add("low", Requantize(0, "floor", 0, (1 << cut) - 1, source.fraction, "wrap"))
         low = np.array([self.stream.lo, self.stream.hi], np.int64)
-        self.add("low_sum", Linear(MultiplyKernel(weights, grid, low, 0, True), low_bias if low_bias.any() else None, window))
+        self.add("low_sum", Linear(Products(weights, grid, low, 0, True), low_bias if low_bias.any() else None, window))
         ends = self.stream.lo >> cut, self.stream.hi >> cut
         lowest = self.add("low_carry", Requantize(cut, "floor", *ends, coarse))
         self.last = whole
         ends = source.lo >> cut, source.hi >> cut
         self.add("high", Requantize(cut, "floor", *ends, source.fraction - cut))
         integers, ends_only = self._inputs(self.stream)
-        kernel = MultiplyKernel(weights, coarse, integers, self.stream.lo, ends_only)
+        kernel = Products(weights, coarse, integers, self.stream.lo, ends_only)
         self.add("high_sum", Linear(kernel, high_bias if high_bias.any() else None, window))
         self.add("sum", Add((0, 0)), lowest)
 
@@ -209,7 +208,7 @@ class Chain:
         if cut:
             self._split(weights.copy(), grid, bias or (np.zeros(channels, np.int64), grid), window, cut)
         else:
-            kernel = MultiplyKernel(weights.copy(), grid, integers, self.stream.lo, ends_only)
+            kernel = Products(weights.copy(), grid, integers, self.stream.lo, ends_only)
             self.add(role, Linear(kernel, None if bias is None else regrid(*bias, grid), window))
         self.reshape(f"{role}_shape", shape)
 
