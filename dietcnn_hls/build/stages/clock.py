@@ -15,6 +15,7 @@ from dietcnn_hls import progress
 from dietcnn_hls.build.facts import Facts
 from dietcnn_hls.build.stage import Stage
 from dietcnn_hls.errors import ToolError
+from dietcnn_hls.hardware.memories import check_fits
 from dietcnn_hls.hardware.timing import why_none
 from dietcnn_hls.rtl import synthesis
 from dietcnn_hls.tools import yosys
@@ -33,10 +34,11 @@ MOST = 0.6
 
 
 def _decide(state: State) -> Facts:
-    """The margin of the build's design."""
+    """The margin of the build's design; ResourceError as the stage that writes it."""
     if not _analysed(state.request):
         return Facts()
     clock, first = state.request.hardware.clock_period, state.design_for(0.0)
+    check_fits(first.memories, state.request.hardware.part)  # before minutes of synthesis that cannot help
     reached = _period(state, first)
     if reached is None or reached <= clock:
         return Facts()
