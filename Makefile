@@ -58,7 +58,7 @@ demo: setup
 
 lenet5: setup
 	for design in $(LENET5); do \
-	  $(BIN)/dietcnn-hls build projects/mnist_lenet5/$$design.yml --set checks.rtl_samples=null || exit 1; done
+	  $(BIN)/dietcnn-hls build projects/mnist_lenet5/$$design.yml --set checks.rtl_samples=null --set hardware.clock_period=20 || exit 1; done
 	$(BIN)/dietcnn-hls compare $(patsubst %,work/lenet5_%,$(subst config,8x4,$(LENET5))) --format short
 
 test: setup
