@@ -225,3 +225,33 @@ def test_other_backends_models_are_not_lowered(tmp_path: Path) -> None:
 
 def test_every_error_is_one_that_users_can_act_on() -> None:
     assert issubclass(UnsupportedLayerError, DietError) and issubclass(LoweringError, DietError)
+
+
+UNREAD: dict[str, Callable[[], Any]] = {
+    "LayerNormalization": lambda: keras_layers.LayerNormalization(name="it"),
+    "PReLU": lambda: keras_layers.PReLU(shared_axes=[1, 2], name="it"),
+    "Dense": lambda: keras_layers.Dense(3, activation=keras_layers.ReLU(), name="it"),
+    "Lambda": lambda: keras_layers.Lambda(lambda x: x, name="it"),
+    "Conv2DTranspose": lambda: keras_layers.Conv2DTranspose(2, 3, name="it"),
+}
+
+
+@pytest.mark.parametrize("kind", UNREAD)
+def test_what_hls4mls_own_parser_cannot_read_is_refused_by_name(kind: str, tmp_path: Path) -> None:
+    model = tf.keras.Sequential(
+        [
+            keras_layers.InputLayer((6, 6, 2)),
+            keras_layers.Conv2D(2, 3),
+            UNREAD[kind](),
+            keras_layers.Flatten(),
+            keras_layers.Dense(2),
+        ]
+    )
+    options = {"hls_config": {"Model": {"Precision": "ap_fixed<16,6>", "ReuseFactor": 1}}, "output_dir": str(tmp_path)}
+    with pytest.raises(
+        UnsupportedLayerError, match=rf"layer 'it' \({kind}\) has no lowering: hls4ml's parser stops at it .*; write it"
+    ):
+        hls4ml.converters.convert_from_keras_model(model, backend="DietCNN", **options)
+    with pytest.raises(Exception) as other:  # another backend's refusals stay hls4ml's own
+        hls4ml.converters.convert_from_keras_model(model, backend="Vitis", **options)
+    assert not isinstance(other.value, UnsupportedLayerError)

@@ -37,17 +37,17 @@ def test_the_command_finds_what_the_library_finds(tmp_path: Path) -> None:
 
 
 def test_a_stopped_search_goes_on(tmp_path: Path) -> None:
-    options = ("--steps", "1100", "--objective", "lut_cones")
+    options = ("--steps", "2600", "--objective", "lut_cones")
     with subprocess.Popen([*COMMAND, *options], stderr=subprocess.PIPE, text=True, cwd=tmp_path) as search:
         assert search.stderr is not None
-        assert search.stderr.readline().startswith("step 500 of 1100")
+        assert search.stderr.readline().startswith("step 500 of 2600")
         os.kill(search.pid, signal.SIGINT)
         assert "interrupted" in search.stderr.read()
     assert search.returncode == 1
     assert [path.name for path in tmp_path.iterdir()] == [".lut_cones_24.json.search"]
     resumed = run(tmp_path, *options)
-    assert resumed.returncode == 0 and "step 500 " not in resumed.stderr and "step 1100 of 1100" in resumed.stderr
-    whole = find_encoder(SearchSettings(bits=24, objective="lut_cones", start="booth", steps=1100, heat=0.02))
+    assert resumed.returncode == 0 and "step 500 " not in resumed.stderr and "step 2600 of 2600" in resumed.stderr
+    whole = find_encoder(SearchSettings(bits=24, objective="lut_cones", start="booth", steps=2600, heat=0.02))
     assert EncodingOptions(encoder=tmp_path / "lut_cones_24.json").netlist().to_dict() == whole.to_dict()
 
 
