@@ -14,7 +14,7 @@ import qkeras
 
 from dietcnn_hls import reference
 from dietcnn_hls.backend import lowered_graph
-from dietcnn_hls.errors import ConfigWarning, SaturationWarning, UnsupportedLayerError
+from dietcnn_hls.errors import SaturationWarning, UnsupportedLayerError
 from dietcnn_hls.tf import tf
 from tests.backend.stock_models import configuration, ours, stock
 
@@ -95,8 +95,8 @@ def test_sums_beyond_64_bits_are_taken_in_two_parts(rounding: str, tmp_path: Pat
     assert np.array_equal(reference.predict(graph, codes), rounded.astype(np.int64))
 
 
-def test_results_wider_than_any_stream_are_said(tmp_path: Path) -> None:
+def test_results_wider_than_any_stream_are_refused(tmp_path: Path) -> None:
     model = filled(tf.keras.Sequential([layers.InputLayer((4,)), layers.BatchNormalization(name="bn")]), 1)
     config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend="Vitis", default_precision="fixed<34,4>")
-    with pytest.warns(ConfigWarning, match=r"layer 'bn': its results have \d+ bits, of which the design keeps"):
+    with pytest.raises(UnsupportedLayerError, match=r"layer 'bn' .*its results have \d+ bits, and streams 62; give its result"):
         hls4ml.converters.convert_from_keras_model(model, backend="DietCNN", output_dir=str(tmp_path), hls_config=config)
