@@ -52,9 +52,13 @@ $(STAMP): setup.cfg pyproject.toml $(wildcard constraints/*.txt)
 	touch $@
 
 demo: setup
-	$(BIN)/dietcnn-hls build projects/digits_lenet/config.yml --output demo/lut
-	$(BIN)/dietcnn-hls build projects/digits_lenet/fixed_point.yml --output demo/fixed_point
-	$(BIN)/dietcnn-hls compare demo/lut demo/fixed_point --output demo/comparison
+	@echo "1/3 train, convert, simulate and synthesise a LeNet of look-up tables (a minute or two)"
+	@$(BIN)/dietcnn-hls -q build projects/digits_lenet/config.yml --output demo/lut
+	@echo "2/3 the same network with multipliers"
+	@$(BIN)/dietcnn-hls -q build projects/digits_lenet/fixed_point.yml --output demo/fixed_point
+	@echo "3/3 compare"
+	@$(BIN)/dietcnn-hls -q compare demo/lut demo/fixed_point --format short --output demo/comparison
+	@echo "The page of the comparison: file://$(CURDIR)/demo/comparison/comparison.html"
 
 lenet5: setup
 	for design in $(LENET5); do \

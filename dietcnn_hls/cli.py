@@ -1,27 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: ``dietcnn-hls build | convert | compare | methods | doctor``, and what methods contribute.
+"""The command line: ``dietcnn-hls build | convert | compare | show | methods | doctor``, and what methods contribute.
 
-Exit status 0: done; 1: a stated failure; 2: usage. Results go to stdout and stay parseable, progress goes to stderr.
+Exit status 0: done; 1: a stated failure, or interrupted; 2: usage. Results go to stdout and stay parseable (``--json`` of every
+command), progress and warnings go to stderr.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import sys
+import warnings
 from pathlib import Path
+from typing import Any
 
 import click
 
+from dietcnn_hls import progress
 from dietcnn_hls.errors import DietError
 from dietcnn_hls.methods.commands import MethodCommands
 
 
 @click.group(cls=MethodCommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="dietcnn_hls")
-def cli() -> None:
+@click.option("-q", "--quiet", is_flag=True, help="no lines of progress; results and failures only")
+@click.option("-v", "--verbose", is_flag=True, help="name each program that is run, too")
+def cli(quiet: bool, verbose: bool) -> None:
     """Multiplication-free CNN inference on Xilinx FPGAs: train, convert, verify bit for bit, measure, compare."""
+    logging.getLogger("dietcnn_hls").setLevel(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
+
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="machine-readable")
 
 
 @cli.command()
@@ -33,12 +44,20 @@ def cli() -> None:
 @click.option(
     "--upto", metavar="STAGE", default="report", show_default=True, help="last stage to carry out, see docs/configuration.md"
 )
+@_JSON
 def build(
-    config: Path, output: Path | None, overrides: tuple[str, ...], data_dir: Path | None, overwrite: bool, upto: str
+    config: Path,
+    output: Path | None,
+    overrides: tuple[str, ...],
+    data_dir: Path | None,
+    overwrite: bool,
+    upto: str,
+    as_json: bool,
 ) -> None:
     """Train, convert, verify and measure the design that CONFIG describes; print the path of its report.
 
-    With --upto only that stage and those that it needs are carried out, and what they found is printed as JSON.
+    With --upto only that stage and those that it needs are carried out, and what they found is printed as JSON; with --json
+    the report itself is printed.
     """
     from dietcnn_hls import build as building
     from dietcnn_hls.build import config as configuration
@@ -46,7 +65,8 @@ def build(
     project = configuration.load(config, overrides)
     folder = output or Path("work") / project.design
     report = building.build(project, upto, output=folder, data_dir=data_dir, overwrite=overwrite)
-    click.echo(folder / "report.json" if upto == building.LAST else report.to_json(), nl=upto == building.LAST)
+    whole = upto == building.LAST and not as_json
+    click.echo(folder / "report.json" if whole else report.to_json(), nl=whole)
 
 
 @cli.command()
@@ -58,7 +78,7 @@ def build(
 @click.option(
     "--input-grid", type=(int, int, int), metavar="LO HI FRACTION", help="values that may enter: codes LO to HI / 2^FRACTION"
 )
-@click.option("--json", "as_json", is_flag=True, help="machine-readable")
+@_JSON
 def convert(model: Path, output: Path | None, name: str | None, input_grid: tuple[int, int, int] | None, as_json: bool) -> None:
     """Lower a trained MODEL and say what became of each layer; of which kind the file is follows from its content.
 
@@ -86,20 +106,36 @@ def convert(model: Path, output: Path | None, name: str | None, input_grid: tupl
 @click.option("--output", type=click.Path(path_type=Path), help="folder for the table in all formats and the plots")
 @click.option("--twin", help="design that the ratios are against [default: the fixed_point one]")
 @click.option("--layers", is_flag=True, help="one row a layer")
-def compare(builds: tuple[Path, ...], form: str, output: Path | None, twin: str | None, layers: bool) -> None:
-    """Set the reports of several BUILDS side by side."""
+@_JSON
+def compare(builds: tuple[Path, ...], form: str, output: Path | None, twin: str | None, layers: bool, as_json: bool) -> None:
+    """Set the reports of several BUILDS side by side; with --output, comparison.html there is a page to open and to pass on."""
     from dietcnn_hls.reports import compare as comparing
     from dietcnn_hls.reports.model import Report
 
     comparison = comparing.compare([Report.load(path) for path in builds], twin=twin, layers=layers)
-    click.echo(comparison.render(form))
+    click.echo(comparison.render("json" if as_json else form))
     if output is not None:
         for path in comparison.write(output):
-            click.echo(path, err=True)
+            progress.note(str(path))
 
 
 @cli.command()
-@click.option("--json", "as_json", is_flag=True, help="machine-readable")
+@click.argument("folder", metavar="DIR", type=click.Path(exists=True, path_type=Path))
+@_JSON
+def show(folder: Path, as_json: bool) -> None:
+    """Print the report of the build in DIR: what was measured, by what, and layer by layer."""
+    from dietcnn_hls.reports.model import Report
+    from dietcnn_hls.reports.terminal import show as show_report
+
+    report = Report.load(folder)
+    if as_json:
+        click.echo(report.to_json(), nl=False)
+    else:
+        show_report(report)
+
+
+@cli.command()
+@_JSON
 def methods(as_json: bool) -> None:
     """List the methods, their options and the built-in networks and datasets."""
     from dietcnn_hls.build.listing import listing, listing_text
@@ -108,7 +144,7 @@ def methods(as_json: bool) -> None:
 
 
 @cli.command()
-@click.option("--json", "as_json", is_flag=True, help="machine-readable")
+@_JSON
 def doctor(as_json: bool) -> None:
     """Say which tools were found and what is missing for what."""
     from dietcnn_hls.tools import doctor as examiner
@@ -125,6 +161,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without a sign for ÷ is no failure
+    _quieten()
     try:
         cli(standalone_mode=False)
     except DietError as error:
@@ -142,3 +179,25 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted; finished stages are kept, the next run resumes", err=True)
         sys.exit(1)
+
+
+_OTHERS = r"(absl|h5py|hls4ml|jax|keras|numpy|qkeras|qonnx|sklearn|tensorflow|tf_keras)(\.|$)"
+"""Packages whose warnings tell a user of the command line nothing that he could act on."""
+
+
+def _quieten() -> None:
+    """Warnings of ours in one line each; TensorFlow's and Keras' own talk not at all, unless Python was told to show warnings."""
+    if sys.warnoptions:
+        return
+    for name in ("tensorflow", "absl"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=_OTHERS)
+    usual = warnings.showwarning
+
+    def show_ours(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if category.__module__.startswith("dietcnn_hls."):
+            click.echo(f"warning: {message}", err=True)
+        else:
+            usual(message, category, *where, **more)
+
+    warnings.showwarning = show_ours

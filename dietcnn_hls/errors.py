@@ -17,10 +17,11 @@ class DietError(Exception):
     """
 
     def __str__(self) -> str:
-        return _printable(super().__str__())
+        return printable(super().__str__())
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """The text with whatever would break a line or steer a terminal shown by its code."""
     return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
@@ -64,7 +65,7 @@ class ToolError(DietError):
     """An external tool that is missing or failed; what it said may take several lines."""
 
     def __str__(self) -> str:
-        return "\n".join(_printable(line.replace("\t", " ")) for line in Exception.__str__(self).split("\n"))
+        return "\n".join(printable(line.replace("\t", " ")) for line in Exception.__str__(self).split("\n"))
 
 
 class OutputError(DietError):

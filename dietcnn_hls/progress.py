@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Progress of long work on stderr: bars on a terminal, one plain line a step elsewhere. Stdout is never touched."""
+"""Progress of long work on stderr: bars on a terminal, one plain line a step elsewhere. Stdout is never touched.
+
+Lines that stay are records of the logger ``dietcnn_hls`` at level INFO, whose handler writes them; an application may put its own
+in that one's place, and ``logging.getLogger("dietcnn_hls").setLevel("WARNING")`` ends them. Bars stay.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import sys
 import threading
 import time
@@ -11,14 +16,28 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 T = TypeVar("T")
 
+EVERY_S = 60.0
+"""Seconds between two plain lines of one `track`, where there is no terminal for a bar."""
+
+_log = logging.getLogger("dietcnn_hls")
+
 
 def track(iterable: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
-    """Yield the items of `iterable` under a bar; silent where stderr is no terminal.
+    """Yield the items of `iterable` under a bar; where stderr is no terminal, a line a minute says how far it is.
 
     Args:
         iterable: what to go through.
@@ -27,10 +46,27 @@ def track(iterable: Iterable[T], description: str, total: int | None = None) -> 
     """
     if total is None and isinstance(iterable, Sized):
         total = len(iterable)
+    start = said = time.monotonic()
     with _display.task(description, total) as advance:
-        for item in iterable:
+        for done, item in enumerate(iterable, start=1):
             yield item
             advance()
+            now = time.monotonic()
+            if now - said >= EVERY_S and not _is_terminal():
+                said = now
+                note(_so_far(description, done, total, now - start))
+
+
+def _so_far(description: str, done: int, total: int | None, seconds: float) -> str:
+    """How far a loop is, and when it is likely to end."""
+    if total is None:
+        return f"{description}: {done:,}"
+    left = seconds * max(total - done, 0) / done
+    return (
+        f"{description}: {done:,} of {total:,}, {left / 60:.0f} min left"
+        if left >= 90
+        else f"{description}: {done:,} of {total:,}"
+    )
 
 
 @contextlib.contextmanager
@@ -46,17 +82,25 @@ def step(description: str) -> Iterator[None]:
     with _display.task(description, None):
         yield
     if terminal:
-        _display.say(f"{description} ({time.monotonic() - start:.1f} s)")
+        note(f"{description} ({time.monotonic() - start:.1f} s)")
 
 
 def note(line: str) -> None:
     """Show a line that stays, such as what an outside tool is at."""
-    if _is_terminal():
-        _display.say(line)
-    elif sys.stderr is not None:
-        with contextlib.suppress(OSError, ValueError):  # nobody reads any more: no reason to end long work
-            sys.stderr.write(f"{line}\n")
-            sys.stderr.flush()
+    _log.info("%s", line)
+
+
+class _Lines(logging.Handler):
+    """Writes the package's records to stderr as it is at that time: above running bars on a terminal, plainly elsewhere."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = record.getMessage()
+        if _is_terminal():
+            _display.say(line)
+        elif sys.stderr is not None:
+            with contextlib.suppress(OSError, ValueError):  # nobody reads any more: no reason to end long work
+                sys.stderr.write(f"{line}\n")
+                sys.stderr.flush()
 
 
 def _is_terminal() -> bool:
@@ -110,6 +154,13 @@ class _Display:
                 self._progress = None
 
 
+class _Left(TimeRemainingColumn):
+    """Time left of what has an end; empty for a step, which has none."""
+
+    def render(self, task: Task) -> Text:
+        return super().render(task) if task.total is not None else Text("")
+
+
 class _Count(MofNCompleteColumn):
     """Items done of all; empty for a step, which has none."""
 
@@ -124,6 +175,7 @@ def _new_progress() -> Progress:
         BarColumn(bar_width=24),
         _Count(),
         TimeElapsedColumn(),
+        _Left(),
         console=Console(stderr=True),
         transient=True,
         # Rich would otherwise send what others print to stdout through this console, that is to stderr.
@@ -132,3 +184,6 @@ def _new_progress() -> Progress:
 
 
 _display = _Display()
+_log.addHandler(_Lines())
+_log.setLevel(logging.INFO)
+_log.propagate = False  # packages that we import give the root logger handlers, which would say every line again

@@ -8,6 +8,7 @@ then Keras 3, is left alone.
 
 from __future__ import annotations
 
+import logging
 import os
 from importlib.util import find_spec
 
@@ -37,5 +38,14 @@ try:
     import qkeras
 except ImportError as error:
     raise ToolError(f"training needs TensorFlow and QKeras ({error}); {_EXTRA}") from error
+
+
+def _worth_saying(record: logging.LogRecord) -> bool:
+    """False of the advice on retracing `training.loop.predict`, which makes one graph of each model that it is given."""
+    text = record.getMessage()
+    return not ("retracing" in text and "<function predict.<locals>" in text)
+
+
+tf.get_logger().addFilter(_worth_saying)
 
 __all__ = ["qkeras", "tf"]

@@ -9,10 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from dietcnn_hls.api import convert_and_build
 from dietcnn_hls.lowered.storage import load_graph, save_graph
+from dietcnn_hls.reports.model import Report
 from tests.graphs import random_codes, random_graph
 
 
@@ -59,6 +61,67 @@ def test_compare_prints_every_format(builds: list[Path], tmp_path: Path) -> None
     assert "<html" in run("compare", *paths, "--format", "html").stdout
     written = run("compare", *paths, "--output", str(tmp_path / "c"))
     assert written.returncode == 0 and any(path.suffix == ".md" for path in (tmp_path / "c").iterdir())
+
+
+def test_every_command_has_a_machine_readable_form(builds: list[Path]) -> None:
+    """Of those that make files or run for long, the option is there; the others' JSON says what their text says."""
+    from dietcnn_hls.cli import cli
+
+    def leaves(command: click.Command, name: str) -> list[tuple[str, click.Command]]:
+        below = getattr(command, "commands", None)
+        if below is None:
+            return [(name, command)]
+        context = click.Context(command)
+        named = [(one, command.get_command(context, one)) for one in command.list_commands(context)]  # type: ignore[attr-defined]
+        return [leaf for one, found in named for leaf in leaves(found, f"{name} {one}".strip())]
+
+    found = leaves(cli, "")
+    assert {"build", "compare", "show", "encoder search"} <= {name for name, _ in found}
+    for name, command in found:
+        assert any("--json" in option.opts for option in command.params), name
+    paths = [str(path) for path in builds]
+    assert run("compare", *paths, "--json").stdout == run("compare", *paths, "--format", "json").stdout
+    assert run("show", paths[0], "--json").stdout == (builds[0] / "report.json").read_text()
+
+
+def test_show_prints_each_figure_with_its_source_and_each_layer(builds: list[Path]) -> None:
+    report = Report.load(builds[0])
+    done = run("show", str(builds[0]))
+    assert done.returncode == 0 and done.stderr == ""
+    lines = [[cell.strip() for cell in line.split("│")[1:-1]] for line in done.stdout.splitlines() if line.startswith("│")]
+    assert ["Multiplications", f"{report.operations.multiplications:,}", "counted"] in lines
+    assert {layer.name for layer in report.layers} <= {line[0] for line in lines}
+    assert "C-simulation against integer reference: 0 of 20 images differ" in done.stdout
+    assert run("show", str(builds[0].parent)).stderr.startswith("error: No report at")
+
+
+def test_show_of_names_that_steer_terminals(tmp_path: Path, builds: list[Path]) -> None:
+    report = Report.load(builds[0])
+    layers = (report.layers[0].model_copy(update={"name": "[red]a\x1b[31m\nb"}), *report.layers[1:])
+    report.model_copy(update={"design": "\x1b]0;gone\x07[bold]", "layers": layers}).save(tmp_path)
+    shown = run("show", str(tmp_path)).stdout
+    assert "\x1b" not in shown and "\\x1b]0;gone\\x07[bold]" in shown and "[red]a\\x1b[31m\\nb" in shown
+
+
+def test_quiet_leaves_results_and_failures(tmp_path: Path) -> None:
+    save_graph(random_graph(11), tmp_path / "g.npz")
+    text = "import dietcnn_hls.progress as p; from dietcnn_hls.cli import main; import sys, click\n"
+    text += "from dietcnn_hls.cli import cli\n@cli.command()\ndef work():\n    p.note('a line'); click.echo('result')\nmain()"
+    for options, said in (((), "a line\n"), (("-q",), ""), (("-v",), "a line\n")):
+        done = subprocess.run([sys.executable, "-c", text, *options, "work"], capture_output=True, text=True, timeout=60)
+        assert (done.stdout, done.stderr) == ("result\n", said)
+    assert run("-q", "show", str(tmp_path)).stderr.startswith("error: No report at")
+
+
+def test_warnings_of_ours_are_one_line_and_those_of_others_nothing() -> None:
+    text = "import warnings; from dietcnn_hls import cli; from dietcnn_hls.errors import ConfigWarning; cli._quieten()\n"
+    text += "warnings.warn('ours', ConfigWarning)\nwarnings.warn_explicit('theirs', UserWarning, 'x.py', 1, 'keras.src.saving')\n"
+    text += "import logging; logging.getLogger('tensorflow').warning('retracing')\n"
+    text += "warnings.warn_explicit('the user\\'s', UserWarning, 'mine.py', 7, 'mine')"
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60)
+    assert done.stderr == "warning: ours\nmine.py:7: UserWarning: the user's\n"
+    loud = subprocess.run([sys.executable, "-W", "always", "-c", text], capture_output=True, text=True, timeout=60)
+    assert "theirs" in loud.stderr and "retracing" in loud.stderr
 
 
 def test_a_terminal_of_few_signs_and_a_closed_pipe_are_no_traceback(builds: list[Path]) -> None:

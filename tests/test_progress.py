@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pty
 import subprocess
@@ -11,6 +12,7 @@ import textwrap
 
 import pytest
 
+from dietcnn_hls import progress
 from dietcnn_hls.progress import step, track
 
 SCRIPT = """
@@ -71,6 +73,30 @@ def test_track_yields_everything_and_stops_early(capsys: pytest.CaptureFixture[s
     assert list(track(range(4), "x")) == [0, 1, 2, 3]
     assert next(track(iter([7, 8]), "x", total=2)) == 7
     assert capsys.readouterr() == ("", "")
+
+
+def test_long_loops_say_once_a_minute_how_far_they_are(capsys: pytest.CaptureFixture[str], monkeypatch) -> None:
+    """The clock stands still but for the loop's own steps, of 25 s each."""
+    clock = iter(range(0, 10_000, 25))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: float(next(clock)))
+    assert list(track(range(10), "epochs")) == list(range(10))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["epochs: 3 of 10, 3 min left", "epochs: 6 of 10, 2 min left", "epochs: 9 of 10"]
+
+
+def test_lines_are_records_that_an_application_may_take(capsys: pytest.CaptureFixture[str], monkeypatch) -> None:
+    logger = logging.getLogger("dietcnn_hls")
+    with step("work"):
+        logging.getLogger().info("of others")
+    assert capsys.readouterr() == ("", "work\n")
+    monkeypatch.setattr(logger, "handlers", [logging.StreamHandler(sys.stdout)])
+    progress.note("once")
+    assert capsys.readouterr() == ("once\n", "")
+    monkeypatch.setattr(logger, "level", logging.WARNING)
+    logger._cache.clear()
+    progress.note("not at all")
+    assert capsys.readouterr() == ("", "")
+    logger._cache.clear()
 
 
 def test_step_lets_exceptions_through(capsys: pytest.CaptureFixture[str]) -> None:

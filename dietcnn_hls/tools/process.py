@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import logging
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -24,6 +26,8 @@ from dietcnn_hls.errors import OutputError, ToolError
 
 LONG_S = 24 * 3600.0
 """Limit, in seconds, for work that has no limit of its own."""
+
+_log = logging.getLogger(__name__)
 
 _FULL_BYTES = 1 << 16
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.002, 0.1
@@ -85,6 +89,7 @@ def run(
         OutputError: the log cannot be written, or the program failed and a disk that it writes to is full.
     """
     program = Path(command[0]).name
+    _log.debug("%s", shlex.join(map(str, command)))
     with _outputs(log) as (output, errors):
         tail, child = _Tail(output, on_line), _Child()
         try:

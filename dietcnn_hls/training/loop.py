@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -93,10 +94,13 @@ def train(
     checkpoint = None if checkpoint_dir is None else _Checkpoint(checkpoint_dir / f"{stage}.npz", trainer)
     if checkpoint is not None:
         checkpoint.restore()
-    while len(trainer.history.epochs) < trainer.epochs:
-        trainer.run_epoch()
-        if checkpoint is not None:
-            checkpoint.save()
+    left = range(len(trainer.history.epochs), trainer.epochs)
+    title = f"training ({stage})"
+    with progress.step(f"{title}: {len(left)} epochs") if left else nullcontext():
+        for number in progress.track(left, f"{title}, epochs"):
+            trainer.run_epoch(f"{title}, steps of epoch {number + 1}")
+            if checkpoint is not None:
+                checkpoint.save()
     trainer.finish()
     return trainer.history
 
@@ -133,26 +137,25 @@ class _Trainer:
         self.best: list[np.ndarray] = model.get_weights()
         self._step: Callable[..., Any] | None = None
 
-    def run_epoch(self) -> None:
+    def run_epoch(self, title: str = "steps") -> None:
         number = len(self.history.epochs)
         start = time.monotonic()
         rng = np.random.RandomState(_mixed(self.seed, number))  # nothing random outlives an epoch: resuming needs no state
-        with progress.step(f"training ({self.stage}): epoch {number + 1} of {self.epochs}"):
-            if 0 < number <= self.refits:
-                refit_codebooks(self.model, datasets.to_float(self.split.x_train[: self.recipe.calibration]))
-            loss = self._train(rng)
-            accuracy, validation = self._validate()
+        if 0 < number <= self.refits:
+            refit_codebooks(self.model, datasets.to_float(self.split.x_train[: self.recipe.calibration]))
+        loss = self._train(rng, title)
+        accuracy, validation = self._validate()
         if not np.isfinite(loss):
             raise LoweringError(f"training diverged in epoch {number + 1} (loss {loss}); lower the learning rate")
         if self.history.add(Epoch(loss, accuracy, validation, time.monotonic() - start)):
             self.best = self.model.get_weights()
 
-    def _train(self, rng: np.random.RandomState) -> float:
+    def _train(self, rng: np.random.RandomState, title: str) -> float:
         graph_seed = rng.randint(2**31)  # drawn in every epoch, so that a resumed one finds the same stream behind it
         if self._step is None or self.random:
             tf.random.set_seed(graph_seed)  # dropout counts its calls inside the graph: a new graph starts afresh
             self._step = tf.function(self._make_step())
-        losses = [self._step(x, y) for x, y in progress.track(self._batches(rng), "steps", self.steps)]
+        losses = [self._step(x, y) for x, y in progress.track(self._batches(rng), title, self.steps)]
         return float(np.mean([float(loss) for loss in losses]))
 
     def _batches(self, rng: np.random.RandomState) -> Any:

@@ -41,12 +41,13 @@ def outcome(history: History) -> list[tuple[float, float, float]]:
     return [(e.loss, e.accuracy, e.validation_loss) for e in history.epochs]
 
 
-def test_a_seed_decides_everything() -> None:
+def test_a_seed_decides_everything(capsys: pytest.CaptureFixture[str]) -> None:
     split = nets.split(400)
     models = [fresh() for _ in range(3)]
     histories = [train(m, split, SHORT, seed=s, teacher=nets.trained()) for m, s in zip(models, (1, 1, 2), strict=True)]
     assert outcome(histories[0]) == outcome(histories[1]) != outcome(histories[2])
     assert same(models[0], models[1]) and not same(models[0], models[2])
+    assert capsys.readouterr() == ("", f"training (method): {SHORT.epochs} epochs\n" * 3), "a line a training, not one an epoch"
 
 
 @pytest.mark.parametrize("dropout", [False, True])

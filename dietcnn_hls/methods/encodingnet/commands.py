@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import get_args
 
 import click
 
+from dietcnn_hls import progress
 from dietcnn_hls.errors import ConfigError, OutputError
 from dietcnn_hls.methods.encodingnet import library
 from dietcnn_hls.methods.encodingnet.search import Progress, SearchSettings, find_encoder, usual_start
@@ -47,6 +49,7 @@ def encoder() -> None:
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="equal seeds give equal encoders")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="file [default: OBJECTIVE_BITS.json]")
 @click.option("--overwrite", is_flag=True, help="replace an encoder that another search left in the file, and its checkpoint")
+@click.option("--json", "as_json", is_flag=True, help="machine-readable")
 def search(
     bits: int,
     objective: str,
@@ -57,6 +60,7 @@ def search(
     seed: int,
     output: Path | None,
     overwrite: bool,
+    as_json: bool,
 ) -> None:
     """Search an encoder of least area under an error bound and print the path of its file.
 
@@ -72,7 +76,7 @@ def search(
         _search(settings, path, overwrite)
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error.strerror or error}); choose another --output") from error
-    click.echo(path)
+    click.echo(json.dumps({"encoder": str(path)} | settings.model_dump()) if as_json else path)
 
 
 def _search(settings: SearchSettings, path: Path, overwrite: bool) -> None:
@@ -92,7 +96,7 @@ def _search(settings: SearchSettings, path: Path, overwrite: bool) -> None:
 
 
 def _say(state: Progress) -> None:
-    click.echo(f"step {state.step} of {state.steps}: worst error {state.max_error}, area {state.area}", err=True)
+    progress.note(f"step {state.step} of {state.steps}: worst error {state.max_error}, area {state.area}")
 
 
 COMMANDS: tuple[click.Command, ...] = (encoder,)
