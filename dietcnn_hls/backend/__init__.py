@@ -23,10 +23,12 @@ NAME = "DietCNN"
 def register(*, register_backend: Callable[..., None], register_writer: Callable[..., None]) -> None:
     """Entry point: hls4ml calls it with its registration functions. The writer comes first, the backend asks for it."""
     from dietcnn_hls.backend.backend import DietCNNBackend
+    from dietcnn_hls.backend.parsing import own_configuration
     from dietcnn_hls.backend.writer import DietCNNWriter
 
     register_writer(NAME, DietCNNWriter)
     register_backend(NAME, DietCNNBackend)
+    own_configuration(NAME)
 
 
 def lowered_graph(model: ModelGraph) -> LoweredGraph:

@@ -16,6 +16,7 @@ from dietcnn_hls import hls, reference
 from dietcnn_hls.backend.layers import register_layers
 from dietcnn_hls.backend.naming import with_any_name
 from dietcnn_hls.backend.options import check_options
+from dietcnn_hls.backend.parsing import own_parser
 from dietcnn_hls.backend.samples import as_batches, as_given
 from dietcnn_hls.errors import ConfigError, ToolError
 from dietcnn_hls.hardware.parts import DEFAULT_PART
@@ -86,15 +87,13 @@ class DietCNNBackend(FPGABackend):
             metadata: JSON data for the lowered graph.
             input_grid: the values that enter, a `Grid` or its (lo, hi, fraction); default what the model says, else images.
             lookup_only: refuse models of stock layers, which otherwise have hls4ml's own precisions.
-            unknown: ``namespace``, ``write_tar`` and ``write_weights_txt`` as hls4ml has them; other options of its backends are
-                accepted where they ask for what happens anyway, else refused.
+            unknown: ``namespace``, ``write_tar``, ``write_weights_txt`` and ``write_emulation_constants`` as hls4ml has them;
+                other options of its backends are accepted where they ask for what happens anyway, else refused.
 
         Raises:
             ConfigError: an option that this backend does not have.
         """
-        from dietcnn_hls.backend.readers.keras import register_handlers
-
-        register_handlers()  # not sooner: hls4ml's front ends are imported after its backends
+        own_parser(self.name)  # not sooner: hls4ml's front ends are imported after its backends
         check_options({name: value for name, value in unknown.items() if value is not None})
         return {
             "Part": DEFAULT_PART if part is None else part,
@@ -107,6 +106,7 @@ class DietCNNBackend(FPGABackend):
             "WriterConfig": {
                 "Namespace": unknown.get("namespace"),
                 "WriteTar": bool(unknown.get("write_tar", False)),
+                "WriteEmulationConstants": bool(unknown.get("write_emulation_constants", False)),
                 "WriteWeightsTxt": unknown.get("write_weights_txt") is not False,
             },
         }

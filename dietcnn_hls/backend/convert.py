@@ -52,7 +52,7 @@ def convert(
 
     from dietcnn_hls.backend.graphs import model_graph_from_lowered, set_folding
     from dietcnn_hls.backend.readers.hgq import check_hgq, is_keras3
-    from dietcnn_hls.backend.readers.keras import check_model, register_handlers
+    from dietcnn_hls.backend.readers.keras import check_model
 
     if isinstance(model, LoweredGraph):
         if input_grid is not None and input_grid.stream(model.input.stream.shape) != model.input.stream:
@@ -60,7 +60,6 @@ def convert(
         graph = LoweredGraph(name or model.name, model.nodes, {**model.metadata, **(metadata or {})}, model.results)
         check_design_name(graph.name)
         return model_graph_from_lowered(graph, output_dir, io_type=io_type, part=part, clock_period=clock_period, folding=folding)
-    register_handlers()
     keras3 = is_keras3(model)
     if keras3:
         check_hgq(model)

@@ -82,6 +82,14 @@ class InputGrid(FrontLayer):
     pass
 
 
+class RepeatVector(Layer):
+    """Keras' layer of that name among stock layers; attribute ``n_copies``. Its results have the type of its input."""
+
+    def initialize(self) -> None:
+        given = self.get_input_variable()
+        self.add_output_variable([self.get_attr("n_copies"), *given.shape], precision=given.type.precision)
+
+
 class LoweredLayer(Layer):
     """Carries one operation of the lowered graph."""
 
@@ -195,7 +203,7 @@ _FRONT = (
 
 def register_layers() -> None:
     """Make all layers known to hls4ml, those that have been registered since the last call included."""
-    layers: tuple[type[Layer], ...] = (*_FRONT, *LAYERS.entries())
+    layers: tuple[type[Layer], ...] = (*_FRONT, RepeatVector, *LAYERS.entries())
     for layer in layers:
         if layer_map.get(layer.__name__) is not layer:
             register_layer(layer.__name__, layer)
@@ -208,4 +216,4 @@ def _precision(stream: Stream) -> IntegerPrecisionType | FixedPrecisionType:
     return FixedPrecisionType(width=stream.bits, integer=stream.bits - stream.fraction, signed=stream.signed)
 
 
-__all__ = ["INPUT", "LAYERS", "FrontLayer", "LoweredLayer", "register_layers"]
+__all__ = ["INPUT", "LAYERS", "FrontLayer", "LoweredLayer", "RepeatVector", "register_layers"]

@@ -48,7 +48,7 @@ _WRITER: Mapping[str, Only | None] = {
     "Namespace": ANY,
     "WriteWeightsTxt": Only((False, True, None)),
     "WriteTar": Only((False, True, None)),
-    "WriteEmulationConstants": Only((False, None), "leave it out: types stand in firmware/defines.h"),
+    "WriteEmulationConstants": Only((False, True, None)),
     "TBOutputStream": Only(("both", None), "leave it out: the test bench compares and says what differs"),
 }
 CALL: Mapping[str, Only | None] = {
@@ -78,6 +78,7 @@ _ALWAYS: Mapping[str, Only | None] = {
     "Algorithm": Only(("nearest",), "enlarge by 'nearest'"),
     "DepthwiseReuseFactor": ANY,
     "PointwiseReuseFactor": ANY,
+    "TimeStepLoopParallelism": ANY,
     "Skip": Only((False, True)),
 }
 _MODEL: Mapping[str, Only | None] = {

@@ -13,15 +13,30 @@ from hls4ml.writer.writers import Writer
 
 from dietcnn_hls import hls, reference
 from dietcnn_hls.backend.graphs import folding_of, lowered_graph, stock_lowering
-from dietcnn_hls.errors import DatasetError
+from dietcnn_hls.errors import ConfigError, DatasetError
 
 if TYPE_CHECKING:
     # hls4ml registers backends while its graph module is still being imported
     from hls4ml.model.graph import ModelGraph
 
 
-class DietCNNWriter(Writer):
-    def write_hls(self, model: ModelGraph) -> None:
+class _WholeModelWriter(Writer):
+    """What hls4ml asks for the stitched project of a model that it has cut into several."""
+
+    def write_hls(self, model: ModelGraph, is_multigraph: bool = False) -> None:
+        """Refused: a design is one dataflow.
+
+        Raises:
+            ConfigError: always.
+        """
+        raise ConfigError(
+            f"model '{model.config.get_project_name()}' is cut into several graphs, which this backend does not stitch: compile "
+            "the whole model, whose layers work at once as a dataflow, or each of its `graphs` by itself"
+        )
+
+
+class DietCNNWriter(_WholeModelWriter):
+    def write_hls(self, model: ModelGraph, is_multigraph: bool = False) -> None:
         """Write the project into the model's output folder, with the test bench's samples where they are configured."""
         graph, config = lowered_graph(model), model.config
         folder = Path(config.get_output_dir()).absolute()
@@ -33,6 +48,7 @@ class DietCNNWriter(Writer):
             clock_period=float(config.get_config_value("ClockPeriod")),
             folding=folding_of(model, graph),
             namespace=config.get_writer_config().get("Namespace"),
+            emulator=bool(config.get_writer_config().get("WriteEmulationConstants")),
         )
         if config.get_config_value("InputData"):
             codes = reference.quantize_input(graph, _load(config.get_config_value("InputData")))

@@ -50,6 +50,7 @@ def generate(
     clock_period: float = 5.0,
     folding: Mapping[str, Fold] | None = None,
     namespace: str | None = None,
+    emulator: bool = False,
 ) -> None:
     """Write a complete project: ``firmware/``, test bench with a few samples, bridge, ``Makefile`` and ``build_prj.tcl``.
 
@@ -61,6 +62,7 @@ def generate(
         clock_period: ns, for Vitis.
         folding: fold by linear layer; one lane where none is given.
         namespace: of the top function, an identifier; None: the global one.
+        emulator: also declare ``<name>_emulator(inputs_t &, outputs_t &)``, hls4ml's door for emulators.
 
     Raises:
         ConfigError: a name that cannot name a design, unknown part, io_type or layer, a clock that is no period, illegal fold.
@@ -74,6 +76,7 @@ def generate(
     layers = [layer_code(network, call) for call in network.calls]
     context = _context(name, network, layers) | {"part": part, "clock_period": f"{clock_period:g}"}
     context["top_namespace"] = None if namespace is None else check_design_name(namespace, "namespace")
+    context["emulator"] = _emulator(name, network) if emulator else None
     try:
         _write(folder, name, context, layers)
         save_graph(graph, folder / GRAPH_FILE)
@@ -145,6 +148,19 @@ def _context(name: str, network: Network, layers: list[LayerCode]) -> dict[str, 
         "describe": describe,
         "flags": " ".join(CXX_FLAGS),
     }
+
+
+def _emulator(name: str, network: Network) -> dict[str, str]:
+    """Types of all inputs and all outputs as tuples, and how the top function is called with them."""
+
+    def kind(edge: Edge) -> str:
+        code = f"{name}_net::{edge.code_type}"
+        return f"nnet::stream<nnet::beat<{code}, {edge.lanes}>>" if network.streaming else f"std::array<{code}, {edge.size}>"
+
+    ports = {"inputs": network.inputs, "outputs": network.outputs}
+    data = "" if network.streaming else ".data()"
+    arguments = [f"std::get<{number}>({word}){data}" for word, edges in ports.items() for number in range(len(edges))]
+    return {word: ", ".join(map(kind, edges)) for word, edges in ports.items()} | {"arguments": ", ".join(arguments)}
 
 
 def _numbered(edges: list[Edge], word: str) -> list[tuple[Edge, str, int]]:

@@ -207,7 +207,7 @@ OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"write_tar": "yes"}, "write_tar: 'yes' cannot be honoured"),
     ({"namespace": "my-own"}, "'my-own' cannot name a namespace"),
     ({"write_weights_txt": 2}, "write_weights_txt: 2 cannot be honoured"),
-    ({"write_emulation_constants": True}, "write_emulation_constants: True cannot be honoured"),
+    ({"write_emulation_constants": 1.5}, "write_emulation_constants: 1.5 cannot be honoured"),
     ({"clock_uncertainty": "12%"}, "clock_uncertainty: '12%' cannot be honoured"),
     ({"board": "pynq-z2"}, "board: 'pynq-z2' cannot be honoured: give its part"),
     ({"version": "2.0"}, "configuration.Version: '2.0' cannot be honoured"),

@@ -12,6 +12,7 @@ import hls4ml
 import numpy as np
 import pytest
 
+from dietcnn_hls import reference
 from dietcnn_hls.backend import convert
 from dietcnn_hls.backend.graphs import lowered_graph
 from dietcnn_hls.errors import ConfigError, DietError, ExactnessWarning, LoweringError, UnsupportedLayerError
@@ -93,7 +94,6 @@ CASES: list[tuple[str, Callable[[], Any], str]] = [
     ("channels first", lambda: functional(keras_layers.MaxPooling2D(data_format="channels_first", name="p")), r"layer 'p' .*channels_last"),
     ("dilation", lambda: functional(qkeras.QConv2D(3, 2, dilation_rate=2, kernel_quantizer="quantized_bits(4,0,alpha=1)", name="q")), r"layer 'q' \(QConv2D\).*dilation_rate=1"),
     ("groups", lambda: functional(qkeras.QConv2D(2, 2, groups=2, kernel_quantizer="quantized_bits(4,0,alpha=1)", name="q")), r"layer 'q' \(QConv2D\).*groups=1"),
-    ("shared layer", shared, r"layer 'twice' \(LookupConv2D\).*used more than once"),
     ("two outputs", two_outputs, r"model 'model' has 1 inputs and 2 outputs"),
     ("leaky quantised relu", lambda: functional(conv(), quantised("quantized_relu(4,0,negative_slope=0.25)")), r"layer 'act'"),
     ("one-bit activation", lambda: functional(conv(), quantised("quantized_bits(1,0,alpha=1)")), r"layer 'act'.*sign.*bits=2"),
@@ -131,6 +131,15 @@ def test_nested_models_are_refused(tmp_path: Path) -> None:
     outer = tf.keras.Sequential([keras_layers.Input((6, 6, 2)), inner])
     with pytest.raises(UnsupportedLayerError, match=r"layer 'model' .*models inside models"):
         convert(outer, tmp_path)
+
+
+def test_a_layer_that_is_used_twice_is_two_layers(tmp_path: Path) -> None:
+    model = shared()
+    graph = lowered_graph(convert(model, tmp_path))
+    assert [node.name for node in graph.nodes] == ["image", "encoder", "twice", "act", "twice_2"]
+    x = np.random.default_rng(0).integers(0, 256, (5, 6, 6, 3)) / 256
+    found = reference.output_values(graph, reference.predict(graph, reference.quantize_input(graph, x)))
+    assert np.array_equal(found, np.asarray(model(x.astype(np.float32), training=False)))
 
 
 def test_a_layer_that_another_model_uses_too_converts(tmp_path: Path) -> None:
@@ -228,11 +237,9 @@ def test_every_error_is_one_that_users_can_act_on() -> None:
 
 
 UNREAD: dict[str, Callable[[], Any]] = {
-    "LayerNormalization": lambda: keras_layers.LayerNormalization(name="it"),
-    "PReLU": lambda: keras_layers.PReLU(shared_axes=[1, 2], name="it"),
     "Dense": lambda: keras_layers.Dense(3, activation=keras_layers.ReLU(), name="it"),
-    "Lambda": lambda: keras_layers.Lambda(lambda x: x, name="it"),
-    "Conv2DTranspose": lambda: keras_layers.Conv2DTranspose(2, 3, name="it"),
+    "Rescaling": lambda: keras_layers.Rescaling(0.5, name="it"),
+    "LocallyConnected2D": lambda: keras_layers.LocallyConnected2D(2, 2, name="it"),
 }
 
 
@@ -255,3 +262,22 @@ def test_what_hls4mls_own_parser_cannot_read_is_refused_by_name(kind: str, tmp_p
     with pytest.raises(Exception) as other:  # another backend's refusals stay hls4ml's own
         hls4ml.converters.convert_from_keras_model(model, backend="Vitis", **options)
     assert not isinstance(other.value, UnsupportedLayerError)
+
+
+STATED: list[tuple[Any, str]] = [
+    (keras_layers.GRU(3, name="it"), 'Conv1D with padding="causal"'),
+    (keras_layers.Bidirectional(keras_layers.LSTM(3), name="it"), 'Conv1D with padding="causal"'),
+    (keras_layers.LayerNormalization(name="it"), "use BatchNormalization"),
+    (keras_layers.TimeDistributed(keras_layers.Flatten(), name="it"), "use Conv1D or Conv2D over all steps"),
+    (keras_layers.Lambda(lambda x: x, name="it"), r"register_activation\(\)"),
+]
+
+
+@pytest.mark.parametrize(("layer", "words"), STATED, ids=[type(layer).__name__ for layer, _ in STATED])
+def test_what_nothing_makes_convertible_is_refused_before_its_keys_are_looked_at(layer: Any, words: str, tmp_path: Path) -> None:
+    """A configuration by name holds keys and types of such layers that mean nothing else."""
+    model = tf.keras.Sequential([keras_layers.InputLayer((6, 3)), layer])
+    entry = {"it": {"Precision": {"recurrent_weight": "auto"}, "RecurrentReuseFactor": 1, "TableRangePower2": 1}}
+    for config in ({"Model": {"Precision": "fixed<16,6>"}}, {"Model": {"Precision": "fixed<16,6>"}, "LayerName": entry}):
+        with pytest.raises(UnsupportedLayerError, match=rf"layer 'it' \({type(layer).__name__}\).*{words}"):
+            hls4ml.converters.convert_from_keras_model(model, backend="DietCNN", output_dir=str(tmp_path), hls_config=config)

@@ -72,11 +72,10 @@ def test_values_beyond_the_input_are_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("layer", "words"),
     [
-        (layers.Conv1D(2, 2, dilation_rate=2, name="c"), r"layer 'c' \(Conv1D\): dilation_rate=\[2\] .*use dilation_rate=1"),
         (layers.ReLU(max_value=1.5, name="r"), r"layer 'r' \(ReLU\): max_value=1.5 .*relu6"),
         (layers.Softmax(axis=1, name="s"), "layer 's' .*last axis"),
     ],
-    ids=["dilation", "cap", "axis"],
+    ids=["cap", "axis"],
 )
 def test_what_hls4ml_would_drop_is_refused(layer: Any, words: str, tmp_path: Path) -> None:
     model = tf.keras.Sequential([layers.InputLayer((6, 3)), layer])

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from hls4ml.model.flow.flow import get_flow
-from hls4ml.model.optimizer import ModelOptimizerPass, optimize_model
+from hls4ml.model.optimizer import ModelOptimizerPass, OptimizerPass, optimize_model
+from hls4ml.model.types import FixedPrecisionType, UnspecifiedPrecisionType
 
 from dietcnn_hls.backend import options
 from dietcnn_hls.backend.graphs import stock_lowering
@@ -28,8 +31,10 @@ IMAGE_RANK = 3
 FLOWS = ("convert", "optimize", "vivado:init_layers", "vivado:quantization", "vivado:optimize")
 """Flows of hls4ml whose passes decide what a stock layer computes and in which types; the others write C++."""
 
-_CPP = "process_fixed_point_quantizer_layer"
-"""A pass among them that writes C++, and refuses io_stream for what its C++ cannot do."""
+_LEFT_OUT = ("process_fixed_point_quantizer_layer", "remove_final_reshape")
+"""Passes among them that write C++, which refuse io_stream for what it cannot do, or drop the shape of results."""
+
+_INFER = "infer_precision_types"
 
 
 def is_stock(model: ModelGraph) -> bool:
@@ -89,6 +94,41 @@ def _check_hgq(model: ModelGraph) -> None:
             raise unsupported(node, f"hls4ml has no layer for HGQ2's {node.get_attr('original_type')}; use layers that it lists")
 
 
+class InferOwnTypes(OptimizerPass):
+    """Types left open that hls4ml does not infer: of what moves values, that of its input; of a dot product, the exact one."""
+
+    name = "infer_own_types"
+
+    def match(self, node: Layer) -> bool:
+        return node.class_name in _INFERRED and any(map(_is_open, node.types.values()))
+
+    def transform(self, model: ModelGraph, node: Layer) -> bool:
+        inputs = [node.get_input_variable(name).type.precision for name in node.inputs]
+        if any(isinstance(kind, UnspecifiedPrecisionType) for kind in inputs):
+            return False
+        wanted = _INFERRED[node.class_name](node, inputs)
+        for kind in filter(_is_open, node.types.values()):
+            kind.precision = wanted
+        return True
+
+
+def _is_open(kind: Any) -> bool:
+    return isinstance(kind.precision, UnspecifiedPrecisionType)
+
+
+def _product(node: Layer, inputs: list[Any]) -> FixedPrecisionType:
+    """What a sum of so many products may need."""
+    grown = math.ceil(math.log2(node.get_input_variable().shape[0]))
+    width, integer = (sum(getattr(kind, word) for kind in inputs) + grown for word in ("width", "integer"))
+    return FixedPrecisionType(width, integer, any(kind.signed for kind in inputs))
+
+
+_INFERRED: Mapping[str, Callable[[Layer, list[Any]], Any]] = {
+    "RepeatVector": lambda node, inputs: inputs[0],
+    "Dot": _product,
+}
+
+
 class LowerStock(ModelOptimizerPass):
     """A stock model: its layers stay as hls4ml knows them, with their types inferred, and are lowered in one go."""
 
@@ -106,9 +146,13 @@ class LowerStock(ModelOptimizerPass):
             return False
         options.check_names(model)
         for flow in FLOWS:
-            optimize_model(model, [name for name in get_flow(flow).optimizers if not name.endswith(_CPP)])
+            names = [name for name in get_flow(flow).optimizers if not name.endswith(_LEFT_OUT)]
+            if _INFER in names:
+                names.insert(names.index(_INFER), "dietcnn:infer_own_types")
+            optimize_model(model, names)
+        model.config.pipeline_style = "dataflow"  # whatever is asked for, as the project says
         stock_lowering(model)
         return False
 
 
-__all__ = ["FLOWS", "LowerStock", "is_hgq", "is_stock"]
+__all__ = ["FLOWS", "InferOwnTypes", "LowerStock", "is_hgq", "is_stock"]

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from dietcnn_hls.backend.readers.keras.architecture import prepared, read_architecture
 from dietcnn_hls.backend.readers.keras.handlers import register_handlers
 from dietcnn_hls.backend.readers.keras.layers import read_fused, read_layer
 from dietcnn_hls.backend.readers.keras.network import check_network, check_object
@@ -51,9 +52,8 @@ class KerasReader:
 
 def network_of(model: ModelGraph) -> KerasNetwork:
     """The Keras model that a ModelGraph was made from."""
-    from hls4ml.converters.keras_v2_to_hls import get_model_arch
-
-    return KerasNetwork.of(*get_model_arch(model.config.config))
+    made = read_architecture(model.config.config)
+    return KerasNetwork.of(made.architecture, made.reader)
 
 
 def check_model(model: Any) -> None:
@@ -63,7 +63,8 @@ def check_model(model: Any) -> None:
     check_object(model)
     from hls4ml.converters.keras_v2_to_hls import KerasModelReader
 
-    check_network(KerasNetwork.of(json.loads(model.to_json()), KerasModelReader(model)))
+    made = prepared(json.loads(model.to_json()), KerasModelReader(model))
+    check_network(KerasNetwork.of(made.architecture, made.reader))
 
 
 def _value(node: Layer, network: KerasNetwork) -> Trained:

@@ -7,7 +7,6 @@ from typing import Any
 
 from dietcnn_hls.backend.readers.keras.layers import read_layer
 from dietcnn_hls.backend.readers.keras.legacy import route_keras2
-from dietcnn_hls.backend.readers.keras.parsing import name_refusals
 from dietcnn_hls.backend.readers.keras.source import KerasLayer, Shape
 from dietcnn_hls.backend.trained import TRAINED, MaxPooling, Reshaping, SumPooling, Trained, TrainedLinear
 
@@ -34,7 +33,6 @@ def register_handlers() -> None:
             if spelling not in get_layer_handlers():
                 register_keras_v2_layer_handler(spelling, _handle)
     route_keras2()
-    name_refusals("DietCNN")
 
 
 def _handle(keras_layer: dict[str, Any], input_names: list[str] | None, input_shapes: list[Any], reader: Any) -> Any:

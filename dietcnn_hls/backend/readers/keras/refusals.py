@@ -83,6 +83,41 @@ _REMEDIES: Mapping[str, Remedy] = {
 }
 
 
+_STATES = 'it keeps a state from step to step; convolve over the sequence instead: Conv1D with padding="causal"'
+_EVERYWHERE: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("SimpleRNN", "LSTM", "GRU", "QSimpleRNN", "QLSTM", "QGRU", "Bidirectional", "RNN", "StackedRNNCells"), _STATES
+    ),
+    **dict.fromkeys(("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"), _STATES),
+    "LayerNormalization": "it divides by what each sample's values are; use BatchNormalization, whose scale is a constant",
+    **dict.fromkeys(("GroupNormalization", "UnitNormalization"), "use BatchNormalization, whose scale is a constant"),
+    **dict.fromkeys(
+        ("MultiHeadAttention", "Attention", "AdditiveAttention"),
+        "its products have no constant operand; use Conv1D over the sequence, or Dense layers with Multiply between them",
+    ),
+    "TimeDistributed": "only layers of each step's last axis may be in it, such as Dense; use Conv1D or Conv2D over all steps",
+    **dict.fromkeys(("GarNet", "GarNetStack"), "use Dense layers and Multiply"),
+    **dict.fromkeys(
+        ("Conv3D", "Conv3DTranspose", "MaxPooling3D", "AveragePooling3D", "ZeroPadding3D", "UpSampling3D", "Cropping3D"),
+        "streams have up to three axes; take the depth as channels, with Conv2D and its like",
+    ),
+    "Lambda": "its function is Python; use layers of docs/layers.md, or register_activation() for a function of one value",
+}
+"""Layers that no reader of ours takes, and what to use in their place."""
+
+
+def check_kind(name: str, kind: str) -> None:
+    """UnsupportedLayerError for a class that nothing makes convertible."""
+    if kind in _EVERYWHERE:
+        raise unsupported(name, kind, _EVERYWHERE[kind])
+
+
+def unparsed(name: str, kind: str, said: str) -> UnsupportedLayerError:
+    """The error for a layer that hls4ml's parser cannot read."""
+    words = f"hls4ml's parser stops at it ({said}); write it with layers of docs/layers.md, an activation as a layer of its own"
+    return unsupported(name, kind, _EVERYWHERE.get(kind, words))
+
+
 def unsupported(name: str, kind: str, remedy: str | None = None) -> UnsupportedLayerError:
     """The error for a layer without a lowering."""
     return UnsupportedLayerError(f"layer '{name}' ({kind}) has no lowering: {remedy or f'known are {known()}'}")

@@ -57,11 +57,16 @@ class KerasLayer:
     def live(self) -> Any:
         """The layer itself where the model is in memory, else None."""
         model = getattr(self.reader, "model", None)
-        return None if model is None else model.get_layer(self.name)
+        layer: Any = None if model is None else model.get_layer(self.name)
+        while hasattr(layer, "layer"):  # a wrapper, which the architecture is without
+            layer = layer.layer
+        return layer
 
     def variables(self) -> dict[str, np.ndarray]:
         """All variables by their own name."""
-        return _of_model(self.live) if self.live is not None else _of_file(self.reader.h5file, self.name)
+        if self.live is not None:
+            return _of_model(self.live)
+        return _of_file(self.reader.h5file, getattr(self.reader, "original", str)(self.name))
 
 
 def _of_model(layer: Any) -> dict[str, np.ndarray]:

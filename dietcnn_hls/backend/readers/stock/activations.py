@@ -134,9 +134,12 @@ def leaky_relu(chain: Chain) -> None:
 
 def prelu(chain: Chain) -> None:
     alpha, kind = constants(chain.layer, "param")
-    if alpha.size not in (1, chain.stream.channels):
-        raise refuse(chain.layer, f"a slope for each of {alpha.size} values; share them along all axes but the channels")
+    shape = chain.stream.shape
+    if alpha.size not in (1, chain.stream.channels):  # a slope for each value: each is a channel of its own
+        alpha = np.broadcast_to(alpha, shape)
+        chain.reshape("values", (1, 1, chain.stream.size))
     _scaled_negative(chain, alpha.ravel(), kind)
+    chain.reshape("shape", shape)
 
 
 def _scaled_negative(chain: Chain, alpha: np.ndarray, kind: FixedType) -> None:

@@ -45,10 +45,17 @@ _QUANTISERS: Rules = dict.fromkeys(
 _NORM_QUANTISERS: Rules = dict.fromkeys((f"{what}_quantizer" for what in ("beta", "gamma", "mean", "variance")), READ)
 """hls4ml takes a batch-norm's values as they are and rounds scale and shift to their types."""
 _LAYER: Rules = KERAS["Add"]
-_LINE: Rules = {"padding": Only(("valid", "same", "causal")), "dilation_rate": Only(((1,), 1), "use dilation_rate=1")}
-_CONV1D: Rules = {**KERAS["Conv2D"], **_LINE}
+_WIDE: Rules = {"dilation_rate": READ}
+_LINE: Rules = {"padding": Only(("valid", "same", "causal")), **_WIDE}
+_CONV2D: Rules = {**KERAS["Conv2D"], **_WIDE, "groups": READ}
+_CONV1D: Rules = {**_CONV2D, **_LINE}
+_DEPTHWISE: Rules = {**KERAS["DepthwiseConv2D"], **_WIDE, "depth_multiplier": READ}
+_TRANSPOSED: Rules = {
+    **KERAS["Conv2D"],
+    "output_padding": Only((None,), "leave it out, and use ZeroPadding2D behind it"),
+}
 _POINTWISE: Rules = dict.fromkeys((f"pointwise_{what}" for what in ("initializer", "regularizer", "constraint")), READ)
-_SEPARABLE: Rules = {**KERAS["DepthwiseConv2D"], **_POINTWISE, "filters": READ, "depth_multiplier": Only((1,))}
+_SEPARABLE: Rules = {**_DEPTHWISE, **_POINTWISE, "filters": READ}
 _POOL: Rules = {**_LAYER, **WINDOW, "pool_size": READ}
 _GLOBAL: Rules = {**_LAYER, "data_format": WINDOW["data_format"], "keepdims": READ}
 _MOVED: Rules = {**_LAYER, "data_format": WINDOW["data_format"]}
@@ -57,11 +64,16 @@ _CROPPED: Rules = {**_MOVED, "cropping": READ}
 _ENLARGED: Rules = {**_MOVED, "size": READ, "interpolation": Only(("nearest",), "use 'nearest'")}
 
 ARGUMENTS: Mapping[str, Rules] = {
-    **{kind: KERAS[kind] for kind in ("InputLayer", "Conv2D", "Dense", "Flatten", "Reshape", "Dropout", "Activation")},
+    **{kind: KERAS[kind] for kind in ("InputLayer", "Dense", "Flatten", "Reshape", "Dropout", "Activation")},
     **dict.fromkeys(("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"), _LAYER),
+    "Dot": {**_LAYER, "axes": Only((1, -1, (1, 1), (-1, -1)), "use axes=1"), "normalize": Only((False,))},
     "Conv1D": _CONV1D,
-    "DepthwiseConv2D": {**KERAS["DepthwiseConv2D"], "depth_multiplier": Only((1,))},
-    "DepthwiseConv1D": {**KERAS["DepthwiseConv2D"], **_LINE, "depth_multiplier": Only((1,))},
+    "Conv2D": _CONV2D,
+    "Conv1DTranspose": {**_TRANSPOSED, "dilation_rate": Only(((1,), 1))},
+    "Conv2DTranspose": _TRANSPOSED,
+    "DepthwiseConv2D": _DEPTHWISE,
+    "DepthwiseConv1D": {**_DEPTHWISE, **_LINE},
+    "RepeatVector": {**_LAYER, "n": READ},
     "SeparableConv1D": {**_SEPARABLE, **_LINE},
     "SeparableConv2D": _SEPARABLE,
     "BatchNormalization": {**NORM, "axis": Only((-1, (1,), (2,), (3,), 1, 2, 3), "normalise the last axis")},
@@ -77,7 +89,7 @@ ARGUMENTS: Mapping[str, Rules] = {
     "PReLU": {
         **_LAYER,
         **dict.fromkeys(("alpha_initializer", "alpha_regularizer", "alpha_constraint"), READ),
-        "shared_axes": Only((None,), "hls4ml reads a slope for each value"),
+        "shared_axes": READ,
     },
     "Softmax": {**_LAYER, "axis": READ, "robust_masking": READ},
     **dict.fromkeys(("MaxPooling1D", "MaxPooling2D", "AveragePooling1D", "AveragePooling2D"), _POOL),

@@ -73,6 +73,19 @@ def embedding(chain: Chain) -> None:
     chain.cast(chain.type("result"))
 
 
+def repeat(chain: Chain) -> None:
+    """RepeatVector."""
+    _gather(chain, "copies", np.repeat(_numbers(chain)[None], int(chain.layer.get_attr("n_copies")), 0))
+
+
+def spread(chain: Chain, role: str, shape: tuple[int, ...]) -> Node:
+    """The chain's last node spread to a shape as numpy spreads arrays; where it has that shape, itself."""
+    if chain.stream.shape != shape:
+        numbers = np.broadcast_to(_numbers(chain), shape)
+        chain.add(role, Gather(numbers.reshape(-1), shape))
+    return chain.last
+
+
 def transpose(chain: Chain) -> None:
     """Permute."""
     order = [int(axis) for axis in chain.layer.get_attr("perm")]
@@ -92,4 +105,4 @@ def concatenate(chain: Chain, other: Node) -> None:
     chain.cast(chain.type("result"))
 
 
-__all__ = ["concatenate", "cropping", "embedding", "resize", "transpose", "zero_padding"]
+__all__ = ["concatenate", "cropping", "embedding", "repeat", "resize", "spread", "transpose", "zero_padding"]

@@ -13,7 +13,7 @@ from dietcnn_hls.backend.readers.stock.chain import Chain, aligned, refuse
 from dietcnn_hls.backend.readers.stock.fixed import FixedType
 from dietcnn_hls.backend.readers.stock.weights import is_binary
 from dietcnn_hls.errors import LoweringError
-from dietcnn_hls.lowered import Add, Combine, LoweredGraph, Node, Requantize, Source, Stream, node
+from dietcnn_hls.lowered import Add, Combine, LoweredGraph, Node, Reduce, Requantize, Source, Stream, node
 
 if TYPE_CHECKING:
     from hls4ml.model.graph import ModelGraph
@@ -26,17 +26,40 @@ def _reshape(chain: Chain) -> None:
 
 
 def _merge(chain: Chain, other: Node) -> None:
-    """Exact on the finer grid, then cast. An average is half of the sum."""
+    """Exact on the finer grid, then cast. An average is half of the sum. Tensors of unlike shapes are spread as numpy does."""
     word = str(chain.layer.get_attr("op"))
-    shifts = aligned(chain.stream, other.stream)
-    if word in ("add", "average"):
-        chain.merge("joined", Add(shifts), other)
-    elif word in _MERGES:
-        chain.merge("joined", Combine(_MERGES[word], (0, 0) if word == "multiply" else shifts), other)
-    else:
+    if word not in ("add", "average", *_MERGES):
         raise refuse(chain.layer, f"the merge '{word}' has no lowering; known are add, average, {', '.join(_MERGES)}")
+    first, second = _alike(chain, other, word)
+    chain.last, shifts = first, aligned(first.stream, second.stream)
+    if word in ("add", "average"):
+        chain.merge("joined", Add(shifts), second)
+    else:
+        chain.merge("joined", Combine(_MERGES[word], (0, 0) if word == "multiply" else shifts), second)
     if word == "average":
         chain.scale("half", np.array([1]), 1)
+    chain.cast(chain.type("result"))
+
+
+def _alike(chain: Chain, other: Node, word: str) -> tuple[Node, Node]:
+    """Both operands in the shape of the result, but for a second one that `Combine` spreads over the channels itself."""
+    first = chain.last
+    shapes = first.stream.shape, other.stream.shape
+    shape = tuple(int(n) for n in np.broadcast_shapes(*shapes))
+    first = arrangement.spread(chain, "first", shape)
+    if word in _MERGES and shapes[1] == (*shape[:-1], 1):
+        return first, other
+    chain.last = other
+    return first, arrangement.spread(chain, "second", shape)
+
+
+def _dot(chain: Chain, other: Node) -> None:
+    """Products, each in the accumulator's type, and their sum."""
+    accum = chain.type("accum")
+    chain.merge("products", Combine("multiply"), other)
+    chain.cast(accum, "rounded")
+    chain.add("sum", Reduce("sum"))
+    chain.wrap(accum)
     chain.cast(chain.type("result"))
 
 
@@ -74,6 +97,7 @@ _ONE: Mapping[str, Callable[[Chain], None]] = {
     "Resize": arrangement.resize,
     "Transpose": arrangement.transpose,
     "Embedding": arrangement.embedding,
+    "RepeatVector": arrangement.repeat,
 }
 """What becomes of a layer with one input, by hls4ml's class."""
 
@@ -152,12 +176,14 @@ def _chain(layer: Any, inputs: list[Node]) -> Chain:
     try:
         if layer.class_name == "Merge" and len(inputs) == 2:
             _merge(chain, inputs[1])
+        elif layer.class_name == "Dot" and len(inputs) == 2:
+            _dot(chain, inputs[1])
         elif layer.class_name == "Concatenate" and len(inputs) == 2:
             arrangement.concatenate(chain, inputs[1])
         elif layer.class_name in _ONE and len(inputs) == 1:
             _ONE[layer.class_name](chain)
         else:
-            raise refuse(layer, f"it has no lowering; known are Merge, Concatenate, {', '.join(_ONE)}")
+            raise refuse(layer, f"it has no lowering; known are Merge, Dot, Concatenate, {', '.join(_ONE)}")
     except LoweringError as error:
         raise error if f"'{layer.name}'" in str(error) else LoweringError(f"layer '{layer.name}': {error}") from error
     return chain

@@ -10,7 +10,7 @@ import numpy as np
 from dietcnn_hls.backend.readers.stock.chain import Chain, refuse
 from dietcnn_hls.backend.readers.stock.fixed import FixedType
 from dietcnn_hls.backend.readers.stock.weights import constants, is_binary
-from dietcnn_hls.lowered import Window
+from dietcnn_hls.lowered import Gather, Window
 
 
 def _bias(layer: Any, accum: FixedType) -> tuple[np.ndarray, int]:
@@ -39,23 +39,30 @@ def dense(chain: Chain) -> None:
     chain.cast(chain.type("result"))
 
 
+SIDES = ("top", "bottom", "left", "right")
+
+
 def window(layer: Any, prefix: str, groups: int = 1) -> Window:
     """The window of a convolution ('filt') or pool ('pool'); 1-D ones have one row."""
+    pads = tuple(int(layer.get_attr(f"pad_{side}", 0)) for side in SIDES)
+    return Window(*_pairs(layer, prefix), pads, groups)  # type: ignore[arg-type]
 
-    def pair(word: str) -> tuple[int, int]:
-        return int(layer.get_attr(f"{word}_height", 1)), int(layer.get_attr(f"{word}_width"))
 
-    pads = tuple(int(layer.get_attr(f"pad_{side}", 0)) for side in ("top", "bottom", "left", "right"))
-    return Window(pair(prefix), pair("stride"), pads, groups)  # type: ignore[arg-type]
+def _pairs(layer: Any, prefix: str) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Size and stride of a window."""
+    size, stride = (
+        (int(layer.get_attr(f"{word}_height", 1)), int(layer.get_attr(f"{word}_width"))) for word in (prefix, "stride")
+    )
+    return size, stride
 
 
 def convolution(chain: Chain) -> None:
     """Conv1D and Conv2D."""
     layer = chain.layer
-    if layer.get_attr("dilation", 1) not in (1, None) or layer.get_attr("data_format") != "channels_last":
-        raise refuse(layer, "use dilation_rate=1 and channels_last")
+    if layer.get_attr("data_format") != "channels_last":
+        raise refuse(layer, "use data_format='channels_last'")
     weights, kind = constants(layer, "weight")
-    _convolve(chain, weights.reshape(-1, weights.shape[-1]).T, kind, window(layer, "filt"))
+    _convolve(chain, weights.reshape(-1, weights.shape[-1]).T, kind, int(layer.get_attr("groups", 1)))
 
 
 def depthwise(chain: Chain) -> None:
@@ -63,19 +70,59 @@ def depthwise(chain: Chain) -> None:
     weights, kind = constants(chain.layer, "weight")
     channels = chain.stream.channels
     flat = weights.reshape(-1, channels, weights.size // channels // int(np.prod(weights.shape[:-2])))
-    _convolve(chain, flat.transpose(1, 2, 0).reshape(-1, flat.shape[0]), kind, window(chain.layer, "filt", channels))
+    _convolve(chain, flat.transpose(1, 2, 0).reshape(-1, flat.shape[0]), kind, channels)
 
 
-def _convolve(chain: Chain, weights: np.ndarray, kind: FixedType, seen: Window) -> None:
-    shape, accum = chain.stream.shape, chain.type("accum")
-    if any(seen.padding) and is_binary(chain.layer.get_input_variable()):
-        raise refuse(chain.layer, "hls4ml pads binary inputs with -1; use padding='valid'")
+def _convolve(chain: Chain, weights: np.ndarray, kind: FixedType, groups: int) -> None:
+    shape, accum, layer = chain.stream.shape, chain.type("accum"), chain.layer
+    dilation = [int(layer.get_attr(f"dilation_{axis}", 1) or 1) for axis in ("height", "width")]
+    spaced, pads = layer.get_attr("spaced"), [int(layer.get_attr(f"pad_{side}", 0)) for side in SIDES]
+    if (any(pads) or spaced) and is_binary(layer.get_input_variable()):
+        raise refuse(layer, "hls4ml pads binary inputs with -1; use padding='valid'")
     if len(shape) == 2:
         chain.reshape("row", (1, *shape))
-    chain.linear(weights, kind.fraction, _bias(chain.layer, accum), accum, seen)
+    if spaced:
+        seen = _space(chain, [[1, 0], *spaced][-2:], groups)
+    elif dilation != [1, 1]:
+        seen = _dilate(chain, dilation, pads, groups)
+    else:
+        seen = window(layer, "filt", groups)
+    chain.linear(weights, kind.fraction, _bias(layer, accum), accum, seen)
     if len(shape) == 2:
         chain.reshape("line", chain.stream.shape[1:])
     chain.cast(chain.type("result"))
+
+
+def _rows(chain: Chain, places: list[np.ndarray], role: str) -> None:
+    """The pixels at these rows and columns of the image, zero where a place lies outside."""
+    height, width, channels = chain.stream.shape
+    numbers = np.arange(chain.stream.size).reshape(height, width, channels)
+    inside = [(place >= 0) & (place < limit) for place, limit in zip(places, (height, width), strict=True)]
+    rows, columns = (np.where(ok, place, 0) for ok, place in zip(inside, places, strict=True))
+    found = numbers[rows[:, None], columns[None, :]]
+    found[~(inside[0][:, None] & inside[1][None, :])] = -1
+    chain.add(role, Gather(found.reshape(-1), tuple(int(n) for n in found.shape)))
+
+
+def _dilate(chain: Chain, dilation: list[int], pads: list[int], groups: int) -> Window:
+    """Pixels of dilated windows side by side; returns the window that then sees each of them once."""
+    places, size, stride = [], *_pairs(chain.layer, "filt")
+    for axis, (taps, step, rate) in enumerate(zip(size, stride, dilation, strict=True)):
+        before, after = pads[2 * axis : 2 * axis + 2]
+        count = (chain.stream.shape[axis] + before + after - (taps - 1) * rate - 1) // step + 1
+        places.append((np.arange(count)[:, None] * step + np.arange(taps) * rate - before).reshape(-1))
+    _rows(chain, places, "dilated")
+    return Window(size, size, groups=groups)
+
+
+def _space(chain: Chain, spaced: list[list[int]], groups: int) -> Window:
+    """Pixels spaced out by zeros: one every `stride` places, behind so many zeros; returns the window over them."""
+    places, (size, _) = [], _pairs(chain.layer, "filt")
+    for axis, taps, (stride, before) in zip(("height", "width"), size, spaced, strict=True):
+        place = np.arange(int(chain.layer.get_attr(f"out_{axis}", 1)) + taps - 1) - before
+        places.append(np.where(place % stride == 0, place // stride, -1))
+    _rows(chain, places, "spaced")
+    return Window(size, groups=groups)
 
 
 def batch_norm(chain: Chain) -> None:

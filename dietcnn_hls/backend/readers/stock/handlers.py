@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What hls4ml's Keras parser has no handler for, or drops arguments of, in its own words.
+
+Each handler gets hls4ml's, where it has one, and what that gets; only models that are to be ours are parsed by them. Attributes
+that hls4ml has no word for are read by the layer's lowering: ``dilation_height``, ``dilation_width``, ``groups``, ``spaced``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from dietcnn_hls.backend.readers.keras.refusals import unsupported
+
+Parsed = tuple[dict[str, Any], list[int]]
+Handler = Callable[..., Parsed]
+
+
+def convolution(theirs: Handler, entry: Mapping[str, Any], names: Any, shapes: list[list[int]], reader: Any) -> Parsed:
+    """Convolutions with dilation and groups: padding and sizes are those of a window as large as the dilated one."""
+    config = entry["config"]
+    kernel, rates = config["kernel_size"], config.get("dilation_rate", 1)
+    rates = [rates] * len(kernel) if isinstance(rates, int) else rates
+    reach = [(size - 1) * rate + 1 for size, rate in zip(kernel, rates, strict=True)]
+    layer, shape = theirs({**entry, "config": {**config, "kernel_size": reach}}, names, shapes, reader)
+    for axis, size, rate in zip(("height", "width")[-len(kernel) :], kernel, rates, strict=True):
+        layer[f"filt_{axis}"] = size
+        layer[f"dilation_{axis}"] = rate
+    if config.get("groups", 1) != 1:
+        layer["groups"] = config["groups"]
+    return layer, shape
+
+
+def transposed(theirs: None, entry: Mapping[str, Any], names: Any, shapes: list[list[int]], reader: Any) -> Parsed:
+    """A transposed convolution is a convolution with the kernel turned round, over pixels spaced out by zeros."""
+    from hls4ml.converters.keras_v2_to_hls import get_weights_data, parse_default_keras_layer
+
+    config, layer = entry["config"], parse_default_keras_layer(entry, names)
+    kernel, bias = get_weights_data(reader, layer["name"], ["kernel", "bias"])
+    axes = ("height", "width")[-(kernel.ndim - 2) :]
+    layer["class_name"] = f"Conv{len(axes)}D"
+    layer["weight_data"] = np.swapaxes(np.flip(kernel, tuple(range(len(axes)))), -1, -2)
+    layer |= {"bias_data": bias, "weight_quantizer": None, "bias_quantizer": None, "spaced": []}
+    layer |= {"n_chan": shapes[0][-1], "n_filt": config["filters"]}
+    for axis, given, size, stride in zip(axes, shapes[0][1:], config["kernel_size"], config["strides"], strict=False):
+        whole = (given - 1) * stride + size
+        same = str(config["padding"]).lower() == "same"
+        out = given * stride + (0 if same else max(size - stride, 0))
+        layer |= {f"in_{axis}": given, f"out_{axis}": out, f"filt_{axis}": size, f"stride_{axis}": 1}
+        before = (max(whole - out, 0) // 2) if same else 0
+        layer["spaced"].append([stride, size - 1 - before])
+    layer |= dict.fromkeys(("pad_top", "pad_bottom", "pad_left", "pad_right"), 0)
+    return layer, [shapes[0][0], *(layer[f"out_{axis}"] for axis in axes), layer["n_filt"]]
+
+
+def merge(theirs: Handler, entry: Mapping[str, Any], names: Any, shapes: list[list[int]], reader: Any) -> Parsed:
+    """Merges of tensors of unlike shapes have the shape to which both are spread."""
+    layer, _ = theirs(entry, names, shapes, reader)
+    if entry["class_name"] == "Dot":
+        return layer, [shapes[0][0], 1]
+    try:
+        spread = np.broadcast_shapes(*(tuple(shape[1:]) for shape in shapes))
+    except ValueError:
+        raise unsupported(layer["name"], entry["class_name"], f"it cannot join tensors of shapes {shapes}") from None
+    if list(spread) not in (list(shape[1:]) for shape in shapes):
+        words = f"it spreads tensors of shapes {[tuple(shape[1:]) for shape in shapes]} to {spread}; give one of them this shape"
+        raise unsupported(layer["name"], entry["class_name"], words)
+    return layer, [shapes[0][0], *spread]
+
+
+def repeat(theirs: None, entry: Mapping[str, Any], names: Any, shapes: list[list[int]], reader: Any) -> Parsed:
+    """RepeatVector."""
+    from hls4ml.converters.keras_v2_to_hls import parse_default_keras_layer
+
+    count = int(entry["config"]["n"])
+    return {**parse_default_keras_layer(entry, names), "n_copies": count}, [shapes[0][0], count, shapes[0][-1]]
+
+
+def slopes(theirs: Handler, entry: Mapping[str, Any], names: Any, shapes: list[list[int]], reader: Any) -> Parsed:
+    """PReLU whose slopes are shared along axes."""
+    return theirs({**entry, "config": {**entry["config"], "shared_axes": None}}, names, shapes, reader)
+
+
+_CONVOLUTIONS = (
+    *("Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D", "QConv1D", "QConv2D"),
+    *("QDepthwiseConv2D", "QSeparableConv1D", "QSeparableConv2D", "QConv2DBatchnorm"),
+)
+_HANDLERS: Mapping[str, Callable[..., Parsed]] = {
+    **dict.fromkeys(_CONVOLUTIONS, convolution),
+    **dict.fromkeys(("Conv1DTranspose", "Conv2DTranspose"), transposed),
+    **dict.fromkeys(("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Dot"), merge),
+    "RepeatVector": repeat,
+    "PReLU": slopes,
+}
+
+
+def handlers(theirs: Mapping[str, Handler]) -> dict[str, Handler]:
+    """Ours by Keras' class, each on top of hls4ml's own, if it has one."""
+    return {kind: partial(ours, theirs.get(kind)) for kind, ours in _HANDLERS.items()}
+
+
+__all__ = ["handlers"]

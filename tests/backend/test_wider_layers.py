@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Layers and models that hls4ml's parser cannot read or reads in part: the same integers as Keras where nothing is rounded."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hls4ml
+import numpy as np
+import pytest
+import tensorflow_model_optimization as tfmot
+
+from dietcnn_hls import reference
+from dietcnn_hls.backend import lowered_graph
+from dietcnn_hls.hardware.geometry import legal_folds
+from dietcnn_hls.rtl.design import generate
+from dietcnn_hls.rtl.simulation import simulate_many
+from dietcnn_hls.tf import tf
+from tests.graphs import random_codes
+
+L = tf.keras.layers
+Input, Model, Sequential = L.Input, tf.keras.Model, tf.keras.Sequential
+
+
+def filled(model: Any, seed: int = 0) -> Any:
+    """Weights of two fractional bits, of which float32 loses nothing."""
+    rng = np.random.default_rng(seed)
+    model.set_weights([rng.integers(-4, 4, w.shape) / 4 for w in model.get_weights()])
+    return model
+
+
+def one(shape: tuple[int, ...], *layers: Any) -> Any:
+    return filled(Sequential([L.InputLayer(shape), *layers]))
+
+
+def two(left: tuple[int, ...], right: tuple[int, ...], join: Callable[[Any, Any], Any]) -> Any:
+    a, b = Input(left), Input(right)
+    return filled(Model([a, b], join(a, b)))
+
+
+def merged(kind: str, left: tuple[int, ...], right: tuple[int, ...]) -> Any:
+    return two(left, right, lambda a, b: getattr(L, kind)()([a, b]))
+
+
+def shared_layer() -> Any:
+    x = Input((6, 2))
+    conv = L.Conv1D(2, 2, padding="same", activation="relu", name="twice")
+    return filled(Model(x, L.Add()([conv(conv(x)), conv(x)])))
+
+
+def shared_model(nested: bool = False) -> Any:
+    """Two inputs through one tower; its input has the name of the model's own."""
+    a, b = Input((4,), name="a"), Input((4,), name="b")
+    inner = Input((4,), name="a")
+    tower = Model(inner, L.Dense(3, name="d", activation="relu")(L.Dense(4, name="e")(inner)), name="tower")
+    if nested:
+        tower = Sequential([Input((4,), name="c"), tower, L.Dense(3, name="d")], name="outer")
+    return filled(Model([a, b], L.Subtract(name="gap")([tower(a), tower(b)])))
+
+
+def many() -> Any:
+    x = Input((5,))
+    ways = [L.Dense(3, name=f"d{number}")(x) for number in range(3)]
+    return filled(Model(x, L.Concatenate()([L.Add()(ways), L.Maximum()(ways), L.Minimum()([*ways, ways[0]])])))
+
+
+def pruned() -> Any:
+    model = Sequential([L.InputLayer((5, 3)), L.Conv1D(4, 2), L.Flatten(), L.Dense(3, activation="relu")])
+    made = tfmot.sparsity.keras.prune_low_magnitude(model)
+    rng = np.random.default_rng(0)
+    for layer in made.layers:
+        for weight in layer.layer.weights:
+            weight.assign(rng.integers(-4, 4, weight.shape) / 4)
+    return made
+
+
+MODELS: dict[str, Callable[[], Any]] = {
+    "dilated row": lambda: one((11, 2), L.Conv1D(3, 3, dilation_rate=2)),
+    "dilated row, same": lambda: one((8, 2), L.Conv1D(3, 3, dilation_rate=3, padding="same")),
+    "dilated row, causal": lambda: one((8, 2), L.Conv1D(3, 3, dilation_rate=2, padding="causal")),
+    "dilated image": lambda: one((8, 7, 2), L.Conv2D(3, (3, 2), dilation_rate=(2, 3), padding="same")),
+    "dilated depthwise": lambda: one((8, 7, 2), L.DepthwiseConv2D(3, dilation_rate=(2, 2), padding="same")),
+    "dilated separable": lambda: one((8, 7, 2), L.SeparableConv2D(3, 2, dilation_rate=(2, 2))),
+    "dilated separable row": lambda: one((9, 2), L.SeparableConv1D(3, 2, dilation_rate=2, padding="same")),
+    "groups": lambda: one((6, 6, 4), L.Conv2D(6, 3, groups=2, strides=2, padding="same")),
+    "groups of a row": lambda: one((6, 6), L.Conv1D(6, 1, groups=3)),
+    "groups and dilation": lambda: one((9, 4), L.Conv1D(4, 3, groups=2, dilation_rate=2)),
+    "multiplier": lambda: one((6, 5, 2), L.DepthwiseConv2D((2, 3), depth_multiplier=3)),
+    "multiplier of a row": lambda: one((6, 2), L.DepthwiseConv1D(2, depth_multiplier=2, padding="same")),
+    "separable with a multiplier": lambda: one((6, 5, 2), L.SeparableConv2D(3, 2, depth_multiplier=2)),
+    **{
+        f"transposed, {padding}, {size}, {stride}": lambda padding=padding, size=size, stride=stride: one(  # type: ignore[misc]
+            (4, 3, 2), L.Conv2DTranspose(3, size, strides=stride, padding=padding)
+        )
+        for padding in ("valid", "same")
+        for size, stride in ((3, 1), ((3, 2), (2, 2)), (2, 3), ((4, 1), (2, 3)))
+    },
+    "transposed row": lambda: one((5, 2), L.Conv1DTranspose(3, 4, strides=2, padding="same", activation="relu")),
+    "repeat": lambda: one((4,), L.Dense(3), L.RepeatVector(5), L.Conv1D(2, 2)),
+    "each step": lambda: one((4, 3), L.TimeDistributed(L.Dense(5, activation="relu")), L.TimeDistributed(L.Dense(2))),
+    "slopes of channels": lambda: one((4, 5, 3), L.PReLU(shared_axes=[1, 2])),
+    "slopes of all values": lambda: one((3, 2, 2), L.PReLU()),
+    "dot": lambda: two((6,), (6,), lambda a, b: L.Dot(1)([a, b])),
+    "dot behind layers": lambda: two((6,), (5,), lambda a, b: L.Dense(2)(L.Dot(-1)([L.Dense(4)(a), L.Dense(4)(b)]))),
+    **{
+        f"{kind} {left} {right}": lambda kind=kind, left=left, right=right: merged(kind, left, right)  # type: ignore[misc]
+        for kind, left, right in (
+            ("Add", (3, 4, 2), (1, 1, 2)),
+            ("Add", (1, 1, 2), (3, 4, 2)),
+            ("Subtract", (3, 4, 2), (3, 4, 1)),
+            ("Subtract", (3, 4, 1), (3, 4, 2)),
+            ("Multiply", (3, 4, 2), (1, 4, 1)),
+            ("Average", (3, 2), (1, 2)),
+            ("Maximum", (4,), (1,)),
+            ("Minimum", (1, 2), (4, 2)),
+            ("Multiply", (4, 2), (2,)),
+        )
+    },
+    "shared layer": shared_layer,
+    "shared model": shared_model,
+    "shared model of models": lambda: shared_model(nested=True),
+    "many tensors": many,
+    "pruned": pruned,
+}
+
+
+def converted(model: Any, folder: Path, config: dict[str, Any] | None = None, io_type: str = "io_stream") -> Any:
+    with contextlib.redirect_stdout(io.StringIO()):  # hls4ml prints each layer
+        if config is None:
+            config = hls4ml.utils.config_from_keras_model(
+                model, granularity="name", backend="DietCNN", default_precision="fixed<16,8>"
+            )
+        return hls4ml.converters.convert_from_keras_model(
+            model, hls_config=config, backend="DietCNN", output_dir=str(folder), io_type=io_type
+        )
+
+
+def samples(model: Any) -> list[np.ndarray]:
+    rng = np.random.default_rng(1)
+    return [rng.integers(-8, 8, (20, *given.shape[1:])) / 4 for given in model.inputs]
+
+
+@pytest.mark.parametrize("title", MODELS)
+def test_equal_to_keras(title: str, tmp_path: Path) -> None:
+    model = MODELS[title]()
+    graph = lowered_graph(converted(model, tmp_path))
+    x = samples(model)
+    codes = reference.quantize_input(graph, x if len(x) > 1 else x[0])
+    found = reference.output_values(graph, reference.predict(graph, codes))
+    keras = model.predict(x if len(x) > 1 else x[0], verbose=0)
+    assert np.array_equal(np.asarray(found).reshape(keras.shape), keras), title
+
+
+def everything() -> Any:
+    """One network of nearly all of these layers, two ends."""
+    image = Input((7, 6, 4), name="image")
+    x = L.Conv2D(4, 2, groups=2, dilation_rate=(2, 1), activation="relu", name="grouped")(image)
+    gate = L.GlobalAveragePooling2D(keepdims=True, name="gate")(x)
+    x = L.Multiply(name="gated")([L.Conv2DTranspose(4, 3, strides=2, padding="same", name="wider")(x), gate])
+    x = L.MaxPooling2D(5, name="pool")(x)
+    tower = L.Dense(3, name="tower")
+    left = tower(L.Flatten(name="flat")(x))
+    right = tower(L.Flatten(name="flat_right")(L.Permute((2, 1, 3), name="turned")(x)))
+    repeated = L.RepeatVector(2, name="repeated")(left)
+    return filled(
+        Model(image, [L.Dot(1, name="dot")([left, L.Dense(3, name="last")(right)]), L.Add(name="sum")([repeated, left])])
+    )
+
+
+def test_cpp_and_rtl_compute_the_same(tmp_path: Path) -> None:
+    model = everything()
+    graphs = {}
+    for io_type in ("io_parallel", "io_stream"):
+        made = converted(model, tmp_path / io_type, {"Model": {"Precision": "fixed<16,8>", "ReuseFactor": 1}}, io_type)
+        made.compile()
+        graphs[io_type] = lowered_graph(made)
+        x = samples(model)[0]
+        expected = reference.output_values(
+            graphs[io_type], reference.predict(graphs[io_type], reference.quantize_input(graphs[io_type], x))
+        )
+        for found, wanted in zip(made.predict(x), expected, strict=True):
+            assert np.array_equal(found.reshape(wanted.shape), wanted), io_type
+    graph = graphs["io_stream"]
+    design = generate(graph, {node.name: legal_folds(graph, node)[0] for node in graph.linear_nodes})
+    codes = random_codes(graph, 2, 0)
+    for found, wanted in zip(
+        simulate_many([design], [codes], optimize="-O0")[0].outputs, reference.predict(graph, codes), strict=True
+    ):
+        assert np.array_equal(found, wanted)
