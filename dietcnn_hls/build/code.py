@@ -21,7 +21,7 @@ PACKAGE = "dietcnn_hls"
 TRAINERS = ("data", "methods", "training")
 """Rooms that train; see `training_key`."""
 
-_LIBRARIES = (PACKAGE, "hls4ml", "numpy", "tensorflow-cpu", "qkeras", "da4ml")
+_LIBRARIES = (PACKAGE, "hls4ml", "numpy", "tensorflow-cpu", "qkeras", "alkaid")
 
 
 @cache

@@ -99,6 +99,7 @@ class State:
             use_dsp=self.request.measure.dsp,
             input_codes=spec.input_codes(self.graph),
             pipelining=Pipelining.of(hardware.part, hardware.clock_period, margin),
+            share_sums=spec.unroll and not self.request.measure.dsp,
         )
         return generate(self.graph, self.folds, options)
 

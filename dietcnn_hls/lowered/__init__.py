@@ -18,6 +18,7 @@ from dietcnn_hls.lowered.counts import Operations, Widths
 from dietcnn_hls.lowered.decoding import DecodingKernel
 from dietcnn_hls.lowered.graph import Fold, LoweredGraph, Node, node
 from dietcnn_hls.lowered.kernel import (
+    Constants,
     HlsArray,
     HlsKernel,
     Kernel,
@@ -48,6 +49,7 @@ __all__ = [
     "Add",
     "ChannelTable",
     "Combine",
+    "Constants",
     "DecodingKernel",
     "Divide",
     "Encode",

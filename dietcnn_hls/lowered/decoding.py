@@ -14,7 +14,7 @@ import numpy as np
 from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.integers import bits_for
 from dietcnn_hls.lowered import checks
-from dietcnn_hls.lowered.kernel import HlsArray, LaneKernel
+from dietcnn_hls.lowered.kernel import Constants, HlsArray, LaneKernel
 from dietcnn_hls.lowered.stream import Stream
 
 
@@ -101,6 +101,10 @@ class DecodingKernel(LaneKernel):
         """Lowest and highest product of each weight with any input, int64 in the weights' shape."""
         ends = [weights.astype(np.int64) * int(end) for end in (self.integers.min(), self.integers.max())]
         return np.minimum(*ends), np.maximum(*ends)
+
+    def constant_matrix(self, weights: np.ndarray) -> Constants:
+        """The kernel as these weights, (outputs, taps), times the decoded inputs."""
+        return Constants(self.lo, self.integers, weights.astype(np.int64), self.ends_only)
 
     def hls_constants(self) -> dict[str, int | bool]:
         """What the C++ kernel's CONFIG_T states about decoding."""

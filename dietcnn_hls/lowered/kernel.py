@@ -121,6 +121,23 @@ class RtlKernel:
     fast: Mapping[str, int | str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Constants:
+    """A kernel as a constant matrix: ``matrix @ integers[codes - lo]``.
+
+    Attributes:
+        lo: the first input code.
+        integers: of the input codes, in order; of `ends_only` the first and the last, the codes being the integers themselves.
+        matrix: (outputs, taps) int64.
+        ends_only: see `integers`.
+    """
+
+    lo: int
+    integers: np.ndarray
+    matrix: np.ndarray
+    ends_only: bool = False
+
+
 class Kernel(ABC):
     """Arithmetic of one linear layer. Subclasses are frozen dataclasses of ints, strings, tuples and numpy arrays."""
 
@@ -216,6 +233,10 @@ class Kernel(ABC):
     def rtl(self) -> RtlKernel:
         """The SystemVerilog spelling; LoweringError where a variant has none."""
 
+    def constants(self) -> Constants | None:
+        """The kernel as a constant matrix, where that is all it is; designs with a lane a weight can then share sums."""
+        return None
+
     def rtl_with_dsp(self) -> RtlKernel:
         """The SystemVerilog spelling where DSP blocks may be used; by default the same."""
         return self.rtl()
@@ -278,6 +299,7 @@ def kernel_type(name: str) -> type[Kernel]:
 
 
 __all__ = [
+    "Constants",
     "HlsArray",
     "HlsKernel",
     "Kernel",

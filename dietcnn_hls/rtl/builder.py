@@ -35,6 +35,7 @@ class RtlOptions:
         memories: where memories go.
         waiting: words of the buffers in front of single residual adds, powers of two, where not as `rtl.waiting` has them.
         pipelining: the registers that the clock asks for.
+        share_sums: layers that have a lane for every weight share sums between outputs where that takes fewer LUTs.
     """
 
     chain: int | None = None
@@ -43,6 +44,7 @@ class RtlOptions:
     memories: MemoryRules = field(default_factory=MemoryRules)
     waiting: Mapping[str, int] = field(default_factory=dict)
     pipelining: Pipelining = field(default_factory=Pipelining)
+    share_sums: bool = False
 
     def __post_init__(self) -> None:
         if self.chain is not None and self.chain < 2:
@@ -97,6 +99,7 @@ class Builder:
         files: memory files, name -> text.
         memories: all memories of more than one word, as they were placed.
         sources: modules that do not lie among the package's templates, name -> file.
+        modules: modules that were generated for this design, name -> text.
     """
 
     def __init__(self, name: str, options: RtlOptions, identifiers: Mapping[str, str]) -> None:
@@ -110,6 +113,7 @@ class Builder:
         self.files: dict[str, str] = {}
         self.memories: list[DesignMemory] = []
         self.sources: dict[str, Path] = {}
+        self.modules: dict[str, str] = {}
 
     def include(self, *sources: Path) -> None:
         """Take modules from files outside the package, each named after its module; they may instantiate the package's.

@@ -47,7 +47,8 @@ class RtlDesign:
         inputs: the input ports, in the graph's order.
         outputs: the output ports, likewise.
         memories: all memories of more than one word, and where they are.
-        files: generated files, name -> text: ``<name>.sv`` and the memory files. Tools must run in their folder.
+        files: generated files, name -> text: ``<name>.sv``, modules of single layers, and the memory files. Tools must run in
+            their folder.
         library: names of the modules that it needs from ``templates/rtl`` or elsewhere.
         elsewhere: modules of the library that do not lie in ``templates/rtl``, name -> file.
         mapped: True for a mapped netlist in a design's place (`simulation.gate_level`); it has no streams and no library.
@@ -91,8 +92,9 @@ class RtlDesign:
         return tuple(_file(name, self.elsewhere) for name in self.library)
 
     def library_in(self, folder: Path) -> list[Path]:
-        """The library's files as `write` puts them into `folder`."""
-        return [folder / source.name for source in self.sources]
+        """The library's files, and modules of single layers, as `write` puts them into `folder`."""
+        own = [name for name in self.files if name.endswith(".sv") and name != self.top_file]
+        return [*(folder / name for name in own), *(folder / source.name for source in self.sources)]
 
     def sources_in(self, folder: Path) -> list[Path]:
         """All SystemVerilog files as `write` puts them into `folder`, the top first."""
@@ -145,10 +147,11 @@ def generate(graph: LoweredGraph, folding: Mapping[str, Fold], options: RtlOptio
     ports = _ports(builder, "in", graph.inputs, sources), _ports(builder, "out", graph.outputs, results)
     wires = ([beats.wire for beats in streams] for streams in (sources, results))
     entering, leaving = (list(zip(side, names, strict=True)) for side, names in zip(ports, wires, strict=True))
-    files = {f"{name}.sv": top_module(builder, graph, folding, entering, leaving)} | builder.files
+    own = {f"{module}.sv": text for module, text in builder.modules.items()}
+    files = {f"{name}.sv": top_module(builder, graph, folding, entering, leaving)} | own | builder.files
     streams = {wire: layer for wire, (_, layer) in builder.streams.items()}
     memories = tuple(builder.memories)
-    modules = library({i.module for i in builder.instances}, builder.sources)
+    modules = library({i.module for i in builder.instances}, builder.sources, builder.modules)
     instances = tuple(builder.instances)
     return RtlDesign(name, graph, dict(folding), options, instances, streams, *ports, memories, files, modules, builder.sources)
 
@@ -210,12 +213,15 @@ def _ports(builder: Builder, side: str, nodes: Sequence[Node], streams: Sequence
     )
 
 
-def library(modules: set[str], elsewhere: Mapping[str, Path] | None = None) -> tuple[str, ...]:
+def library(
+    modules: set[str], elsewhere: Mapping[str, Path] | None = None, generated: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
     """Names of these modules and of all that they instantiate, sorted.
 
     Args:
         modules: names.
         elsewhere: modules that do not lie in ``templates/rtl``, name -> file.
+        generated: modules that have no file of their own yet, name -> text; what they instantiate is found, they are not.
 
     Raises:
         ConfigError: a file that cannot be read, or one that takes the name of a module in ``templates/rtl``.
@@ -225,8 +231,9 @@ def library(modules: set[str], elsewhere: Mapping[str, Path] | None = None) -> t
     for name in elsewhere:
         if name in known:
             raise ConfigError(f"the module '{name}' of {elsewhere[name]} has the name of one of ours; rename it")
+    generated = generated or {}
     found: set[str] = set()
-    todo = set(modules)
+    todo = (modules - generated.keys()).union(*(_named(text) & known for text in generated.values()))
     while todo:
         name = todo.pop()
         found.add(name)
@@ -248,8 +255,12 @@ def _instantiated(file: Path) -> frozenset[str]:
 
 @cache
 def _instances(file: Path, changed: int) -> frozenset[str]:
-    text = re.sub(r"//.*|`ifdef DIETCNN_ASSERT[^`]*`endif", "", file.read_text(encoding="utf-8"))  # neither is hardware
-    return frozenset(re.findall(r"^\s*(\w+)\s*(?:#\s*\(|\w+\s*\()", text, re.MULTILINE)) - {file.stem}
+    return _named(file.read_text(encoding="utf-8")) - {file.stem}
+
+
+def _named(text: str) -> frozenset[str]:
+    text = re.sub(r"//.*|`ifdef DIETCNN_ASSERT[^`]*`endif", "", text)  # neither is hardware
+    return frozenset(re.findall(r"^\s*(\w+)\s*(?:#\s*\(|\w+\s*\()", text, re.MULTILINE))
 
 
 __all__ = ["Port", "RtlDesign", "RtlOptions", "generate", "library"]

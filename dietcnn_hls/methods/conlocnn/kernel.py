@@ -15,7 +15,7 @@ import numpy as np
 
 from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.integers import bits_for, exact_matmul
-from dietcnn_hls.lowered import DecodingKernel, HlsArray, HlsKernel, Operations, RtlKernel, checks
+from dietcnn_hls.lowered import Constants, DecodingKernel, HlsArray, HlsKernel, Operations, RtlKernel, checks
 from dietcnn_hls.methods.conlocnn.format import DigitFormat
 
 
@@ -125,6 +125,9 @@ class SignedDigitKernel(DecodingKernel):
             offsets=inverted.sum(axis=(1, 2)),
             logic=2 + int(counts.max() > 3) + self.decodes,  # a choice of shifts, and its sign
         )
+
+    def constants(self) -> Constants:
+        return self.constant_matrix(self.weights)
 
     @property
     def _addends(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

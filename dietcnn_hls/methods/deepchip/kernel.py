@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from dietcnn_hls.integers import bits_for, exact_matmul
-from dietcnn_hls.lowered import DecodingKernel, HlsArray, HlsKernel, Operations, RtlKernel, checks
+from dietcnn_hls.lowered import Constants, DecodingKernel, HlsArray, HlsKernel, Operations, RtlKernel, checks
 from dietcnn_hls.methods.deepchip.huffman import LENGTH_BITS, Compressed, compress
 from dietcnn_hls.methods.deepchip.scales import adders
 
@@ -60,6 +60,9 @@ class TernaryKernel(DecodingKernel):
         """(outputs, taps) integers: what an ordinary layer would multiply with."""
         scale = np.where(self.weights > 0, self.positive, self.negative)
         return (self.weights.astype(np.int64) * scale) << self.shifts.astype(np.int64)[:, None]
+
+    def constants(self) -> Constants:
+        return self.constant_matrix(self.scaled_weights)
 
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         low, high = self.products(self.scaled_weights)

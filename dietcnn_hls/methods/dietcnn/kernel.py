@@ -15,7 +15,7 @@ import numpy as np
 
 from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.integers import bits_for, exact_float
-from dietcnn_hls.lowered import HlsArray, HlsKernel, KernelOutput, LaneKernel, Operations, RtlKernel, Stream, checks
+from dietcnn_hls.lowered import Constants, HlsArray, HlsKernel, KernelOutput, LaneKernel, Operations, RtlKernel, Stream, checks
 from dietcnn_hls.lowered.kernel import check_rows
 
 
@@ -102,6 +102,17 @@ class TableKernel(LaneKernel):
             offsets=lowest[self.weights].sum(axis=1),
             logic=1 + max(0, bits_for(0, table.shape[0] - 1) + _symbol_bits(table.shape[1]) - 5) // 2,
         )
+
+    def constants(self) -> Constants | None:
+        """Where the table is that of exact products, its rows are multiples of one and the same row of integers."""
+        table = self.table.astype(np.int64)
+        row, column = np.unravel_index(np.argmax(np.abs(table)), table.shape)
+        common = int(np.gcd.reduce(table[:, column])) or 1
+        levels = table[:, column] // common
+        factors = table[row] // levels[row] if levels[row] else np.zeros(table.shape[1], np.int64)
+        if not np.array_equal(np.multiply.outer(levels, factors), table):
+            return None
+        return Constants(0, levels, factors[self.weights])
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from dietcnn_hls.integers import bits_for, exact_matmul
-from dietcnn_hls.lowered import DecodingKernel, HlsArray, HlsKernel, Operations, RtlKernel, checks
+from dietcnn_hls.lowered import Constants, DecodingKernel, HlsArray, HlsKernel, Operations, RtlKernel, checks
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +73,9 @@ class MultiplyKernel(DecodingKernel):
         offsets = rows.offsets.sum(axis=(1, 2))
         bounds = rows.low, rows.high
         return self._array("kernel_multiply", lane_bounds=bounds, by_addend=True, offsets=offsets, logic=1 + self.decodes)
+
+    def constants(self) -> Constants:
+        return self.constant_matrix(self.weights)
 
     def rtl_with_dsp(self) -> RtlKernel:
         return self._array("kernel_multiply_dsp", lane_bounds=self.products(self.weights), logic=0, stages=1)

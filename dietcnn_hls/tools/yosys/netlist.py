@@ -22,7 +22,7 @@ from dietcnn_hls.errors import ToolError
 Bit = int | str
 """A net's number, or a constant ``"0"``, ``"1"``, ``"x"``, ``"z"``."""
 
-LUT = re.compile(r"LUT([1-6])")
+LUT = re.compile(r"LUT([1-6])(?:_2)?")
 REGISTER = re.compile(r"(FD|LD)[A-Z]+(_1)?")
 DSP = re.compile(r"DSP48E[12]?|MULT18X18\w*")
 # LUTs that one memory cell occupies (UG474 and UG574: a 7-series SLICEM holds four LUT6s, an UltraScale+ one eight)

@@ -90,6 +90,20 @@ def _lut(cell: Cell) -> Behaviour:
     return Behaviour(_outputs(cell, "O", (), _arcs(cell, cell.inputs, "O")))
 
 
+def _dual_lut(cell: Cell) -> Behaviour:
+    """LUT6_2: O6 waits for all inputs, O5 for those of the lower five that its half of INIT heeds."""
+    init = cell.number("INIT", (1 << 64) - 1)
+    heeded = [port for place, port in enumerate(("I0", "I1", "I2", "I3", "I4")) if _heeds(init, place)]
+    return Behaviour(
+        (*_outputs(cell, "O6", (), _arcs(cell, cell.inputs, "O")), *_outputs(cell, "O5", (), _arcs(cell, heeded, "O")))
+    )
+
+
+def _heeds(init: int, place: int) -> bool:
+    """Whether the lower 32 bits of a LUT's content depend on input `place`."""
+    return any((init >> row ^ init >> (row | 1 << place)) & 1 for row in range(32) if not row >> place & 1)
+
+
 def _chain(cell: Cell) -> Behaviour:
     """Bit by bit: O of a bit may feed logic that returns to a higher bit of the same cell, which is no loop."""
     outputs: list[Output] = []
@@ -243,6 +257,7 @@ def _dsp_middle(cell: Cell) -> Iterator[tuple[str, str | None]]:
 
 
 _KINDS: tuple[tuple[Callable[[str], object], Callable[[Cell], Behaviour]], ...] = (
+    (lambda kind: kind == "LUT6_2", _dual_lut),
     (lambda kind: LUT.fullmatch(kind) or kind == "INV" or kind.startswith("MUXF"), _lut),
     (lambda kind: kind in CHAINS, _chain),
     (REGISTER.fullmatch, _register),

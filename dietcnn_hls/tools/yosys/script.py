@@ -20,6 +20,8 @@ _TEXT = re.compile(r"[\w./+-]*", re.ASCII)
 # A forced LUT ROM is `distributed` to Vivado; to Yosys that word means a RAM of LUTs, which cannot hold a ROM, and `logic`
 # is the ROM of LUTs.
 _ROM_STYLE = 'setattr -set rom_style "logic" a:rom_style=distributed'
+# Cores that spell out what Yosys does not infer ask for the part's primitives by these.
+_MACROS = {"xc7": "-D DIETCNN_CARRY4 "}
 # What other commands left behind costs nothing and stands for no hardware.
 _LEFTOVERS = "delete t:$scopeinfo t:$print t:$check t:$assert t:$assume t:$cover"
 _CARRY = f"techmap -map {CARRY_MAP} t:$add t:$sub t:$mul"
@@ -58,7 +60,7 @@ def synthesis_script(
     settings = " ".join(f"-set {check_name(name, 'parameter')} {_value(name, value)}" for name, value in parameters.items())
     lines = [
         # -defer: modules are elaborated with their real parameters only, so a ROM without its default file is no error
-        f"read_verilog -sv -defer -I. {' '.join(files)}",
+        f"read_verilog -sv -defer -I. {_MACROS.get(family, '')}{' '.join(files)}",
         *([f"chparam {settings} $abstract\\{top}"] if settings else []),
         *([f"synth_xilinx {options} -run begin:prepare", f"setattr -set keep_hierarchy 1 {top}/c:*"] if hierarchy else []),
         f"synth_xilinx {options} -run {'prepare' if hierarchy else 'begin'}:coarse",

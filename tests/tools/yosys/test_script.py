@@ -19,7 +19,7 @@ def test_flows_differ_in_the_carry_map_only() -> None:
     carry, default = script(), script(flow="default")
     assert [line for line in carry if line not in default] == ["techmap -map carry.v t:$add t:$sub t:$mul"]
     assert [line for line in carry if line in default] == default
-    assert default[0] == "read_verilog -sv -defer -I. s0/a.sv s1/b.sv"
+    assert default[0] == "read_verilog -sv -defer -I. -D DIETCNN_CARRY4 s0/a.sv s1/b.sv"
     assert default[1] == "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -top net -run begin:coarse"
 
 
