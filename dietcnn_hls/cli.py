@@ -109,10 +109,9 @@ def convert(model: Path, output: Path | None, name: str | None, input_grid: tupl
 @_JSON
 def compare(builds: tuple[Path, ...], form: str, output: Path | None, twin: str | None, layers: bool, as_json: bool) -> None:
     """Set the reports of several BUILDS side by side; with --output, comparison.html there is a page to open and to pass on."""
-    from dietcnn_hls.reports import compare as comparing
-    from dietcnn_hls.reports.model import Report
+    from dietcnn_hls.reports.compare import compare_folders
 
-    comparison = comparing.compare([Report.load(path) for path in builds], twin=twin, layers=layers)
+    comparison = compare_folders(builds, twin=twin, layers=layers)
     click.echo(comparison.render("json" if as_json else form))
     if output is not None:
         for path in comparison.write(output):

@@ -59,6 +59,10 @@ class Encode(Operation):
     def table_bits(self, inputs: Sequence[Stream], result: Stream) -> int:
         return self.thresholds.size * _threshold_bits(inputs[0])
 
+    @property
+    def boundaries(self) -> np.ndarray | None:
+        return self.thresholds
+
     def channel_table(self, inputs: Sequence[Stream]) -> ChannelTable | None:
         channels, count = self.thresholds.shape
         return ChannelTable("thresholds", channels, count * _threshold_bits(inputs[0])) if channels > 1 else None

@@ -106,6 +106,11 @@ class Operation(ABC):
         own = np.arange(result.size)
         return tuple(own if self.pointwise else np.full(result.size, source.size - 1) for source in inputs)
 
+    @property
+    def boundaries(self) -> np.ndarray | None:
+        """Stored input codes at which the result becomes its next code, (C or 1, n), one row a channel; None without such."""
+        return None
+
     def channel_table(self, inputs: Sequence[Stream]) -> ChannelTable | None:
         """The memory of constants that a layer of several channels reads channel by channel; None where there is none."""
         return None

@@ -31,7 +31,13 @@ class Difference:
     groups: tuple[str, ...]
 
     def __str__(self) -> str:
-        items = "; ".join(f"{title} ({value} against {expected})" for title, value, expected in self.conditions)
+        return self.words()
+
+    def words(self, bare: Sequence[str] = ()) -> str:
+        """A sentence; the values of conditions whose titles are `bare` are left out."""
+        items = "; ".join(
+            title if title in bare else f"{title} ({value} against {expected})" for title, value, expected in self.conditions
+        )
         return f"{self.design} and {self.twin} differ in {items}: no ratio of {', '.join(self.groups)}"
 
 
@@ -45,6 +51,7 @@ class Row:
         name: the design.
         report: its report; of a layer, the report narrowed to that layer.
         sources: of differences that were taken on other images than the figures of both designs, what they were taken on.
+        folder: of the build, whose other files the page shows; None where it is not known.
         layer: the layer's entry where rows are layers.
         compared: whether ratios to a twin are looked for; False for the twin itself.
     """
@@ -56,6 +63,7 @@ class Row:
     layer: LayerReport | None = None
     compared: bool = False
     sources: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +82,8 @@ class Comparison:
         return render(self, form)
 
     def to_html(self, pictures: Sequence[tuple[str, bytes]] = ()) -> str:
-        """One self-contained page; `pictures` are (caption, PNG bytes)."""
-        from dietcnn_hls.reports.render import html
+        """One self-contained page; `pictures`, (caption, PNG bytes), are for readers without scripts."""
+        from dietcnn_hls.reports.page import html
 
         return html(self, pictures)
 
@@ -90,7 +98,14 @@ class Comparison:
         return write(self, folder)
 
 
-def compare(reports: Sequence[Report], *, twin: str | None = None, strict: bool = False, layers: bool = False) -> Comparison:
+def compare(
+    reports: Sequence[Report],
+    *,
+    twin: str | None = None,
+    strict: bool = False,
+    layers: bool = False,
+    folders: Sequence[Path | None] = (),
+) -> Comparison:
     """Set reports side by side.
 
     Args:
@@ -99,6 +114,7 @@ def compare(reports: Sequence[Report], *, twin: str | None = None, strict: bool 
             is one such, else the last report; none where there is only one report.
         strict: refuse an unfair comparison instead of withholding ratios.
         layers: one row a layer, beside the layer of the same name in the other designs.
+        folders: of the builds, one a report; the page shows what else it finds there. Without them, it shows the reports.
 
     Raises:
         ConfigError: for no reports, an unknown twin, or (strict) an unfair comparison; names what differs.
@@ -124,15 +140,19 @@ def compare(reports: Sequence[Report], *, twin: str | None = None, strict: bool 
                 differences[str(found)] = found
             ratios, sources = _ratios(report, others[key], groups)
         compared = reference is not None and index != reference
-        rows.append(Row(names[index], report, figures_of(report), ratios, layer, compared, sources))
+        folder = folders[index] if folders else None
+        rows.append(Row(names[index], report, figures_of(report), ratios, layer, compared, sources, folder))
     if strict and differences:
         raise ConfigError(f"Not a fair comparison. {'. '.join(differences)}. Build both with the same settings.")
     return Comparison(tuple(rows), None if reference is None else names[reference], tuple(differences.values()), layers)
 
 
-def compare_folders(folders: Sequence[Path], *, twin: str | None = None, strict: bool = False) -> Comparison:
+def compare_folders(
+    folders: Sequence[Path], *, twin: str | None = None, strict: bool = False, layers: bool = False
+) -> Comparison:
     """`compare` of the ``report.json`` files in build folders; raises ConfigError as it and `Report.load` do."""
-    return compare([Report.load(folder) for folder in folders], twin=twin, strict=strict)
+    places = [Path(folder) if Path(folder).is_dir() else Path(folder).parent for folder in folders]
+    return compare([Report.load(folder) for folder in folders], twin=twin, strict=strict, layers=layers, folders=places)
 
 
 def _names(reports: Sequence[Report]) -> list[str]:

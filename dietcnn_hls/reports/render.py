@@ -6,9 +6,7 @@ Markdown and HTML print one grid of cells: a line a figure and a column a design
 
 from __future__ import annotations
 
-import base64
 import csv
-import importlib.resources
 import io
 import json
 from collections.abc import Callable, Sequence
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from dietcnn_hls.errors import ConfigError, OutputError, suggest
 from dietcnn_hls.reports.files import write_file
 from dietcnn_hls.reports.metrics import ABSENT, METRICS, Figure, Metric
+from dietcnn_hls.reports.words import value_text
 
 if TYPE_CHECKING:
     from dietcnn_hls.reports.compare import Comparison, Row
@@ -35,15 +34,9 @@ class Cell:
     ratio: str = ""
 
 
-def value_text(metric: Metric, figure: Figure | None) -> str:
-    """A figure for people: percent for accuracies, thousands separated, a dash when absent."""
-    if figure is None:
-        return ABSENT
-    if metric.forms:
-        return f"{100 * figure.value:.2f} %"
-    if isinstance(figure.value, int):
-        return f"{figure.value:,}"
-    return f"{figure.value:,.0f}" if figure.value >= 1000 else f"{figure.value:.4g}"
+def figure_text(metric: Metric, figure: Figure | None) -> str:
+    """A figure for people; a dash when absent."""
+    return ABSENT if figure is None else value_text(metric, figure.value)
 
 
 def ratio_text(metric: Metric, row: Row) -> str:
@@ -70,7 +63,7 @@ def identity(row: Row) -> dict[str, str]:
 
 def grid(comparison: Comparison) -> list[list[Cell]]:
     """Lines of cells, the header first; all of one length."""
-    return _layer_grid(comparison) if comparison.layers else _design_grid(comparison)
+    return layer_grid(comparison) if comparison.layers else _design_grid(comparison)
 
 
 def _design_grid(comparison: Comparison) -> list[list[Cell]]:
@@ -91,7 +84,7 @@ def _design_grid(comparison: Comparison) -> list[list[Cell]]:
     return lines
 
 
-def _layer_grid(comparison: Comparison) -> list[list[Cell]]:
+def layer_grid(comparison: Comparison) -> list[list[Cell]]:
     shown = [metric for metric in METRICS if any(metric.key in row.figures for row in comparison.rows)]
     lines = [[Cell(title) for title in ("layer", "kind", "design", "method", *(metric.title for metric in shown))]]
     for row in comparison.rows:
@@ -107,18 +100,21 @@ def _layer_grid(comparison: Comparison) -> list[list[Cell]]:
 
 def _cell(row: Row, metric: Metric) -> Cell:
     figure = row.figures.get(metric.key)
-    return Cell(value_text(metric, figure), "" if figure is None else figure.source)
+    return Cell(figure_text(metric, figure), "" if figure is None else figure.source)
 
 
-def notes(comparison: Comparison) -> list[str]:
-    """Sentences below the table: resources of the same designs through further flows, and what is not comparable."""
+def notes(comparison: Comparison, bare: Sequence[str] = ()) -> list[str]:
+    """Sentences below the table: resources of the same designs through further flows, and what is not comparable.
+
+    The values of conditions that are named in `bare` are left out.
+    """
     lines = []
     for row in comparison.rows:
         for other in row.report.other_resources or ():
             counts = other.model_dump(exclude_none=True, exclude={"source", "flow"})
             items = ", ".join(f"{value:,} {key.upper()}" for key, value in counts.items())
             lines.append(f"{row.name} through {other.source}: {items}.")
-    return lines + [f"Not comparable: {item}." for item in comparison.differences]
+    return lines + [f"Not comparable: {item.words(bare)}." for item in comparison.differences]
 
 
 def markdown(comparison: Comparison) -> str:
@@ -216,24 +212,17 @@ def json_text(comparison: Comparison) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def html(comparison: Comparison, pictures: Sequence[tuple[str, bytes]] = ()) -> str:
-    """A self-contained page from ``templates/html/compare.html.j2``; all text escaped, pictures inside as data."""
-    import jinja2
-
-    source = importlib.resources.files("dietcnn_hls.templates").joinpath("html", "compare.html.j2")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    header, *body = grid(comparison)
-    return environment.from_string(source.read_text(encoding="utf-8")).render(
-        title=", ".join(dict.fromkeys(row.name for row in comparison.rows)),
-        twin=comparison.twin,
-        header=header,
-        body=body,
-        notes=notes(comparison),
-        pictures=[(caption, base64.b64encode(data).decode("ascii")) for caption, data in pictures],
-    )
+def _html(comparison: Comparison) -> str:
+    return comparison.to_html()
 
 
-FORMS: dict[str, Callable[[Comparison], str]] = {"md": markdown, "short": short, "csv": csv_text, "json": json_text, "html": html}
+FORMS: dict[str, Callable[[Comparison], str]] = {
+    "md": markdown,
+    "short": short,
+    "csv": csv_text,
+    "json": json_text,
+    "html": _html,
+}
 
 
 def render(comparison: Comparison, form: str) -> str:
@@ -252,7 +241,7 @@ def write(comparison: Comparison, folder: Path) -> list[Path]:
     contents = {f"{name}.png": data for name, data in files.items()}
     for form in ("md", "csv", "json"):
         contents[f"comparison.{form}"] = render(comparison, form).encode()
-    contents["comparison.html"] = html(comparison, pictures).encode()
+    contents["comparison.html"] = comparison.to_html(pictures).encode()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

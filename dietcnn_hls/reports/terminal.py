@@ -10,8 +10,7 @@ from rich.text import Text
 from dietcnn_hls.errors import printable
 from dietcnn_hls.reports.metrics import METRICS
 from dietcnn_hls.reports.model import LayerReport, Report
-from dietcnn_hls.reports.render import value_text
-from dietcnn_hls.reports.words import checks, conditions, fold_text, kind_text, shape_text
+from dietcnn_hls.reports.words import checks, conditions, fold_text, kind_text, shape_text, value_text
 
 WIDTH = 160
 """Columns where what is printed goes to no terminal."""
@@ -48,7 +47,7 @@ def _figures(report: Report) -> Table:
     for metric in METRICS:
         figure = metric.read(report)
         if figure is not None:
-            table.add_row(metric.title, value_text(metric, figure), _text(figure.source))
+            table.add_row(metric.title, value_text(metric, figure.value), _text(figure.source))
     return table
 
 

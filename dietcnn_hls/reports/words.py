@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dietcnn_hls.reports.metrics import Metric
 from dietcnn_hls.reports.model import LayerReport, Report
 
 _FORMS = {
@@ -18,6 +19,33 @@ _FORMS = {
 }
 
 _FOLDS = {"pe": "PE", "simd": "SIMD", "reuse_factor": "reuse", "target_interval": "target interval"}
+
+
+_SOURCES = {
+    "counted": "counted in the converted network",
+    "estimate": "a rule; no tool has run",
+    "model": "operation energies of the literature times operation counts; relative, no watts",
+    "rtl_activity": "bit toggles counted in simulation of the SystemVerilog",
+    "rtl_simulation": "cycles counted in simulation of the SystemVerilog",
+    "sta": "static timing analysis of the mapped netlist, before placement",
+    "vitis_csynth": "Vitis HLS's C-synthesis report",
+    "vivado": "Vivado's reports after place and route",
+    "yosys": "cells after synthesis by Yosys; no placement, no routing",
+}
+
+
+def source_text(source: str) -> str:
+    """What a source of figures is, in a few words; empty where it says so itself."""
+    return _SOURCES.get(source.split(" ", 1)[0], "")
+
+
+def value_text(metric: Metric, value: float | int) -> str:
+    """A figure for people: percent for accuracies, thousands separated."""
+    if metric.forms:
+        return f"{100 * value:.2f} %"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
 
 def conditions(report: Report) -> list[tuple[str, str]]:
@@ -62,4 +90,14 @@ def folding_words(folding: Mapping[str, object]) -> str:
     return ", ".join(f"{_FOLDS.get(key, key.replace('_', ' '))} {value}" for key, value in plain.items())
 
 
-__all__ = ["checks", "conditions", "fold_text", "folding_words", "kind_text", "pair_text", "shape_text"]
+__all__ = [
+    "checks",
+    "conditions",
+    "fold_text",
+    "folding_words",
+    "kind_text",
+    "pair_text",
+    "shape_text",
+    "source_text",
+    "value_text",
+]

@@ -21,6 +21,7 @@ from dietcnn_hls.build.stage import Stage
 from dietcnn_hls.build.stages import STAGES
 from dietcnn_hls.errors import ConfigError, OutputError, ToolError
 from dietcnn_hls.lowered import LoweredGraph
+from dietcnn_hls.reports.activations import Activations
 from dietcnn_hls.reports.model import Report
 from tests.graphs import random_codes, random_graph
 
@@ -332,3 +333,13 @@ def test_facts_meet_in_one_place() -> None:
         "accuracy": {"csim": 0.5, "rtl": 0.5, "images": {"csim": 10, "rtl": 5}},
         "timings_s": {"a": 1, "b": 2},
     }, "figures of two sources are never mixed"
+
+
+def test_histograms_of_activations_are_left_beside_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build(request(tmp_path), "activations")
+    found = Activations.load(tmp_path)
+    assert found is not None and found.images == len(X)
+    node = GRAPH.output
+    assert sum(found.layers[node.name].counts) == len(X) * node.stream.size
+    monkeypatch.setattr(Activations, "save", pytest.fail)  # made once
+    build(request(tmp_path), "activations")

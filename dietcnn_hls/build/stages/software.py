@@ -10,6 +10,7 @@ import numpy as np
 from dietcnn_hls import hls, reference
 from dietcnn_hls.build.facts import Facts
 from dietcnn_hls.build.stage import Stage, no_images, outputs_of
+from dietcnn_hls.reports.activations import FILE_NAME, IMAGES, Activations
 
 if TYPE_CHECKING:
     from dietcnn_hls.build.request import Request
@@ -23,6 +24,16 @@ COMPILER = ("g++", "C-simulation")
 
 def _reference(state: State) -> Facts:
     return Facts(outputs=reference.predict(state.graph, state.codes))
+
+
+def _activations(state: State) -> Facts:
+    """Histograms of what each layer yields, in a file beside the report."""
+    graph = state.graph
+    codes = state.codes[: min(IMAGES, reference.batch_size(graph))]
+    yielded = reference.run(graph, codes, keep=True)
+    names = [node.name for node in graph.nodes if not node.op.keeps_codes]
+    Activations.of({name: yielded[name] for name in names}).save(state.workspace.resolve(FILE_NAME))
+    return Facts()
 
 
 def _hls(state: State) -> Facts:
@@ -140,6 +151,14 @@ REFERENCE = Stage(
     unfit=no_images,
     title=lambda state: f"reference on {state.request.count()} images",
     form="reference",
+)
+ACTIVATIONS = Stage(
+    "activations",
+    _activations,
+    needs=("lowered", "images"),
+    after=("folding",),
+    unfit=no_images,
+    leaves=(FILE_NAME,),
 )
 HLS = Stage(
     "hls",

@@ -13,9 +13,10 @@ from dietcnn_hls.build.request import YOSYS
 from dietcnn_hls.build.stage import Stage, no_images
 from dietcnn_hls.build.stages.rtl import VERILATOR, has_rtl, seen
 from dietcnn_hls.build.stages.software import csim_expected
+from dietcnn_hls.reports.beside import TIMING_TEXT
 from dietcnn_hls.rtl import simulation, synthesis
 from dietcnn_hls.tools import yosys as tool
-from dietcnn_hls.tools.yosys.timing import TIMING_TEXT, timing_of
+from dietcnn_hls.tools.yosys.timing import timing_of
 
 if TYPE_CHECKING:
     from dietcnn_hls.build.request import Request

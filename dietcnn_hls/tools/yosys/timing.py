@@ -14,9 +14,6 @@ from dietcnn_hls.tools.yosys.netlist import Netlist, read_instances, read_netlis
 from dietcnn_hls.tools.yosys.sta import WORST, TimedPath, slowest_first, worst_paths
 from dietcnn_hls.tools.yosys.synthesis import SynthesisResult
 
-TIMING_TEXT = "timing.txt"
-"""Name of the file that holds `TimingAnalysis.text` in a build."""
-
 
 @dataclass(frozen=True)
 class TimingAnalysis:
