@@ -82,9 +82,9 @@ def ours(model: Any, config: dict[str, Any], folder: Path, io_type: str = "io_pa
     return made
 
 
-def stock(model: Any, config: dict[str, Any], folder: Path) -> Any:
+def stock(model: Any, config: dict[str, Any], folder: Path, io_type: str = "io_parallel") -> Any:
     """The model through hls4ml's Vitis backend, compiled without optimisation, which takes half the time."""
-    made = _convert(model, config, folder, "Vitis", "io_parallel")
+    made = _convert(model, config, folder, "Vitis", io_type)
     with contextlib.redirect_stdout(io.StringIO()):
         made.write()
         script = folder / "build_lib.sh"

@@ -17,8 +17,7 @@ import pytest
 
 from dietcnn_hls import reference
 from dietcnn_hls.backend import lowered_graph
-from tests.backend.stock_models import configuration
-from tests.backend.stock_networks import random_network, samples
+from tests.backend.stock_networks import configuration, random_network, samples
 from tests.benchmarks.stock_models import flat
 
 RECORD = dict(np.load(Path(__file__).parents[1] / "recorded" / "stock_outputs.npz"))

@@ -146,13 +146,31 @@ class LowerStock(ModelOptimizerPass):
             return False
         options.check_names(model)
         for flow in FLOWS:
-            names = [name for name in get_flow(flow).optimizers if not name.endswith(_LEFT_OUT)]
-            if _INFER in names:
-                names.insert(names.index(_INFER), "dietcnn:infer_own_types")
-            optimize_model(model, names)
+            _run(model, flow)
         model.config.pipeline_style = "dataflow"  # whatever is asked for, as the project says
         stock_lowering(model)
         return False
+
+
+def _run(model: ModelGraph, flow: str) -> None:
+    """One flow of hls4ml; what its passes stumble over is refused by the name of the layer that they were at."""
+    names = [name for name in get_flow(flow).optimizers if not name.endswith(_LEFT_OUT)]
+    if _INFER in names:
+        names.insert(names.index(_INFER), "dietcnn:infer_own_types")
+    try:
+        optimize_model(model, names)
+    except DietError:
+        raise
+    except Exception as error:  # whatever hls4ml's own code raises on what it was not written for
+        layer, trace = "", error.__traceback__
+        while trace is not None:
+            node = trace.tb_frame.f_locals.get("node")
+            layer, trace = str(getattr(node, "name", layer)), trace.tb_next
+        where = f"layer '{layer}'" if layer else "the model"
+        raise UnsupportedLayerError(
+            f"{where}: hls4ml's own passes ({flow}) stumble over it ({type(error).__name__}: {error}); "
+            "use another layer or quantiser"
+        ) from error
 
 
 __all__ = ["FLOWS", "InferOwnTypes", "LowerStock", "is_hgq", "is_stock"]
