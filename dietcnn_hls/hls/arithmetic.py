@@ -48,7 +48,7 @@ def combine(network: Network, call: Call, op: Combine) -> LayerCode:
     stream, (left, right) = call.node.stream, call.inputs
     title = f"{call.name}: {op.function} of two streams, {sizes(stream)}"
     code = LayerCode(call, title, "nnet::combine", ["nnet_combine.h"])
-    share = 1 if right.stream.shape == stream.shape else stream.channels
+    share = 1 if right.stream.size == stream.size else stream.channels  # an array may stand in the shape that it was made in
     lanes = left.lanes if network.streaming else stream.channels
     code.integers(n_elem=stream.size, lanes=lanes, share=share)
     ends = [end << shift for edge, shift in zip(call.inputs, op.shifts, strict=True) for end in edge.stream.range]

@@ -79,7 +79,9 @@ def _dense(rng: Rng, shape: Shape, name: str) -> Any:
 
 
 def _qdense(rng: Rng, shape: Shape, name: str) -> Any:
-    return qkeras.QDense(_whole(rng, 1, 5), kernel_quantizer=_weights(rng), bias_quantizer=_bias(), name=name)
+    # hls4ml's C++ reads scales beyond their end where it has the layer for each pixel
+    kernel = _weights(rng) if len(shape) == 1 else qkeras.quantized_bits(_whole(rng, 3, 6), 0, alpha=1)
+    return qkeras.QDense(_whole(rng, 1, 5), kernel_quantizer=kernel, bias_quantizer=_bias(), name=name)
 
 
 def _pool(kind: str) -> Piece:

@@ -5,8 +5,9 @@
     python -m tests.benchmarks.stock_models --output stock --record tests/recorded/stock_outputs.npz --models 0
 
 What is known stands in ``<output>/rows.json``, one JSON object a model, and is not done again. A model that the backend refuses
-by a typed error is counted, its words are kept, and so is one that hls4ml's Vitis backend itself cannot build. ``--record`` packs
-the first stock outputs of those that agree, with which the test suite compares.
+by a typed error is counted, its words are kept, and so is one that hls4ml's Vitis backend itself cannot build. Where its streams
+run dry or over, of which its simulation warns, its arrays stand for them. ``--record`` packs the first stock outputs of those
+that agree, with which the test suite compares.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import sys
 import tempfile
 import warnings
@@ -58,7 +60,10 @@ def compare(seed: int, folder: Path) -> tuple[dict[str, Any], LoweredGraph | Non
         except DietError as error:
             return row | {"outcome": "refused", "words": f"{type(error).__name__}: {error}"}, None
         try:
-            theirs = _predicted(stock(model, configuration(model, seed), Path(work) / "stock", io_type), x, Path(work) / "y.npy")
+            theirs, whole = _predicted(stock(model, configuration(model, seed), Path(work) / "stock", io_type), x, Path(work))
+            if not whole:
+                row["stock_io_type"] = "io_parallel"
+                theirs, _ = _predicted(stock(model, configuration(model, seed), Path(work) / "arrays"), x, Path(work))
         except Exception as error:  # whatever hls4ml, or the compiler on what it wrote, makes of a model
             return row | {"outcome": "not built by Vitis", "words": f"{type(error).__name__}: {error}"[:300]}, None
         graph = lowered_graph(made)
@@ -69,14 +74,21 @@ def compare(seed: int, folder: Path) -> tuple[dict[str, Any], LoweredGraph | Non
     return row | {"outcome": "equal" if not row["cpp"] and not row["reference"] else "differs"}, graph
 
 
-def _predicted(made: Any, x: Any, file: Path) -> np.ndarray:
-    """What stock C++ computes, in a process of its own: some of it aborts."""
-    child = multiprocessing.get_context("fork").Process(target=lambda: np.save(file, flat(made.predict(x)).astype(np.float64)))
-    child.start()
-    child.join()
-    if child.exitcode:
-        raise RuntimeError(f"its C-simulation ends with {child.exitcode}")
-    return np.asarray(np.load(file))
+def _predicted(made: Any, x: Any, folder: Path) -> tuple[np.ndarray, bool]:
+    """What stock C++ computes, and whether its streams held what was read of them; in a process of its own: some of it aborts."""
+
+    def child() -> None:
+        with (folder / "said.txt").open("w") as said:
+            os.dup2(said.fileno(), 1)
+            os.dup2(said.fileno(), 2)
+            np.save(folder / "outputs.npy", flat(made.predict(x)).astype(np.float64))
+
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise RuntimeError(f"its C-simulation ends with {process.exitcode}")
+    return np.asarray(np.load(folder / "outputs.npy")), "Hls::stream" not in (folder / "said.txt").read_text()
 
 
 def rtl(graphs: dict[int, LoweredGraph]) -> dict[int, Any]:

@@ -12,7 +12,7 @@ import pytest
 from dietcnn_hls import hls, reference
 from dietcnn_hls.errors import DatasetError, LoweringError, ToolError
 from dietcnn_hls.hls import cpp
-from dietcnn_hls.lowered import Encode, LoweredGraph, Source, Stream, node
+from dietcnn_hls.lowered import Combine, Encode, LoweredGraph, Requantize, Reshape, Source, Stream, node
 from tests.graphs import random_codes, random_graph
 from tests.hls.builds import Case, ap_flags, build_all
 from tests.kernels import every
@@ -56,6 +56,19 @@ def test_two_designs_of_one_name_live_side_by_side(tmp_path: Path) -> None:
     for simulation, graph in zip(loaded, graphs, strict=True):
         codes = random_codes(graph, 6, 0)
         assert np.array_equal(simulation.predict(codes), reference.predict(graph, codes))
+
+
+@pytest.mark.parametrize("io_type", ["io_parallel", "io_stream"])
+def test_operands_of_one_size_meet_value_by_value(tmp_path: Path, io_type: str) -> None:
+    """An array stands in the shape that it was made in: a reshape of it is no operand to be shared among channels."""
+    nodes = [node("x", Source(), [], Stream((1, 1, 3), -8, 7, 0))]
+    nodes += [node("flat", Reshape((3,)), nodes[:1]), node("half", Requantize(1, "floor", -4, 3, -1), nodes[:1])]
+    nodes += [node("halves", Reshape((3,)), nodes[2:])]
+    nodes += [node("y", Combine("subtract", (1, 0)), [nodes[3], nodes[1]])]
+    hls.generate(LoweredGraph("net", tuple(nodes)), tmp_path, io_type=io_type)
+    simulation = hls.compile(tmp_path)
+    codes = random_codes(simulation.graph, 8, 0)
+    assert np.array_equal(simulation.predict(codes), reference.predict(simulation.graph, codes))
 
 
 @pytest.mark.parametrize("flags", ["native", "ap"])

@@ -90,18 +90,24 @@ def elu(chain: Chain) -> None:
 
 
 def selu(chain: Chain) -> None:
-    """The positive part times ap_ufixed<16, 1>(1.05...), plus the table of the negative part."""
-    gain = FixedType(16, 15, False).of_floats(np.array([1.0507009873554805]))
-    _two_sided(chain, tables.selu, np.array([1]), FixedType(2, 0, True), gain)
+    """The positive part times 1.05..., plus the table of the negative part.
+
+    The gain is an ap_ufixed<16, 1> in hls4ml's C++ of arrays, and of the input's own type in that of streams.
+    """
+    streams = chain.layer.model.config.get_config_value("IOType") == "io_stream"
+    given = FixedType.of(chain.layer.get_input_variable().type.precision, chain.name, "its input")
+    kind = given if streams else FixedType(16, 15, False)
+    gain = kind.of_floats(np.array([1.0507009873554805]))
+    _two_sided(chain, tables.selu, np.array([1]), FixedType(2, 0, True), (gain, kind.fraction))
 
 
 def _two_sided(
-    chain: Chain, function: tables.Function, alpha: np.ndarray, kind: FixedType, gain: np.ndarray | None = None
+    chain: Chain, function: tables.Function, alpha: np.ndarray, kind: FixedType, gain: tuple[np.ndarray, int] | None = None
 ) -> None:
     source, size, result = chain.last, _table_size(chain), chain.type("result")
     chain.clip("positive", 0, max(0, source.stream.hi))
     if gain is not None:
-        chain.scale("gained", gain, 15)
+        chain.scale("gained", *gain)
     chain.cast(result, "positive_cast")
     positive = chain.last
     chain.last = source
