@@ -206,6 +206,10 @@ _SELDOM = {"Softmax": 0.1}
 """Its name in Vitis' C++ has two spellings, with which no compiler agrees; a softmax as an activation is built."""
 
 
+BEYOND = ("Conv1DTranspose", "Conv2DTranspose", "Dot", "RepeatVector")
+"""What hls4ml does not read, so that nothing is there to be compared with; neither are dilation, groups and multipliers."""
+
+
 class _Walk:
     """Layers put behind one another, each with a name of its own."""
 
@@ -347,4 +351,4 @@ def _tables(entry: dict[str, Any], rng: Rng) -> None:
         entry["Precision"]["table"] = fixed(rng, 8, 18)
 
 
-__all__ = ["MERGES", "PIECES", "configuration", "filled", "io_type", "random_network", "samples"]
+__all__ = ["BEYOND", "MERGES", "PIECES", "configuration", "filled", "io_type", "random_network", "samples"]

@@ -18,14 +18,14 @@ import pytest
 from dietcnn_hls import reference
 from dietcnn_hls.backend import lowered_graph
 from dietcnn_hls.backend.readers.stock.arguments import ARGUMENTS, QUANTISED
-from tests.backend.stock_networks import MERGES, PIECES, configuration, io_type, random_network, samples
+from tests.backend.stock_networks import BEYOND, MERGES, PIECES, configuration, io_type, random_network, samples
 from tests.benchmarks.stock_models import flat
 
 
 def test_every_kind_of_layer_is_drawn() -> None:
     """Those of several inputs, and what begins a network, are the walk's own."""
     begins = {"InputLayer", "Embedding", *MERGES}
-    assert {*PIECES, *begins} == {*ARGUMENTS, *QUANTISED}
+    assert {*PIECES, *begins, *BEYOND} == {*ARGUMENTS, *QUANTISED}
 
 
 RECORD = dict(np.load(Path(__file__).parents[1] / "recorded" / "stock_outputs.npz"))

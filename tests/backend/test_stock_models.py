@@ -10,6 +10,7 @@ from typing import Any
 import hls4ml
 import numpy as np
 import pytest
+import qkeras
 
 from dietcnn_hls import reference
 from dietcnn_hls.backend import convert, lowered_graph
@@ -115,3 +116,12 @@ def test_sums_wider_than_any_stream_are_refused_by_the_layer(tmp_path: Path) -> 
     config = hls4ml.utils.config_from_keras_model(model, granularity="name", default_precision="fixed<32,8>")
     with pytest.raises(LoweringError, match=r"layer 'wide.*62 bits"):
         hls4ml.converters.convert_from_keras_model(model, hls_config=config, backend="DietCNN", output_dir=str(tmp_path))
+
+
+def test_what_hls4mls_passes_stumble_over_is_refused_by_the_layer(tmp_path: Path) -> None:
+    """Scales of a separable convolution: one of its halves has no name of its own."""
+    binary = qkeras.binary(alpha="auto")
+    deep = qkeras.QSeparableConv1D(2, 2, depthwise_quantizer=binary, pointwise_quantizer=binary, name="deep")
+    model = tf.keras.Sequential([layers.InputLayer((6, 3)), deep, layers.Flatten(), layers.Dense(2)])
+    with pytest.raises(UnsupportedLayerError, match=r"layer 'deep_\w+': hls4ml's own passes .* use another layer or quantiser"):
+        converted(model, tmp_path, Model={"Precision": "fixed<16,6>", "ReuseFactor": 1})
