@@ -51,6 +51,8 @@ def build_requantize(site: Site, op: Requantize, sources: list[Beats]) -> Beats:
     stages = builder.options.pipelining.requantize_stages(bits, right > 0 and op.rounding in _ROUNDINGS, clips)
     if stages > 1:
         parameters["STAGES"] = stages
+        if builder.options.pipelining.short:  # ready passes through all stages
+            source = builder.cut(site.layer, "offered", source)
     return builder.stage(
         site.layer, "codes", "requantize", parameters, source, Beats("", source.codes, op.lo, op.hi, source.period)
     )

@@ -63,7 +63,7 @@ def memory_file(words: Iterable[int], bits: int) -> str:
 
 _PARTS = frozenset(
     """pixels window lines weights kernel sums values codes gathered held split unshifted shifted pooled thresholds biases branch
-    fork a b add fed taken array results feed queue kept chosen""".split()
+    fork a b add fed taken array results feed queue kept chosen offered""".split()
 )
 """First words of what is appended to a layer's identifier."""
 
