@@ -9,6 +9,7 @@ SYSTEM_PACKAGES := g++ make verilator python3-venv
 CONSTRAINTS := $(shell $(PYTHON) -c 'import sys; print("constraints/py%d%d.txt" % sys.version_info[:2])')
 EXTRAS ?= qkeras,onnx,rtl,test
 HGQ ?= .venv-hgq
+DOCS ?= .venv-docs
 WORKERS ?= 2
 
 # fixed_point first: what the others of the LeNet-5 table are beside
@@ -19,7 +20,7 @@ FAST := $(wildcard tests/test_[eiapn]*.py) tests/lowered tests/hardware tests/re
 
 BENCHMARKS := $(filter-out __init__ lanes lenet5_sweep,$(basename $(notdir $(wildcard tests/benchmarks/*.py))))
 
-.PHONY: help setup tools demo lenet5 test test-fast test-hgq lint types benchmarks wheel clean
+.PHONY: help setup tools browser demo lenet5 test test-fast test-hgq lint types docs figures benchmarks wheel clean
 
 help:
 	@echo "make demo        train, convert, simulate, synthesise and compare the digits network (demo/)"
@@ -28,6 +29,7 @@ help:
 	@echo "make test-fast   what needs no TensorFlow, in minutes: for further Pythons (PYTHON=python3.13 VENV=.venv-3.13 EXTRAS=onnx,rtl,test)"
 	@echo "make test-hgq    HGQ2's models, in an environment of their own (.venv-hgq)"
 	@echo "make lint types  ruff, mypy"
+	@echo "make docs        the documents as a site, links checked: site/index.html (an environment of their own, .venv-docs)"
 	@echo "make benchmarks  measured, not asserted: speed and cost figures (needs DIETCNN_DATA for MNIST)"
 	@echo "make wheel       build dist/*.whl"
 
@@ -42,6 +44,11 @@ tools:
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(SYSTEM_PACKAGES) >/dev/null; \
 	  else echo "missing:$$missing; install with: sudo apt-get install $(SYSTEM_PACKAGES)" >&2; exit 1; fi; fi
+
+# What the test of the page opens it in; without it that test is skipped, unless DIETCNN_REQUIRE_TOOLS=1.
+browser:
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } \
+	|| { echo "missing: chromium; install with: sudo apt-get install chromium" >&2; exit 1; }
 
 $(STAMP): setup.cfg pyproject.toml $(wildcard constraints/*.txt)
 	@test -n "$(CONSTRAINTS)" || { echo "$(PYTHON) does not start; name a Python: make PYTHON=python3.12" >&2; exit 1; }
@@ -82,6 +89,15 @@ lint: setup
 types: setup
 	$(BIN)/mypy dietcnn_hls
 
+docs:
+	@$(MAKE) --no-print-directory $(DOCS)/.installed VENV=$(DOCS) EXTRAS=docs
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --quiet --strict
+	@echo "file://$(CURDIR)/site/index.html"
+
+# What docs/methods/pictures.md shows, drawn from the package's own numbers.
+figures: setup
+	$(BIN)/python docs/site/figures.py
+
 benchmarks: setup
 	for name in $(BENCHMARKS); do $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
 
@@ -89,4 +105,4 @@ wheel: setup
 	$(BIN)/python -m build --wheel
 
 clean:
-	rm -rf demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf demo site build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
