@@ -14,6 +14,7 @@ from dietcnn_hls import finders
 if TYPE_CHECKING:
     from dietcnn_hls import methods
     from dietcnn_hls.api import convert, convert_and_build
+    from dietcnn_hls.backend.functions import register_activation
     from dietcnn_hls.data import datasets
     from dietcnn_hls.reports.compare import compare
     from dietcnn_hls.reports.model import Report
@@ -27,9 +28,10 @@ _HOMES = {
     "datasets": ("dietcnn_hls.data.datasets", None),
     "layers": ("dietcnn_hls.training.layers", None),
     "methods": ("dietcnn_hls.methods", None),
+    "register_activation": ("dietcnn_hls.backend.functions", "register_activation"),
 }
 
-__all__ = ["Report", "compare", "convert", "convert_and_build", "datasets", "layers", "methods"]
+__all__ = ["Report", "compare", "convert", "convert_and_build", "datasets", "layers", "methods", "register_activation"]
 
 
 def __getattr__(name: str) -> Any:

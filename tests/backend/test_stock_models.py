@@ -73,10 +73,10 @@ def test_values_beyond_the_input_are_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("layer", "words"),
     [
-        (layers.ReLU(max_value=1.5, name="r"), r"layer 'r' \(ReLU\): max_value=1.5 .*relu6"),
-        (layers.Softmax(axis=1, name="s"), "layer 's' .*last axis"),
+        (layers.Softmax(axis=(1, 2), name="s"), "layer 's' .*over several axes"),
+        (layers.MaxPooling1D(2, data_format="channels_first", name="p"), "layer 'p' .*channels_last"),
     ],
-    ids=["cap", "axis"],
+    ids=["axes", "channels"],
 )
 def test_what_hls4ml_would_drop_is_refused(layer: Any, words: str, tmp_path: Path) -> None:
     model = tf.keras.Sequential([layers.InputLayer((6, 3)), layer])
@@ -101,12 +101,6 @@ def test_floats_and_integers_are_cast_alike(rounding: str, overflow: str, symmet
     kind = FixedType(6, 3, True, rounding, overflow, symmetric)
     integers = np.arange(-2000, 2000)
     assert np.array_equal(kind.codes(integers, 7), kind.of_floats(integers / 128))
-
-
-def test_a_softmax_that_hls4ml_takes_over_all_values_is_refused(tmp_path: Path) -> None:
-    model = tf.keras.Sequential([layers.InputLayer((3, 4)), layers.Activation("softmax", name="s")])
-    with pytest.raises(UnsupportedLayerError, match=r"over all 12 values.*layer Softmax"):
-        converted(model, tmp_path, Model={"Precision": "fixed<16,6>", "ReuseFactor": 1})
 
 
 def test_sums_wider_than_any_stream_are_refused_by_the_layer(tmp_path: Path) -> None:

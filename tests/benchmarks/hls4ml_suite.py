@@ -24,7 +24,7 @@ from typing import Any
 PLUGIN = "tests.benchmarks.hls4ml_cases"
 ROOT = Path(__file__).parents[2]
 EXCLUDED: dict[str, str] = {
-    r"Quartus|oneAPI|Catapult|Libero|SymbolicExpression|symbolic": "another tool's backend",
+    r"Quartus|(?i:oneAPI)|Catapult|Libero|SymbolicExpression|symbolic": "another tool's backend",
     r"pytorch|torch|onnx|qonnx|hgq|keras_v3|test_sr\.py|qeinsum|einsum_dense": "another front end, or Keras 3",
     r"rnn|lstm|gru|garnet|_recurrent": "recurrent layers",
     r"test_optimization|test_qinterval|test_report\.py|test_fetch_example": "converts no model by a backend",

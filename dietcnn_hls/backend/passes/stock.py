@@ -17,6 +17,7 @@ from dietcnn_hls.backend.layers import FrontLayer, LoweredLayer
 from dietcnn_hls.backend.readers.keras import KerasReader, network_of
 from dietcnn_hls.backend.readers.keras.network import check_network
 from dietcnn_hls.backend.readers.stock.arguments import check_layer
+from dietcnn_hls.backend.readers.stock.quantisers import FUNCTION, values_type
 from dietcnn_hls.backend.refusals import unsupported
 from dietcnn_hls.errors import DietError, UnsupportedLayerError
 
@@ -35,6 +36,7 @@ _LEFT_OUT = ("process_fixed_point_quantizer_layer", "remove_final_reshape")
 """Passes among them that write C++, which refuse io_stream for what it cannot do, or drop the shape of results."""
 
 _INFER = "infer_precision_types"
+_TYPED = "has_own_type"
 
 
 def is_stock(model: ModelGraph) -> bool:
@@ -100,12 +102,16 @@ class InferOwnTypes(OptimizerPass):
     name = "infer_own_types"
 
     def match(self, node: Layer) -> bool:
+        if isinstance(node.get_attr(FUNCTION), Mapping) and node.get_attr(FUNCTION)["kind"] == "quantise":
+            return not node.get_attr(_TYPED)
         return node.class_name in _INFERRED and any(map(_is_open, node.types.values()))
 
     def transform(self, model: ModelGraph, node: Layer) -> bool:
         inputs = [node.get_input_variable(name).type.precision for name in node.inputs]
         if any(isinstance(kind, UnspecifiedPrecisionType) for kind in inputs):
             return False
+        if node.class_name == "Activation":
+            return _of_quantiser(model, node, inputs[0])
         wanted = _INFERRED[node.class_name](node, inputs)
         for kind in filter(_is_open, node.types.values()):
             kind.precision = wanted
@@ -114,6 +120,17 @@ class InferOwnTypes(OptimizerPass):
 
 def _is_open(kind: Any) -> bool:
     return isinstance(kind.precision, UnspecifiedPrecisionType)
+
+
+def _of_quantiser(model: ModelGraph, node: Layer, given: Any) -> bool:
+    """A quantiser's own type, but where the configuration gives the layer another."""
+    node.set_attr(_TYPED, True)
+    asked = model.config.get_layer_config(node).get("Precision")
+    explicit = asked.get("result") if isinstance(asked, Mapping) else asked
+    kind = values_type(node, given)
+    if kind is not None and explicit in (None, "auto"):
+        node.get_output_variable().type.precision = FixedPrecisionType(kind.bits, kind.bits - kind.fraction, kind.signed)
+    return True
 
 
 def _product(node: Layer, inputs: list[Any]) -> FixedPrecisionType:

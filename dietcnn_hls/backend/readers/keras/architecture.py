@@ -55,6 +55,7 @@ def prepared(architecture: Mapping[str, Any], reader: Any) -> Prepared:
     for model in models_of(made):
         for entry in entries_of(model):
             _unwrap(entry)
+            _name_function(entry)
     names = unshare(made)
     between = tuple(name for model in models_of(made) for name in _chain_merges(entries_of(model)))
     return Prepared(made, renamed_reader(reader, names) if names.changed else reader, names, between)
@@ -87,6 +88,15 @@ def _unwrap(entry: dict[str, Any]) -> None:
         given = {key: outer[key] for key in ("name", "batch_input_shape") if key in outer}
         entry["class_name"], entry["config"] = inner["class_name"], {**inner["config"], **given}
         kind = inner_kind
+
+
+def _name_function(entry: dict[str, Any]) -> None:
+    """An activation that Keras saved as a Python function becomes the function's name."""
+    given = entry["config"].get("activation")
+    if isinstance(given, Mapping) and given.get("class_name") == "function" and isinstance(given.get("config"), str):
+        entry["config"]["activation"] = given["config"]
+    elif isinstance(given, str) and entry["class_name"] == "Activation":
+        entry["config"]["activation"] = given.rsplit(">", 1)[-1]
 
 
 def _chain_merges(entries: list[dict[str, Any]]) -> Iterator[str]:

@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from dietcnn_hls.backend.functions import TABLE_BITS, find_function, known_functions
 from dietcnn_hls.backend.readers.stock import tables
 from dietcnn_hls.backend.readers.stock.chain import Chain, aligned, refuse
 from dietcnn_hls.backend.readers.stock.fixed import FixedType
+from dietcnn_hls.backend.readers.stock.quantisers import FUNCTION, of_layer
 from dietcnn_hls.backend.readers.stock.weights import constants
 from dietcnn_hls.lowered import Add, Combine, Encode, Gather, Node, Reduce, Requantize, ValueMap
 
@@ -34,9 +36,34 @@ def activation(chain: Chain) -> None:
     elif word in _OTHERS:
         _OTHERS[word](chain)
     else:
+        _listed(chain, str(chain.layer.get_attr("activation")))
+
+
+def _listed(chain: Chain, word: str) -> None:
+    """A table of a function that hls4ml has none of its own for."""
+    function = of_layer(chain.layer, word) or find_function(word)
+    if function is None:
+        known = ", ".join(sorted({*_CENTRED, *_OTHERS, *known_functions()}))
         raise refuse(
-            chain.layer, f"the activation '{word}' has no lowering; known are {', '.join(sorted({*_CENTRED, *_OTHERS}))}"
+            chain.layer,
+            f"the activation '{word}' has no lowering; known are {known}; register_activation() adds functions of one value",
         )
+    result, fraction = chain.type("result"), chain.stream.fraction
+    if chain.stream.hi - chain.stream.lo >= 1 << TABLE_BITS:
+        words = (
+            f"a table of '{word}' for the {chain.stream.bits} bits of its input, and tables have up to {TABLE_BITS} index bits"
+        )
+        raise refuse(chain.layer, f"{words}; give the layer before it a result of fewer")
+
+    def codes(given: np.ndarray) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            values = np.asarray(function(given * 2.0**-fraction), np.float64)
+        if values.shape != given.shape or np.isnan(values).any():
+            where = "" if values.shape != given.shape else f" at {given[np.isnan(values)][0] * 2.0**-fraction:g}"
+            raise refuse(chain.layer, f"'{word}' gives no number{where}; register a function of one value that is one everywhere")
+        return result.of_floats(values)
+
+    chain.table("table", codes, result)
 
 
 def linear(chain: Chain) -> None:
@@ -56,6 +83,17 @@ def _relu_up_to(bound: int) -> Callable[[Chain], None]:
     return capped
 
 
+def _rectify(chain: Chain) -> None:
+    """Keras' ReLU with its arguments: a clip where it is one, else a table."""
+    given = chain.layer.get_attr(FUNCTION)["arguments"]
+    bound = None if given["max_value"] is None else given["max_value"] * 2.0**chain.stream.fraction
+    if given["negative_slope"] or given["threshold"] or bound is None or bound != int(bound):
+        _listed(chain, "rectify")
+        return
+    chain.clip("capped", 0, int(bound))
+    chain.cast(chain.type("result"))
+
+
 def _centred(chain: Chain, function: tables.Function, reach: int) -> None:
     """``table[trunc(x * size / (2 reach)) + size / 2]``, the index clipped."""
     size = _table_size(chain)
@@ -70,10 +108,10 @@ def _centred(chain: Chain, function: tables.Function, reach: int) -> None:
     chain.cast(chain.type("result"))
 
 
-def _index(chain: Chain, step: int, lo: int, hi: int) -> None:
+def _index(chain: Chain, step: int, lo: int, hi: int, role: str = "index") -> None:
     """``trunc(x * 2**step)``, as an int of C++ drops a fraction, clipped to lo..hi."""
     shift = chain.stream.fraction - step
-    chain.add("index", Requantize(shift, "toward_zero", lo, hi, step))
+    chain.add(role, Requantize(shift, "toward_zero", lo, hi, step))
 
 
 def _table_size(chain: Chain) -> int:
@@ -192,20 +230,48 @@ def hard(chain: Chain) -> None:
 
 
 def softmax(chain: Chain) -> None:
-    """hls4ml's 'stable', 'latency' and 'argmax' implementations over the last axis."""
-    how = str(chain.layer.get_attr("implementation"))
-    if int(chain.layer.get_attr("axis", -1)) not in (-1, len(chain.stream.shape)):
-        raise refuse(chain.layer, "a softmax over the last axis only has a lowering")
+    """hls4ml's implementations, over the axis that Keras takes it over: hls4ml's io_parallel takes all values for one vector."""
+    how, shape = str(chain.layer.get_attr("implementation")), chain.stream.shape
+    axes = np.ravel(chain.layer.get_attr("axis", -1))
+    axis = int(axes[0])
+    axis = axis - 1 if axis > 0 else axis + len(shape)
     slices = int(chain.layer.get_attr("n_inner", 1)) * int(chain.layer.get_attr("n_outer", 1))
-    terms = int(chain.layer.get_attr("n_in")) // slices
-    if terms != chain.stream.channels:
-        raise refuse(chain.layer, f"hls4ml takes it over all {terms} values instead of the last axis; use the layer Softmax")
-    if how in ("stable", "latency"):
-        _softmax(chain, stable=how == "stable")
-    elif how == "argmax":
-        _argmax(chain)
-    else:
-        raise refuse(chain.layer, f"the softmax implementation '{how}' has no lowering; use 'stable', 'latency' or 'argmax'")
+    if len(axes) > 1 or not 0 <= axis < len(shape) or (slices > 1 and int(chain.layer.get_attr("n_in")) // slices != shape[axis]):
+        raise refuse(chain.layer, "a softmax over several axes has no lowering; take it over one")
+    if how not in _SOFTMAX:
+        raise refuse(chain.layer, f"the softmax implementation '{how}' has no lowering; use {', '.join(map(repr, _SOFTMAX))}")
+    order = [*(each for each in range(len(shape)) if each != axis), axis]
+    numbers = np.arange(chain.stream.size).reshape(shape)
+    if axis != order[axis]:
+        moved = numbers.transpose(order)
+        chain.add("turned", Gather(moved.reshape(-1), moved.shape))
+    _SOFTMAX[how](chain)
+    if axis != order[axis]:
+        back = np.argsort(numbers.transpose(order).reshape(-1))
+        chain.add("turned_back", Gather(back, shape))
+
+
+def _legacy(chain: Chain) -> None:
+    """``1 / sum of exp(x_j - x_i)``: both by tables of a type of their own, which hls4ml lets wrap around."""
+    shape, channels, size, kind = chain.stream.shape, chain.stream.channels, _table_size(chain), FixedType(18, 10, True)
+    numbers = np.arange(chain.stream.size).reshape(-1, channels)
+    pairs = (1, chain.stream.size, channels)
+    whole = chain.last
+    own = chain.add("own", Gather(np.repeat(numbers.reshape(-1), channels), pairs))
+    chain.last = whole
+    chain.add("others", Gather(np.repeat(numbers, channels, axis=0).reshape(-1), pairs))
+    chain.add("gaps", Combine("subtract", aligned(chain.stream, own.stream)), own)
+    _index(chain, size.bit_length() - 1 - 4, -(size // 2), size // 2 - 1)
+    powers = tables.centred(tables.expf, size, 8.0, kind)
+    seen = powers[chain.stream.lo + size // 2 : chain.stream.hi + size // 2 + 1]
+    chain.add("powers", ValueMap(seen[None], chain.stream.lo, kind.fraction))
+    chain.add("total", Reduce("sum"))
+    chain.cast(kind, "total_held")
+    _index(chain, size.bit_length() - 1 - 6, 0, size - 1, "total_index")
+    entries = tables.reciprocals(size, kind)[chain.stream.lo : chain.stream.hi + 1]
+    chain.add("shares", ValueMap(entries[None], chain.stream.lo, kind.fraction))
+    chain.reshape("shape", shape)
+    chain.cast(chain.type("result"))
 
 
 def _argmax(chain: Chain) -> None:
@@ -216,6 +282,22 @@ def _argmax(chain: Chain) -> None:
     chain.add("places", Gather(pixels, shape))
     here = np.arange(shape[-1])[:, None] == np.arange(chain.stream.hi + 1)
     chain.add("chosen", ValueMap(result.codes(here.astype(np.int64), 0), 0, result.fraction))
+
+
+def _latency(chain: Chain) -> None:
+    _softmax(chain, stable=False)
+
+
+def _stable(chain: Chain) -> None:
+    _softmax(chain, stable=True)
+
+
+_SOFTMAX: Mapping[str, Callable[[Chain], None]] = {
+    "stable": _stable,
+    "latency": _latency,
+    "argmax": _argmax,
+    "legacy": _legacy,
+}
 
 
 def _softmax(chain: Chain, stable: bool) -> None:
@@ -346,6 +428,7 @@ _OTHERS: Mapping[str, Callable[[Chain], None]] = {
     "relu": relu,
     "relu6": _relu_up_to(6),
     "relu1": _relu_up_to(1),
+    "rectify": _rectify,
     "selu": selu,
     "elu": elu,
     "leaky_relu": leaky_relu,

@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from dietcnn_hls.arguments import READ, Only, Rules, check_arguments
 from dietcnn_hls.backend.readers.keras.arguments import ARGUMENTS as KERAS
 from dietcnn_hls.backend.readers.keras.arguments import NORM, WINDOW
 from dietcnn_hls.backend.readers.keras.refusals import unsupported
 from dietcnn_hls.backend.readers.keras.source import KerasLayer
+from dietcnn_hls.backend.readers.stock.quantisers import tabled
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,7 @@ class Quantiser(Only):
 
 
 _SIGNED = {"keep_negative": True, "use_01": False}
-_DROPPED = {**_SIGNED, "max_value": None, "relu_upper_bound": None, "use_sigmoid": 0}
-"""Arguments of quantisers that hls4ml's types have no words for: of weights, of activations."""
+"""Arguments of quantisers of weights that hls4ml's types have no words for."""
 
 _WEIGHT_QUANTISERS = Quantiser(
     ("quantized_bits", "binary", "ternary", "stochastic_binary", "stochastic_ternary", "quantized_po2"),
@@ -79,9 +81,7 @@ ARGUMENTS: Mapping[str, Rules] = {
     "BatchNormalization": {**NORM, "axis": Only((-1, (1,), (2,), (3,), 1, 2, 3), "normalise the last axis")},
     "ReLU": {
         **_LAYER,
-        "max_value": Only((None,), "hls4ml drops it; use Activation('relu6')"),
-        "negative_slope": Only((0, None), "use LeakyReLU"),
-        "threshold": Only((0, None), "use ThresholdedReLU"),
+        **dict.fromkeys(("max_value", "negative_slope", "threshold"), READ),
     },
     "LeakyReLU": {**_LAYER, "alpha": READ},
     "ELU": {**_LAYER, "alpha": READ},
@@ -134,33 +134,17 @@ def check_layer(layer: KerasLayer) -> None:
     if layer.kind not in known:
         raise unsupported(layer.name, layer.kind, f"known with hls4ml's own precisions are {', '.join(known)}")
     check_arguments(layer.name, layer.kind, layer.config, known[layer.kind])
+    if layer.kind == "Softmax" and np.size(layer.config.get("axis", -1)) > 1:
+        raise unsupported(layer.name, layer.kind, "it is taken over several axes; take it over one")
     if "activation" in layer.config:
         _check_activation(layer)
 
 
-_ACTIVATIONS = (
-    *("quantized_bits", "quantized_relu", "quantized_tanh", "quantized_sigmoid", "binary", "ternary"),
-    *("binary_tanh", "ternary_tanh", "stochastic_binary", "stochastic_ternary"),
-)
-
-
 def _check_activation(layer: KerasLayer) -> None:
-    """UnsupportedLayerError for an activation quantiser that hls4ml does not read; its own functions are looked up later."""
+    """UnsupportedLayerError for an activation quantiser without lowering; functions are looked up later."""
     given = layer.config["activation"]
-    if layer.kind != "QActivation" and not isinstance(given, Mapping):
-        return
-    from qkeras import quantizers  # what a word means is QKeras' to say
-
-    try:
-        found = quantizers.get_quantizer(given)
-    except Exception as error:  # QKeras evaluates the word
-        raise unsupported(layer.name, layer.kind, f"its activation {given!r} is no quantiser of QKeras ({error})") from error
-    name = str(getattr(found, "__name__", type(found).__name__))
-    config = found.get_config() if hasattr(found, "get_config") else {}
-    dropped = [key for key, default in _DROPPED.items() if config.get(key, default) != default]
-    if name not in _ACTIVATIONS or dropped:
-        words = f"{name} with {dropped[0]}={config[dropped[0]]!r}" if dropped else name
-        raise unsupported(layer.name, layer.kind, f"hls4ml does not read {words}; known are {', '.join(_ACTIVATIONS)}")
+    if layer.kind == "QActivation" or isinstance(given, Mapping):
+        tabled(layer.name, layer.kind, given)
 
 
 __all__ = ["ARGUMENTS", "QUANTISED", "check_layer"]

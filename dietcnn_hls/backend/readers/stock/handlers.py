@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from dietcnn_hls.backend.readers.keras.refusals import unsupported
+from dietcnn_hls.backend.readers.stock.quantisers import FUNCTION, tabled
 
 Parsed = tuple[dict[str, Any], list[int]]
 Handler = Callable[..., Parsed]
@@ -84,6 +85,28 @@ def slopes(theirs: Handler, entry: Mapping[str, Any], names: Any, shapes: list[l
     return theirs({**entry, "config": {**entry["config"], "shared_axes": None}}, names, shapes, reader)
 
 
+def quantiser(theirs: Handler, entry: Mapping[str, Any], names: Any, shapes: list[list[int]], reader: Any) -> Parsed:
+    """QActivation; what hls4ml has no words for becomes a table."""
+    from hls4ml.converters.keras_v2_to_hls import parse_default_keras_layer
+
+    found = tabled(str(entry["config"]["name"]), "QActivation", entry["config"]["activation"])
+    if found is None:
+        return theirs(entry, names, shapes, reader)
+    layer = parse_default_keras_layer(entry, names)
+    layer |= {"class_name": "Activation", "activation": found["class_name"], FUNCTION: {"kind": "quantise", "arguments": found}}
+    return layer, list(shapes[0])
+
+
+def rectifier(theirs: Handler, entry: Mapping[str, Any], names: Any, shapes: list[list[int]], reader: Any) -> Parsed:
+    """ReLU, whose arguments hls4ml drops."""
+    layer, shape = theirs(entry, names, shapes, reader)
+    given = {key: entry["config"].get(key) for key in ("max_value", "negative_slope", "threshold")}
+    if given["max_value"] is not None or given["negative_slope"] or given["threshold"]:
+        arguments = {key: value if key == "max_value" else value or 0.0 for key, value in given.items()}
+        layer |= {"activation": "rectify", FUNCTION: {"kind": "rectify", "arguments": arguments}}
+    return layer, shape
+
+
 _CONVOLUTIONS = (
     *("Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D", "QConv1D", "QConv2D"),
     *("QDepthwiseConv2D", "QSeparableConv1D", "QSeparableConv2D", "QConv2DBatchnorm"),
@@ -94,6 +117,8 @@ _HANDLERS: Mapping[str, Callable[..., Parsed]] = {
     **dict.fromkeys(("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Dot"), merge),
     "RepeatVector": repeat,
     "PReLU": slopes,
+    "ReLU": rectifier,
+    "QActivation": quantiser,
 }
 
 

@@ -78,4 +78,10 @@ def negative(function: Function, size: int, kind: FixedType) -> np.ndarray:
     return kind.of_floats(function(x))
 
 
-__all__ = ["centred", "elu", "expf", "negative", "selu", "sigmoid", "softplus", "softsign", "tanhf"]
+def reciprocals(size: int, kind: FixedType) -> np.ndarray:
+    """(size,) codes of ``1 / x`` at ``64.0 * i / size``, zero at zero."""
+    x = (64.0 * np.arange(size) / np.float64(np.float32(size))).astype(np.float32)
+    return kind.of_floats(np.concatenate([[0.0], 1.0 / _in_double(x[1:])]))
+
+
+__all__ = ["centred", "elu", "expf", "negative", "reciprocals", "selu", "sigmoid", "softplus", "softsign", "tanhf"]
