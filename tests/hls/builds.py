@@ -15,7 +15,8 @@ from dietcnn_hls.hls.project import CXX_FLAGS
 from dietcnn_hls.lowered import Fold, LoweredGraph
 from dietcnn_hls.tools.compiler import shared_library
 
-QUICK_FLAGS = tuple("-O1" if flag == "-O2" else flag for flag in CXX_FLAGS if "vect" not in flag)
+QUICK_FLAGS = tuple("-O0" if flag == "-O2" else flag for flag in CXX_FLAGS if "vect" not in flag)
+"""Those of the package without its optimisations: a few images a network run sooner than the compiler optimises."""
 
 
 def ap_flags() -> tuple[str, ...]:
