@@ -4,9 +4,13 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from dietcnn_hls.tools import verilator
 
 ROOMS = ("lowered", "hardware", "reports", "build", "data", "methods", "tools", "hls", "backend", "training", "hostile", "rtl")
 """Folders of tests, the quick ones first; tests of the ground floor, beside these folders, come before them."""
@@ -30,3 +34,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Cache of compiled simulations, made anew in every session, so that stale ones cannot pass; all tests share it."""
     return tmp_path_factory.mktemp("programs")
+
+
+@pytest.fixture(scope="session")
+def runtime(programs: Path) -> Callable[[Path], None]:
+    """Puts Verilator's runtime, which takes longer to compile than a design, into a cache of a test's own."""
+
+    def put(cache: Path) -> None:
+        for trace in (False, True):
+            compiled = verilator.runtime(verilator.find(), trace, programs)[0].parent
+            shutil.copytree(compiled, cache / "verilator" / compiled.name)
+
+    return put

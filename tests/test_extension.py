@@ -295,7 +295,7 @@ def test_cpp_equals_the_reference(tmp_path: Path, spelling: str) -> None:
     assert {"toy_adder.h", "toy_distance.h", "toy_gap.h", "nnet_elementwise.h", "nnet_types.h"} <= files
 
 
-def test_rtl_equals_the_reference(tmp_path: Path) -> None:
+def test_rtl_equals_the_reference(programs: Path) -> None:
     """At the least, a middle and the largest fold, in one program."""
     designs = []
     for lanes in (0, 1, 2):
@@ -305,7 +305,7 @@ def test_rtl_equals_the_reference(tmp_path: Path) -> None:
     assert [lint(design) for design in designs] == ["", "", ""]
     codes = [random_codes(design.graph, 6, 2) for design in designs]
     for stalls in (None, Stalls()):
-        results = simulate_many(designs, codes, stalls=stalls, cache_dir=tmp_path, optimize="-O0")
+        results = simulate_many(designs, codes, stalls=stalls, cache_dir=programs, optimize="-O0")
         for design, result, images in zip(designs, results, codes, strict=True):
             assert np.array_equal(result.outputs, reference.predict(design.graph, images)), design.name
 

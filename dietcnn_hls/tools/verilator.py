@@ -202,9 +202,9 @@ def compile_program(
             f"-DDESIGNS={sum(len(design.lanes) for design in designs)}",
             f"-DIN_WORDS={in_words}",
             f"-DOUT_WORDS={out_words}",
+            f"-DSTREAMS={max(1, sum(len(design.streams) for design in designs))}",
         ]
-        defines += [f"-DSTREAMS={max(1, sum(len(design.streams) for design in designs))}"]
-        _compile(verilator, folder, defines, trace, optimize, _runtime(verilator, trace, cache_dir))
+        _compile(verilator, folder, defines, trace, optimize, runtime(verilator, trace, cache_dir))
 
     place = cache.entry("verilator", key, make, lambda folder: (folder / _PROGRAM).is_file(), cache_dir)
     return Program(place, in_words, out_words)
@@ -309,8 +309,8 @@ def _flags(verilator: Verilator, trace: bool) -> list[str]:
     return ["-std=c++17", f"-I{include}", f"-I{include / 'vltstd'}", *defines]
 
 
-def _runtime(verilator: Verilator, trace: bool, cache_dir: Path | None) -> list[Path]:
-    """Verilator's runtime, compiled once."""
+def runtime(verilator: Verilator, trace: bool, cache_dir: Path | None = None) -> list[Path]:
+    """Objects of Verilator's runtime, compiled once and kept in the cache."""
     names = [*_RUNTIME, *(_TRACE_RUNTIME if trace else ())]
 
     def make(folder: Path) -> None:

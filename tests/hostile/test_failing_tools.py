@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import sysconfig
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -67,8 +68,10 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes | s
 
 
 @pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("compiled")
+def compiled(tmp_path_factory: pytest.TempPathFactory, runtime: Callable[[Path], None]) -> Path:
+    folder = tmp_path_factory.mktemp("compiled")
+    runtime(folder / "dietcnn_hls")
+    return folder
 
 
 @pytest.mark.parametrize("failure", FAILURES)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -80,9 +81,12 @@ def test_a_killed_build_leaves_no_compiler_behind(tmp_path: Path, undisturbed: t
     assert settled(tmp_path / "out") == undisturbed[0]
 
 
-def test_builds_killed_under_the_simulator_and_under_yosys_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_builds_killed_under_the_simulator_and_under_yosys_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runtime: Callable[[Path], None]
+) -> None:
     """Each is killed while the outside tool works; what was measured before is kept, and no cache holds a part of an entry."""
     monkeypatch.setenv("DIETCNN_CACHE", str(tmp_path / "cache"))
+    runtime(tmp_path / "cache")
     for stage in ("RTL simulation", "Yosys"):
         process = begun(tmp_path / "out", "yosys", subprocess.PIPE)
         assert process.stderr is not None

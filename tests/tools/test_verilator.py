@@ -31,8 +31,8 @@ WORDS = np.arange(12, dtype=np.uint32).reshape(6, 2)
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> verilator.Program:
-    return verilator.compile_program([DESIGN], optimize="-O0", cache_dir=tmp_path_factory.mktemp("programs"))
+def program(programs: Path) -> verilator.Program:
+    return verilator.compile_program([DESIGN], optimize="-O0", cache_dir=programs)
 
 
 def put(folder: Path, name: str, script: str) -> None:

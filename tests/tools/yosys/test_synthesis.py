@@ -13,6 +13,7 @@ import pytest
 from dietcnn_hls.errors import ConfigError, OutputError, ToolError
 from dietcnn_hls.reports.model import Resources
 from dietcnn_hls.tools import cache as cache_of_tools
+from dietcnn_hls.tools.yosys.script import Flow
 from dietcnn_hls.tools.yosys.synthesis import (
     SynthesisJob,
     SynthesisResult,
@@ -22,7 +23,8 @@ from dietcnn_hls.tools.yosys.synthesis import (
 )
 
 DESIGNS = Path(__file__).parents[2] / "rtl" / "designs"
-LANES = [DESIGNS / "lanes.sv"]
+LANES = [DESIGNS / "lanes.sv", DESIGNS / "side_by_side.sv"]
+FLOWS: tuple[Flow, ...] = ("carry", "default")
 ULTRASCALE = "xcu50-fsvh2104-2-e"
 
 
@@ -32,28 +34,27 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
-TWO_INSTANCES = """
-module add_one (input clk, input [7:0] x, output reg [7:0] y); always @(posedge clk) y <= x + 8'd1; endmodule
-module mixed (input clk, input [7:0] x, output [7:0] y);
-  wire [7:0] u, v;
-  add_one first (.clk(clk), .x(x), .y(u));
-  add_one second (.clk(clk), .x(u), .y(v));
-  assign y = v ^ {u[0], u[7:1]};
-endmodule
-"""
+@pytest.fixture(scope="session")
+def flows(cache: Path) -> tuple[SynthesisResult, SynthesisResult]:
+    """All lanes kept apart, in the carry flow and in the default one."""
+    jobs = [SynthesisJob(LANES, "side_by_side", dsp=False, hierarchy=True, flow=flow) for flow in FLOWS]
+    carry, default = synthesise_many(jobs, engine="yowasp", cache_dir=cache)
+    return carry, default
 
 
-def test_instances_kept_apart_in_one_run_cost_what_they_cost_alone(cache: Path, tmp_path: Path) -> None:
-    design = tmp_path / "mixed.sv"
-    design.write_text(TWO_INSTANCES)
-    alone = synthesise([design], "add_one", engine="yowasp", cache_dir=cache)
-    for _ in range(2):  # the second comes from the cache
-        apart = synthesise([design], "mixed", hierarchy=True, engine="yowasp", cache_dir=cache)
-        assert set(apart.parts) == {"first", "second", "mixed"}, "the gates of the top count as its own"
-        for name in ("first", "second"):
+def test_instances_kept_apart_in_one_run_cost_what_they_cost_alone(
+    cache: Path, flows: tuple[SynthesisResult, SynthesisResult]
+) -> None:
+    alone = synthesise(LANES, "table_lane", dsp=False, engine="yowasp", cache_dir=cache)
+    cached = synthesise(LANES, "side_by_side", dsp=False, hierarchy=True, engine="yowasp", cache_dir=cache)
+    for apart in (flows[0], cached):
+        assert set(apart.parts) == {*LANE_LUTS, "lane_again", "lanes", "alone", "side_by_side"}, "the top's gates are its own"
+        for name in ("lane_32", "lane_again"):
             assert apart.parts[name].cells == alone.cells
-        assert apart.parts["mixed"].cells == {"LUT2": 8}
-        assert (apart.lut, apart.ff, apart.flow) == (2 * alone.lut + 8, 2 * alone.ff, "carry/per-module")
+        assert apart.parts["side_by_side"].cells == {"LUT2": 8}
+        assert apart.lut == sum(part.lut for part in apart.parts.values())
+        assert apart.ff == sum(part.ff for part in apart.parts.values())
+        assert apart.flow == "carry/per-module"
         assert apart.cpu_s > 0
 
 
@@ -61,20 +62,12 @@ def test_instances_kept_apart_in_one_run_cost_what_they_cost_alone(cache: Path, 
 
 
 # 8x4 and 8x8 symbols, then multipliers of 3, 4 and 8 bits: the table of DESIGN's section 5, in the carry flow.
-LANE_LUTS = [
-    ("table_lane", {}, 17),
-    ("table_lane", {"WB": 3}, 25),
-    ("table_lane", {"WB": 3, "REGISTERED": 1}, 25),
-    ("multiplier_lane", {"XB": 3, "WB": 3}, 25),
-    ("multiplier_lane", {"XB": 4, "WB": 4}, 27),
-    ("multiplier_lane", {"XB": 8, "WB": 8}, 55),
-]
+LANE_LUTS = {"lane_32": 17, "lane_64": 25, "lane_registered": 25, "lane_3": 25, "lane_4": 27, "lane_8": 55}
 
 
-def test_lanes_cost_what_they_did(cache: Path) -> None:
-    jobs = [SynthesisJob(LANES, top, parameters, dsp=False) for top, parameters, _ in LANE_LUTS]
-    results = synthesise_many(jobs, engine="yowasp", cache_dir=cache)
-    assert [result.lut for result in results] == [lut for *_, lut in LANE_LUTS]
+def test_lanes_cost_what_they_did(flows: tuple[SynthesisResult, SynthesisResult]) -> None:
+    results = [flows[0].parts[name] for name in LANE_LUTS]
+    assert [result.lut for result in results] == [*LANE_LUTS.values()]
     assert [result.ff for result in results] == [16, 16, 25, 16, 16, 16]
     assert {result.source for result in results} == {"yosys 0.70/carry"}
     assert all(result.dsp == 0 and result.bram18 == 0 for result in results)
@@ -83,12 +76,8 @@ def test_lanes_cost_what_they_did(cache: Path) -> None:
     assert sum(table.lut_by_size.values()) == table.lut
 
 
-def test_carry_flow_keeps_chains_that_the_default_flow_rebuilds(cache: Path) -> None:
-    carry, default = synthesise_many(
-        [SynthesisJob(LANES, "simd_lanes", {"LANES": 8}, flow=flow) for flow in ("carry", "default")],  # type: ignore[arg-type]
-        engine="yowasp",
-        cache_dir=cache,
-    )
+def test_carry_flow_keeps_chains_that_the_default_flow_rebuilds(flows: tuple[SynthesisResult, SynthesisResult]) -> None:
+    carry, default = (flow.parts["lanes"] for flow in flows)
     assert default.source == "yosys 0.70/default"
     assert carry.carry4 == 32
     assert carry.lut == 8 * 17
@@ -96,20 +85,16 @@ def test_carry_flow_keeps_chains_that_the_default_flow_rebuilds(cache: Path) -> 
     assert 3 * default.lut > 4 * carry.lut
 
 
-def test_carry_flow_is_fair_to_multipliers(cache: Path) -> None:
+def test_carry_flow_is_fair_to_multipliers(flows: tuple[SynthesisResult, SynthesisResult]) -> None:
     """The baseline's multipliers gain most of all by it; a comparison that used the default flow would flatter tables."""
-    carry, default = synthesise_many(
-        [SynthesisJob(LANES, "product", dsp=False, flow=flow) for flow in ("carry", "default")],  # type: ignore[arg-type]
-        engine="yowasp",
-        cache_dir=cache,
-    )
+    carry, default = (flow.parts["alone"] for flow in flows)
     assert (carry.lut, default.lut) == (40, 111)
 
 
 def test_multiplications_become_dsps_where_wanted(cache: Path) -> None:
-    with_dsp = synthesise(LANES, "multiplier_lane", engine="yowasp", cache_dir=cache)
+    made = synthesise(LANES, "two_multipliers", parameters={"SMALL": 3}, hierarchy=True, engine="yowasp", cache_dir=cache)
+    with_dsp, small = made.parts["lane_8"], made.parts["lane_small"]
     assert (with_dsp.dsp, with_dsp.lut, with_dsp.ff, with_dsp.logic_levels) == (1, 0, 0, 0)
-    small = synthesise(LANES, "multiplier_lane", parameters={"XB": 3, "WB": 3}, engine="yowasp", cache_dir=cache)
     assert (small.dsp, small.lut) == (0, 22)
 
 
@@ -122,11 +107,11 @@ def _memory(path: Path, depth: int, width: int) -> Path:
 @pytest.mark.parametrize("part", ["xc7z020clg400-1", ULTRASCALE])
 def test_rom_styles(cache: Path, tmp_path: Path, part: str) -> None:
     block, small = _memory(tmp_path / "block.mem", 1024, 36), _memory(tmp_path / "small.mem", 128, 16)
-    jobs = [
-        SynthesisJob(LANES, "rom", {"DEPTH": 1024, "W": 36, "FILE": "block.mem"}, part, include_files=[block]),
-        SynthesisJob(LANES, "rom", {"DEPTH": 128, "W": 16, "LUTS": 1, "FILE": "m/s.mem"}, part, include_files={"m/s.mem": small}),
-    ]
-    in_block, in_luts = synthesise_many(jobs, engine="yowasp", cache_dir=cache)
+    files = {"block.mem": block, "m/s.mem": small}
+    names = {"BLOCK_FILE": "block.mem", "LUT_FILE": "m/s.mem"}
+    job = SynthesisJob(LANES, "two_roms", names, part, include_files=files, hierarchy=True)
+    (made,) = synthesise_many([job], engine="yowasp", cache_dir=cache)
+    in_block, in_luts = made.parts["in_block"], made.parts["in_luts"]
     assert (in_block.bram18, in_block.lut, in_block.ff) == (2, 0, 0)
     assert (in_luts.bram18, in_luts.lut, in_luts.muxf, in_luts.ff, in_luts.logic_levels) == (0, 32, 16, 16, 1)
     assert in_luts.part == part
