@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: ``dietcnn-hls build | convert | compare | show | methods | doctor``, and what methods contribute.
+"""The command line: ``dietcnn-hls build | convert | explore | compare | show | methods | doctor``, and what methods contribute.
 
 Exit status 0: done; 1: a stated failure, or interrupted; 2: usage. Results go to stdout and stay parseable (``--json`` of every
 command), progress and warnings go to stderr.
@@ -98,6 +98,36 @@ def convert(model: Path, output: Path | None, name: str | None, input_grid: tupl
     for row in found.rows:
         click.echo(f"{row.layer} ({row.kind}): {row.became}")
     click.echo(path, err=True)
+
+
+@cli.command()
+@click.argument("space", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--output", type=click.Path(path_type=Path), help="folder of the search [default: work/<study>]")
+@click.option("--storage", metavar="PLACE", help="file or URL of the study [default: study.journal in the folder]")
+@click.option("--set", "overrides", multiple=True, metavar="KEY.PATH=VALUE", help="override a key of the space")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="folder of the dataset's standard files")
+@click.option(
+    "--heartbeat", type=click.IntRange(1), default=60, show_default=True, help="seconds between signs of life in a database"
+)
+@click.option("--final/--no-final", default=True, help="build the chosen design with all its checks [default: yes]")
+@_JSON
+def explore(
+    space: Path,
+    output: Path | None,
+    storage: str | None,
+    overrides: tuple[str, ...],
+    data_dir: Path | None,
+    heartbeat: int,
+    final: bool,
+    as_json: bool,
+) -> None:
+    """Search the designs that SPACE describes; print the front. The same call resumes a search, or joins it as another worker."""
+    from dietcnn_hls import explore as exploring
+    from dietcnn_hls.explore.results import markdown
+
+    wanted = exploring.load(space, overrides)
+    front = exploring.explore(wanted, output, storage=storage, data_dir=data_dir, heartbeat=heartbeat, final=final)
+    click.echo(json.dumps(front.to_dict(), indent=2) if as_json else markdown(wanted, front), nl=as_json)
 
 
 @cli.command()

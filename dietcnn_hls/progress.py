@@ -35,6 +35,9 @@ EVERY_S = 60.0
 
 _log = logging.getLogger("dietcnn_hls")
 
+_silenced = 0
+"""Blocks of `silent` that are at work."""
+
 
 def track(iterable: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
     """Yield the items of `iterable` under a bar; where stderr is no terminal, a line a minute says how far it is.
@@ -85,9 +88,21 @@ def step(description: str) -> Iterator[None]:
         note(f"{description} ({time.monotonic() - start:.1f} s)")
 
 
+@contextlib.contextmanager
+def silent() -> Iterator[None]:
+    """Show nothing of the steps, tracks and notes inside the block: work of which there are hundreds has its own display."""
+    global _silenced
+    _silenced += 1
+    try:
+        yield
+    finally:
+        _silenced -= 1
+
+
 def note(line: str) -> None:
     """Show a line that stays, such as what an outside tool is at."""
-    _log.info("%s", line)
+    if not _silenced:
+        _log.info("%s", line)
 
 
 class _Lines(logging.Handler):
@@ -105,7 +120,7 @@ class _Lines(logging.Handler):
 
 def _is_terminal() -> bool:
     # Not rich's own test, which environment variables can turn: a log must stay free of escape codes.
-    return sys.stderr is not None and not sys.stderr.closed and sys.stderr.isatty()
+    return not _silenced and sys.stderr is not None and not sys.stderr.closed and sys.stderr.isatty()
 
 
 class _Display:

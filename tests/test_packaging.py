@@ -94,7 +94,8 @@ def test_the_versions_of_a_python_fulfil_the_requirements(path: Path) -> None:
     pairs = (line.split("==") for line in path.read_text().splitlines() if line and not line.startswith("#"))
     versions = {canonicalize_name(name): version for name, version in pairs}
     extras = setup["options.extras_require"]
-    listed = "\n".join([setup["options"]["install_requires"], *(extras[name] for name in ("qkeras", "onnx", "rtl", "test"))])
+    chosen = ("qkeras", "onnx", "rtl", "explore", "test")
+    listed = "\n".join([setup["options"]["install_requires"], *(extras[name] for name in chosen)])
     for line in filter(None, listed.splitlines()):
         wanted = Requirement(line)
         if wanted.marker is None or wanted.marker.evaluate({"python_version": f"3.{path.stem.removeprefix('py3')}"}):

@@ -117,17 +117,32 @@ def _text(path: Path) -> str:
 def _override(data: dict[str, Any], text: str) -> None:
     """Apply ``a.b.c=value``; the value is YAML."""
     path, separator, value = text.partition("=")
-    keys = path.split(".")
-    if not separator or not all(keys) or len(keys) > DEPTH:
+    if not separator or not is_path(path):
         raise ConfigError(f"--set takes key.path=value, got '{text[:80]}'")
-    for key in keys[:-1]:
+    put(data, path, parse_yaml(value, f"--set {text[:80]}: the value"), f"--set {text[:80]}")
+
+
+def put(data: dict[str, Any], path: str, value: Any, source: str) -> None:
+    """Set the key at a dotted path, in groups that are made where there are none; `source` names it in errors.
+
+    Raises:
+        ConfigError: a path that leads through a value.
+    """
+    *groups, last = path.split(".")
+    for key in groups:
         inner = data.setdefault(key, {})
         if isinstance(inner, str) and key in _SHORT_FORMS:
             inner = data[key] = {"name": inner}
         if not isinstance(inner, dict):
-            raise ConfigError(f"--set {text[:80]}: '{key}' is not a group of keys")
+            raise ConfigError(f"{source}: '{key}' is not a group of keys")
         data = inner
-    data[keys[-1]] = parse_yaml(value, f"--set {text[:80]}: the value")
+    data[last] = value
+
+
+def is_path(text: str) -> bool:
+    """Whether a text can be the dotted path of a key."""
+    keys = text.split(".")
+    return all(keys) and len(keys) <= DEPTH
 
 
 def expanded(data: dict[str, Any]) -> dict[str, Any]:
@@ -135,4 +150,4 @@ def expanded(data: dict[str, Any]) -> dict[str, Any]:
     return data | {key: {"name": data[key]} for key in _SHORT_FORMS if isinstance(data.get(key), str)}
 
 
-__all__ = ["expanded", "parse_yaml", "read"]
+__all__ = ["expanded", "is_path", "parse_yaml", "put", "read"]

@@ -282,6 +282,7 @@ def _applies(requirement: Requirement) -> bool:
 _QKERAS_EXTRA = "pip install 'dietcnn_hls[qkeras]'"
 _ONNX_EXTRA = "pip install 'dietcnn_hls[onnx]'"
 _HGQ_EXTRA = "pip install 'dietcnn_hls[hgq]' in an environment of its own, without qkeras"
+_EXPLORE_EXTRA = "pip install 'dietcnn_hls[explore]'"
 _RTL_EXTRA = "pip install 'dietcnn_hls[rtl]'"
 _VENDOR_REMEDY = "install it from AMD and source its settings64.sh; the open flow (synthesis: yosys) needs no licence"
 _WANTED: dict[str, _Want] = {
@@ -349,6 +350,13 @@ _WANTED: dict[str, _Want] = {
         _RTL_EXTRA,
         lambda: _package("alkaid", "alkaid"),
         pinned=_pin("alkaid"),
+    ),
+    "optuna": _Want(
+        "exploration: dietcnn-hls explore",
+        _EXPLORE_EXTRA,
+        lambda: _package("optuna", "optuna"),
+        at_least="5",
+        below="6",
     ),
     "scikit-learn": _Want(
         "the digits dataset of the demo",

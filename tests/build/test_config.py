@@ -107,7 +107,9 @@ def test_yaml_cannot_execute(tmp_path: Path) -> None:
     assert not (tmp_path / "pwned").exists()
 
 
-@pytest.mark.parametrize("path", sorted(Path("projects").glob("*/*.yml")), ids=str)
+@pytest.mark.parametrize(
+    "path", sorted(set(Path("projects").glob("*/*.yml")) - set(Path("projects").glob("*/explore.yml"))), ids=str
+)
 def test_every_shipped_project_is_valid(path: Path) -> None:
     config.load(path)
 
