@@ -30,7 +30,7 @@ _PRODUCT = re.compile(r"= \S*[A-Za-z_]\S* [*/%] \S*[A-Za-z_]\S*;")
 def networks(kernels: Sequence[str]) -> list[LoweredGraph]:
     """Networks of every operation and of every one of these kernels, under names that tell them apart."""
     made = [random_graph(1, (name,), SMALL) for name in kernels]
-    made += [branching_graph(1, tuple(kernels), SMALL), branching_graph(2, tuple(kernels), SMALL)]
+    made += [branching_graph(1, tuple(kernels), SMALL), branching_graph(4, tuple(kernels), SMALL)]
     made += [pooling_graph(seed, tuple(kernels), SMALL) for seed in (1, 2)]
     return [dataclasses.replace(graph, name=f"net{number}") for number, graph in enumerate(made)]
 

@@ -30,7 +30,7 @@ MULTIPLIERS = ("booth_rows",)
 """Modules that multiply without a ``*``."""
 
 LOOKUP = tuple(name for name in with_hardware() if not examples()[name].multiplies)
-NETWORKS = tuple(f"{name}_net" for name in ("branching_1", "branching_2", "pooling_1", "pooling_2"))
+NETWORKS = tuple(f"{name}_net" for name in ("branching_1", "branching_4", "pooling_1", "pooling_2"))
 ARITHMETIC = range(8)
 
 
@@ -46,7 +46,7 @@ def every_design() -> list[RtlDesign]:
     made = []
     for name in with_hardware():
         made += [design(f"{name}_{form}_net", random_graph(1, (name,), SMALL), form == "dsp") for form in ("lut", "dsp")]
-    made += [design(f"branching_{seed}_net", branching_graph(seed, LOOKUP, SMALL)) for seed in (1, 2)]
+    made += [design(f"branching_{seed}_net", branching_graph(seed, LOOKUP, SMALL)) for seed in (1, 4)]
     made += [design(f"pooling_{seed}_net", pooling_graph(seed, LOOKUP, SMALL)) for seed in (1, 2)]
     return made + [design(f"arithmetic_{seed}_net", arithmetic_graph(seed)) for seed in ARITHMETIC]
 

@@ -13,6 +13,7 @@ from dietcnn_hls.methods.base import LinearSpec, Method, MethodOptions
 from dietcnn_hls.methods.tabconv.kernel import ProductQuantKernel
 from dietcnn_hls.methods.tabconv.lowering import lower
 from dietcnn_hls.methods.tabconv.scheme import ProductQuantScheme
+from dietcnn_hls.methods.tabconv.taps import TapTableKernel
 
 
 class TabConvOptions(MethodOptions):
@@ -43,7 +44,7 @@ METHOD = TabConv(
     name="tabconv",
     title="product quantisation: subspaces are encoded by decision trees, outputs are sums of table entries",
     citation="Gupta, Kannan, Zhang, Prasanna: TabConv, CF 2024, arXiv 2404.05872",
-    kernels=(ProductQuantKernel,),
+    kernels=(ProductQuantKernel, TapTableKernel),
     schemes=(ProductQuantScheme,),
     options=TabConvOptions,
 )

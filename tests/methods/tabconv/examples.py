@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random kernels of product quantisation, with decision trees and with prototypes."""
+"""Random kernels of product quantisation, with decision trees and with prototypes, and of tables of single taps."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from dietcnn_hls.lowered import Stream
 from dietcnn_hls.methods.tabconv.kernel import ProductQuantKernel
+from dietcnn_hls.methods.tabconv.taps import TapTableKernel
 from tests.kernels import Example
 
 
@@ -52,7 +53,28 @@ def plain(kernel: ProductQuantKernel, codes: list[int], output: int) -> int:
     return total * 2 ** int(kernel.shifts[output])
 
 
+def tap_kernel(rng: np.random.Generator, source: Stream, outputs: int, taps: int, symbols: int) -> TapTableKernel:
+    """Tables that look at other bits of the code pair by pair, narrower ones and constants among them."""
+    entries = 1 << int(rng.integers(0, 6))
+    table = rng.integers(-40, 90, (outputs, taps, entries))
+    for pair in np.ndindex(outputs, taps):
+        seen = 1 << int(rng.integers(0, entries.bit_length()))
+        table[pair] = np.tile(table[pair][:seen], entries // seen)
+    shifts = rng.integers(0, int(rng.integers(1, 5)), (outputs, taps))
+    return TapTableKernel(table, shifts, str(rng.choice(["floor", "half_up"])), source.fraction + 2, source.lo, source.hi)
+
+
+def plain_entry(kernel: TapTableKernel, codes: list[int], output: int) -> int:
+    total = 0
+    for tap, code in enumerate(codes):
+        step = 2 ** int(kernel.shifts[output, tap])
+        index = (code + (step // 2 if kernel.rounding == "half_up" else 0)) // step
+        total += int(kernel.table[output, tap, index % kernel.table.shape[2]])
+    return total
+
+
 EXAMPLES = {
+    "taps": Example(TapTableKernel, tap_kernel, plain_entry),
     "pq": Example(ProductQuantKernel, pq_kernel, plain),
     "pq_exact": Example(
         ProductQuantKernel, functools.partial(pq_kernel, encoder="exact"), plain, hardware=False, multiplies=True
