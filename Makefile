@@ -15,10 +15,10 @@ WORKERS ?= 2
 # fixed_point first: what the others of the LeNet-5 table are beside
 LENET5 := fixed_point config conlocnn deepchip encodingnet tabconv
 
-# lenet5_sweep takes finished builds and is run by hand
+# lenet5_sweep takes finished builds, hgq_tables an environment of its own; both are run by hand
 FAST := $(wildcard tests/test_[eiapn]*.py) tests/lowered tests/hardware tests/reports tests/tools/test_doctor.py tests/data tests/backend/onnx
 
-BENCHMARKS := $(filter-out __init__ lanes lenet5_sweep,$(basename $(notdir $(wildcard tests/benchmarks/*.py))))
+BENCHMARKS := $(filter-out __init__ lanes lenet5_sweep hgq_tables,$(basename $(notdir $(wildcard tests/benchmarks/*.py))))
 
 .PHONY: help setup tools browser demo lenet5 test test-fast test-hgq lint types docs figures benchmarks wheel clean
 

@@ -51,8 +51,9 @@ def convert(
     import hls4ml
 
     from dietcnn_hls.backend.graphs import model_graph_from_lowered, set_folding
-    from dietcnn_hls.backend.readers.hgq import check_hgq, is_keras3
+    from dietcnn_hls.backend.readers.hgq import is_hgq, lower_hgq
     from dietcnn_hls.backend.readers.keras import check_model
+    from dietcnn_hls.backend.readers.keras3 import check_keras3, is_keras3
 
     if isinstance(model, LoweredGraph):
         if input_grid is not None and input_grid.stream(model.input.stream.shape) != model.input.stream:
@@ -60,9 +61,12 @@ def convert(
         graph = LoweredGraph(name or model.name, model.nodes, {**model.metadata, **(metadata or {})}, model.results)
         check_design_name(graph.name)
         return model_graph_from_lowered(graph, output_dir, io_type=io_type, part=part, clock_period=clock_period, folding=folding)
+    if is_hgq(model):
+        graph = lower_hgq(model, check_design_name(name or "myproject"), input_grid, metadata).graph
+        return model_graph_from_lowered(graph, output_dir, io_type=io_type, part=part, clock_period=clock_period, folding=folding)
     keras3 = is_keras3(model)
     if keras3:
-        check_hgq(model)
+        check_keras3(model)
     else:
         check_model(model)
     converted = hls4ml.converters.convert_from_keras_model(

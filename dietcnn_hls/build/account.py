@@ -49,10 +49,16 @@ def account(model: Any, name: str | None = None, input_grid: Grid | None = None)
         DietError: as there.
     """
     if is_onnx(model):
-        return _of_onnx(model, name, input_grid)
+        from dietcnn_hls.backend.readers.onnx import lower_onnx
+
+        return _by_layer(*lower_onnx(model, None if name is None else check_design_name(name), input_grid))
     if isinstance(model, LoweredGraph):
         return Account(model, tuple(Row(node.name, node.op.kind, described(node)) for node in model.nodes))
     origin = open_origin(model, grid=input_grid)  # refuses what is no model
+    from dietcnn_hls.backend.readers.hgq import is_hgq, lower_hgq
+
+    if is_hgq(model):
+        return _by_layer(*lower_hgq(model, check_design_name(name or origin.name), input_grid))
     return _of_keras(model, check_design_name(name or origin.name), input_grid)
 
 
@@ -68,10 +74,8 @@ def _all(nodes: Sequence[Node]) -> str:
     return "; ".join(map(described, nodes))
 
 
-def _of_onnx(model: Any, name: str | None, grid: Grid | None) -> Account:
-    from dietcnn_hls.backend.readers.onnx import lower_onnx
-
-    graph, origin, layers = lower_onnx(model, None if name is None else check_design_name(name), grid)
+def _by_layer(graph: LoweredGraph, origin: dict[str, str], layers: tuple[tuple[str, str], ...]) -> Account:
+    """The account of a graph whose operations know the layer of the model that each comes from."""
     made = {one: [node for node in graph.nodes if origin[node.name] == one] for one, _ in layers}
     rows = []
     for number, (one, kind) in enumerate(layers):

@@ -34,6 +34,7 @@ BIAS = "quantized_bits(6,1,alpha=1)"
 VALUES: dict[str, list[Any]] = {
     "bits": [1, 2, 4],
     "integer": [-1, 1, 3],
+    "robust_masking": [True],
     "symmetric": [1, True],
     "keep_negative": [False],
     "alpha": [1.0, 0.5, 2, "auto", "auto_po2", None],

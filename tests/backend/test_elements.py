@@ -11,7 +11,7 @@ import pytest
 from hls4ml.model.types import FixedPrecisionType, RoundingMode, SaturationMode
 
 from dietcnn_hls import reference
-from dietcnn_hls.backend.readers.hgq import check_hgq, is_keras3
+from dietcnn_hls.backend.readers.keras3 import check_keras3, is_keras3
 from dietcnn_hls.backend.readers.stock.chain import Chain
 from dietcnn_hls.backend.readers.stock.elements import quantizer
 from dietcnn_hls.backend.readers.stock.fixed import ROUNDINGS, FixedType
@@ -79,17 +79,9 @@ def test_what_has_no_lowering_is_refused(rounding: str, overflow: str, words: st
         quantizer(Chain(layer(drawn((4,), 1, False), rounding, overflow), node("x", Source(), [], Stream((4,), -9, 9, 1))))
 
 
-def test_layers_that_hgq_models_may_not_hold_are_refused_by_name() -> None:
-    kinds = {
-        name: type(name, (), {"__module__": f"{package}.layers"}) for name, package in (("QDense", "hgq"), ("QSoftmax", "hgq"))
-    }
-    layers = [kinds["QDense"](), kinds["QSoftmax"]()]
-    for number, one in enumerate(layers):
-        one.name = f"l{number}"
-    with pytest.raises(UnsupportedLayerError, match=r"layer 'l1' \(hgq's QSoftmax\): it has no lowering. Use HGQ2's QDense"):
-        check_hgq(SimpleNamespace(name="net", built=True, layers=layers))
+def test_models_of_keras_3_that_say_no_formats_are_refused() -> None:
     with pytest.raises(UnsupportedLayerError, match="without layers of HGQ2"):
-        check_hgq(SimpleNamespace(name="net", built=True, layers=[]))
+        check_keras3(SimpleNamespace(name="net", built=True, layers=[]))
     with pytest.raises(UnsupportedLayerError, match="is not built"):
-        check_hgq(SimpleNamespace(name="net", built=False, layers=[]))
+        check_keras3(SimpleNamespace(name="net", built=False, layers=[]))
     assert not is_keras3(object())

@@ -11,23 +11,28 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from hgq.layers import QDense, QDenseT, QSoftmax
+from hgq.layers import QGRU, QDense, QDenseT
+from hgq.quantizer import QuantizerConfig
 
 from dietcnn_hls import convert, hls, reference
-from dietcnn_hls.backend.readers.hgq import HGQ, PLAIN, is_keras3
+from dietcnn_hls.backend.readers.hgq import is_hgq
+from dietcnn_hls.backend.readers.hgq.graph import TABLES
+from dietcnn_hls.build.account import account
 from dietcnn_hls.errors import UnsupportedLayerError
 from dietcnn_hls.hardware.geometry import legal_folds
 from dietcnn_hls.lowered import LoweredGraph
+from dietcnn_hls.methods.products import TapTables
 from dietcnn_hls.rtl.design import generate
 from dietcnn_hls.rtl.simulation import simulate_many
-from tests.hgq.models import data, random_model, scopes, settled
+from tests.hgq.models import data, random_model, scopes, settled, table_model
 
-SEEDS = tuple(range(20))
+SEEDS = tuple(range(44))
+"""The first 20: networks of products; the others have table layers."""
 
 
 @functools.cache
 def pair(seed: int) -> tuple[Any, LoweredGraph]:
-    model = random_model(seed)
+    model = random_model(seed) if seed < 20 else table_model(seed - 20)
     return model, convert(model)
 
 
@@ -46,18 +51,31 @@ def test_the_reference_computes_what_keras_predicts(seed: int) -> None:
     assert np.array_equal(ours, theirs), f"{int((ours != theirs).sum())} of {theirs.size} outputs differ"
 
 
+def test_table_layers_become_sums_of_tables() -> None:
+    """Other layers multiply, table layers never do; each has one, and most of its pairs tell few bits apart."""
+    for seed in SEEDS[20:]:
+        model, graph = pair(seed)
+        tables = [node for node in graph.linear_nodes if isinstance(node.kernel, TapTables)]
+        assert len(tables) == sum(type(layer).__name__ in TABLES for layer in model.layers)
+        assert all(node.kernel.operations().multiplications == 0 for node in tables)
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_cpp_computes_the_same(seed: int, tmp_path: Path) -> None:
     model, graph = pair(seed)
     codes = codes_of(graph, data(model, 20, seed))
-    hls.generate(graph, tmp_path)
+    hls.generate(graph, tmp_path, io_type="io_parallel" if seed % 2 else "io_stream")
     assert np.array_equal(hls.compile(tmp_path).predict(codes), reference.predict(graph, codes))
 
 
 def test_the_rtl_computes_the_same() -> None:
     graphs = [pair(seed)[1] for seed in SEEDS]
     codes = [codes_of(graph, data(pair(seed)[0], 2, seed)) for seed, graph in enumerate(graphs)]
-    designs = [generate(graph, {node.name: legal_folds(graph, node)[-1] for node in graph.linear_nodes}) for graph in graphs]
+    folds = [{node.name: legal_folds(graph, node) for node in graph.linear_nodes} for graph in graphs]
+    designs = [
+        generate(graph, {name: legal[(-1, len(legal) // 2, 0)[seed % 3]] for name, legal in all_folds.items()})
+        for seed, (graph, all_folds) in enumerate(zip(graphs, folds, strict=True))
+    ]
     for design, given, result in zip(designs, codes, simulate_many(designs, codes, optimize="-O0"), strict=True):
         assert np.array_equal(result.outputs, reference.predict(design.graph, given)), design.name
 
@@ -72,8 +90,11 @@ def model_with(layer: Any, shape: tuple[int, ...] = (4,), overflow: str = "WRAP"
 
 
 REFUSED = {
-    "softmax": (lambda: QSoftmax(name="s"), r"layer 's' \(hgq's QSoftmax\): it has no lowering. Use HGQ2's QDense"),
-    "a table layer": (lambda: QDenseT(3, name="t"), r"layer 't' \(hgq's QDenseT\): it has no lowering"),
+    "a recurrent layer": (lambda: QGRU(3, name="g"), r"layer 'g' \(hgq's QGRU\): it has no lowering. Use HGQ2's QAdd, .*QDenseT"),
+    "tables of many bits": (
+        lambda: QDenseT(3, name="t", iq_conf=QuantizerConfig("kif", "datalane", i0=7, f0=8)),
+        r"layer 't' \(QDenseT\): its quantiser tells 1\d bits of the input apart at \(.*\); a table takes up to 12",
+    ),
     "Keras' own floats": (lambda: keras.layers.Dense(3, name="d"), r"layer 'd' \(keras's Dense\): it has no lowering"),
 }
 
@@ -92,14 +113,21 @@ def test_saturation_by_element_is_refused() -> None:
 
 def test_a_model_without_hgq_is_refused() -> None:
     entry = keras.Input((4,))
-    with pytest.raises(UnsupportedLayerError, match="without layers of HGQ2: nothing says its number formats"):
+    with pytest.raises(UnsupportedLayerError, match="nothing says its number formats"):
         convert(keras.Model(entry, keras.layers.ReLU()(entry), name="plain"))
 
 
 def test_a_saved_model_converts_alike(tmp_path: Path) -> None:
     model, graph = pair(0)
     model.save(tmp_path / "model.keras")
-    assert is_keras3(model) and {*HGQ} & {*PLAIN} == set()
+    assert is_hgq(model)
     again = convert(tmp_path / "model.keras")
     x = codes_of(graph, data(model, 50, 3))
     assert np.array_equal(reference.predict(again, x), reference.predict(graph, x))
+
+
+def test_the_account_names_every_layer() -> None:
+    model, _ = pair(20)
+    rows = account(model).rows
+    assert [row.layer for row in rows] == [layer.name for layer in model.layers]
+    assert all("linear (tabconv)" in row.became for row in rows if row.kind == "QDenseT")

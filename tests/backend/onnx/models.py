@@ -52,7 +52,7 @@ class Net:
         return self.node("BipolarQuant", [x, self.constant(scale)], "qonnx.custom_op.general")
 
     def trunc(self, x: str, scale: float, bits: int, out_bits: int, rounding: str = "FLOOR") -> str:
-        inputs = [x, self.constant(scale), self.constant(0), self.constant(bits), self.constant(out_bits)]
+        inputs = [x, *(self.constant(float(value)) for value in (scale, 0, bits, out_bits))]  # as Brevitas writes them
         return self.node("Trunc", inputs, "qonnx.custom_op.general", rounding_mode=rounding)
 
     def weights(self, shape: tuple[int, ...], bits: int = 4, scale: float = 0.125) -> str:

@@ -38,32 +38,37 @@ def quantizer(chain: Chain) -> None:
     if rounding not in ROUNDINGS:
         raise refuse(layer, f"the rounding '{rounding}' has no lowering; known are {', '.join(ROUNDINGS)}")
     signed, bits, integer = (np.asarray(part, np.int64) for part in layer.get_attr("mask_kbi"))
+    parts = (part.reshape(part.shape[1:]) if part.ndim > 1 else part.reshape(-1) for part in (signed, bits, bits - integer))
+    quantise(chain, Bits(*(np.broadcast_to(part, chain.stream.shape) for part in parts)), ROUNDINGS[rounding], overflow)
+    chain.cast(chain.type("result"))
+
+
+def quantise(chain: Chain, full: Bits, rounding: str, overflow: str) -> None:
+    """Rounding and overflow by element.
+
+    Args:
+        chain: takes the operations.
+        full: the types, of the stream's shape.
+        rounding: one of `Requantize`'s.
+        overflow: ap_fixed's word.
+    """
     shape = chain.stream.shape
-    full = Bits(
-        *(
-            np.broadcast_to(part.reshape(part.shape[1:]) if part.ndim > 1 else part.reshape(-1), shape)
-            for part in (signed, bits, bits - integer)
-        )
-    )
     flat = Bits(*(part.reshape(-1, shape[-1]) for part in (full.signed, full.bits, full.fraction)))
     alive = full.bits > 0
     if alive.all() and all(np.unique(part).size == 1 for part in (full.signed, full.bits, full.fraction)):
         first = tuple(int(part.flat[0]) for part in (full.signed, full.bits, full.fraction))
-        chain.cast(
-            FixedType(first[1], first[2], bool(first[0]), ROUNDINGS[rounding], _OVERFLOWS[overflow], overflow == "SAT_SYM")
-        )
+        chain.cast(FixedType(first[1], first[2], bool(first[0]), rounding, _OVERFLOWS[overflow], overflow == "SAT_SYM"))
     elif overflow != "WRAP":
         raise refuse(
-            layer, f"bits by element with the overflow '{overflow}' have no lowering; use WRAP, or the same bits for all"
+            chain.layer, f"bits by element with the overflow '{overflow}' have no lowering; use WRAP, or the same bits for all"
         )
     else:
         by_channel = all((part == part[0]).all() for part in (flat.signed, flat.bits, flat.fraction))
         chosen = (flat.signed, flat.bits, flat.fraction)
         pixels = {1: (1, 1, *shape), 2: (1, *shape), 3: shape}[len(shape)] if by_channel else (1, 1, chain.stream.size)
         chain.reshape("elements", pixels)
-        _by_element(chain, Bits(*(part[0] if by_channel else part.reshape(-1) for part in chosen)), ROUNDINGS[rounding])
+        _by_element(chain, Bits(*(part[0] if by_channel else part.reshape(-1) for part in chosen)), rounding)
         chain.reshape("shape", shape)
-    chain.cast(chain.type("result"))
 
 
 _OVERFLOWS = {"WRAP": "wrap", "SAT": "saturate", "SAT_SYM": "saturate"}
@@ -101,4 +106,4 @@ def _by_element(chain: Chain, kinds: Bits, rounding: str) -> None:
         chain.add("exact", Requantize(-least, "floor", stream.lo >> -least, stream.hi >> -least, finest))
 
 
-__all__ = ["quantizer"]
+__all__ = ["Bits", "quantise", "quantizer"]

@@ -162,7 +162,7 @@ def lower_model_graph(model: ModelGraph, name: str) -> Lowered:
             made[_tensor(tensor)] = chain.last
         results[layer.name] = chain.last.name
     ends = [made[_tensor(tensor)] for tensor in model.outputs]
-    nodes, outputs = _with_ends(nodes, ends)
+    nodes, outputs = with_ends(nodes, ends)
     order = [made[_tensor(tensor)].name for tensor in model.inputs]
     sources = sorted(nodes[: len(order)], key=lambda made: order.index(made.name))
     nodes = [*sources, *nodes[len(order) :]]
@@ -189,7 +189,7 @@ def _chain(layer: Any, inputs: list[Node]) -> Chain:
     return chain
 
 
-def _with_ends(nodes: list[Node], ends: list[Node]) -> tuple[list[Node], tuple[str, ...]]:
+def with_ends(nodes: list[Node], ends: list[Node]) -> tuple[list[Node], tuple[str, ...]]:
     """Nodes in an order that begins with the inputs, and the names of the outputs, which nothing else reads.
 
     What leaves the network and is read in it, too, or is an input, goes out through an operation that changes nothing.
@@ -226,4 +226,4 @@ def _source(layer: Any) -> Node:
         raise LoweringError(f"layer '{layer.name}': {error}") from error
 
 
-__all__ = ["lower_model_graph"]
+__all__ = ["lower_model_graph", "with_ends"]

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What travels on an edge of an HGQ2 model: an integer stream, and the float32 function of each element applied to it since."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from dietcnn_hls.backend.readers.stock.chain import Chain, aligned
+from dietcnn_hls.errors import LoweringError
+from dietcnn_hls.lowered import Gather, Node, Operation, Stream, ValueMap, Window
+
+Function = Callable[[np.ndarray], np.ndarray]
+"""(K, ...) float32 -> the same shape: what Keras makes of each element, whose place decides about its parameters."""
+
+MAX_TABLE = 1 << 20
+"""Most entries of the tables that a function of single values becomes."""
+
+MAX_GRID = 64
+"""Finest grid that is looked for."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """A tensor.
+
+    Attributes:
+        node: the operation that yields its integers, of the tensor's shape.
+        function: what Keras does with them before anyone reads them; None: nothing.
+        words: whose function it is, for messages.
+    """
+
+    node: Node
+    function: Function | None = None
+    words: str = ""
+
+    @property
+    def stream(self) -> Stream:
+        return self.node.stream
+
+    def then(self, function: Function, words: str) -> Value:
+        """With one more function."""
+        first = self.function
+        both = function if first is None else lambda values: function(first(values))
+        return replace(self, function=both, words=words)
+
+    def of(self, codes: np.ndarray) -> np.ndarray:
+        """Keras' float32 values for integers of the stream."""
+        values = (codes.astype(np.float64) * 2.0**-self.stream.fraction).astype(np.float32)
+        return values if self.function is None else np.asarray(self.function(values), np.float32)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer's name and class where `Chain` asks for hls4ml's layer."""
+
+    name: str
+    class_name: str
+
+
+class Making(Chain):
+    """The operations of one call.
+
+    Attributes:
+        taken: names that operations of the graph have, those of this call included.
+    """
+
+    def __init__(self, layer: Layer, source: Node, taken: set[str]) -> None:
+        super().__init__(layer, source)
+        self.taken = taken
+
+    def add(self, role: str, op: Operation, *others: Node) -> Node:
+        """As `Chain.add`; a role that is taken gets a number behind it."""
+        numbered = (f"{role}{number or ''}" for number in itertools.count())
+        free = next(word for word in numbered if f"{self.name}_{word}" not in self.taken)
+        self.taken.add(f"{self.name}_{free}")
+        return super().add(free, op, *others)
+
+    @property
+    def value(self) -> Value:
+        return Value(self.last)
+
+    def exact(self, value: Value) -> None:
+        """Go on from a value that is integers."""
+        if value.function is not None:
+            raise self.refused(
+                f"it reads floats: {value.words} ends in no quantiser; give that layer enable_oq, or this one an iq"
+            )
+        self.last = value.node
+
+    def refused(self, why: str) -> Exception:
+        from dietcnn_hls.backend.readers.stock.chain import refuse
+
+        return refuse(self.layer, why)
+
+    def tabulated(self, value: Value, function: Function, role: str) -> None:
+        """A function of each element that yields values of a grid, as tables: one for all, one a channel, or one an element."""
+        source = value.stream
+        count = source.hi - source.lo + 1
+        if count > MAX_TABLE:
+            raise self.refused(f"its input has {source.bits} bits, too many for a table; quantise what comes before it")
+        codes = np.arange(source.lo, source.hi + 1)
+        elements = count * source.size <= 16 * MAX_TABLE
+        shape = source.shape if elements else (1,) * (len(source.shape) - 1) + source.shape[-1:]
+        found = function(value.of(np.broadcast_to(codes.reshape(-1, *([1] * len(shape))), (count, *shape))))
+        integers, fraction = grid_of(found, f"layer '{self.name}': results of its table")
+        flat = integers.reshape(count, -1, source.shape[-1])
+        self.last = value.node
+        if (flat == flat[:, :1, :1]).all():
+            self.add(role, ValueMap(flat[:, 0, 0][None], source.lo, fraction))
+        elif (flat == flat[:, :1]).all():
+            self.add(role, ValueMap(flat[:, 0].T.copy(), source.lo, fraction))
+        elif flat[0].size * count > MAX_TABLE:
+            raise self.refused(
+                f"tables of {flat[0].size} elements and {count} codes each; give the channels' elements the same bits"
+            )
+        else:
+            self.reshape(f"{role}_elements", (source.size,))
+            self.add(role, ValueMap(flat.reshape(count, -1).T.copy(), source.lo, fraction))
+            self.reshape(f"{role}_shape", source.shape)
+
+    def gather(self, role: str, numbers: np.ndarray) -> None:
+        """Codes in another order, -1 for zero; nothing where it is the order that they have."""
+        if numbers.size == self.stream.size and (numbers.reshape(-1) == np.arange(numbers.size)).all():
+            self.reshape(role, numbers.shape)
+        else:
+            self.add(role, Gather(numbers.reshape(-1), tuple(int(n) for n in numbers.shape)))
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """The numbers of the codes, in the stream's shape."""
+        return np.arange(self.stream.size).reshape(self.stream.shape)
+
+
+def grid_of(values: np.ndarray, what: str) -> tuple[np.ndarray, int]:
+    """Floats as integers on the coarsest grid that holds all: int64 of the same shape, and its fraction.
+
+    Raises:
+        LoweringError: no numbers, or none that share a grid.
+    """
+    values = np.asarray(values, np.float64)
+    if not np.isfinite(values).all():
+        raise LoweringError(f"{what} hold NaN or Inf")
+    if not values.any():
+        return np.zeros(values.shape, np.int64), 0
+    mantissas, exponents = np.frexp(values[values != 0])
+    integers = np.abs(mantissas * 2.0**53).astype(np.int64)
+    lowest = np.log2((integers & -integers).astype(np.float64)).astype(int) - 53 + exponents
+    fraction = -int(lowest.min())
+    scaled = values * 2.0**fraction
+    if abs(fraction) > MAX_GRID or np.abs(scaled).max() >= 2.0**40:
+        raise LoweringError(f"{what} share no fixed-point grid (they range from {values.min():g} to {values.max():g})")
+    return scaled.astype(np.int64), fraction
+
+
+def window_over(image: tuple[int, ...], size: tuple[int, ...], stride: tuple[int, ...], same: bool, groups: int = 1) -> Window:
+    """The window of a convolution or pool over an image (H, W, C), as Keras pads it."""
+    (height, width), pair, step = image[:2], (size[0], size[1]), (stride[0], stride[1])
+    return Window.same(pair, step, height, width, groups) if same else Window(pair, step, groups=groups)
+
+
+def numpy(tensor: Any) -> np.ndarray:
+    """A tensor of whichever backend Keras runs on."""
+    from keras import ops
+
+    return np.asarray(ops.convert_to_numpy(tensor))
+
+
+def applied(function: Callable[[Any], Any]) -> Function:
+    """A function of Keras' tensors over arrays."""
+
+    def over(values: np.ndarray) -> np.ndarray:
+        from keras import ops
+
+        return numpy(function(ops.convert_to_tensor(values)))
+
+    return over
+
+
+__all__ = ["Function", "Layer", "Making", "Value", "aligned", "applied", "grid_of", "numpy", "window_over"]
