@@ -1,20 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kernel of fixed-point arithmetic whose accumulator is coarser than the products: sum over taps of each product, rounded.
 //
-//   acc = sum of (integer(code) * weight + half) >> drop
+//   acc = sum of round(integer(code) * weight / 2^drop)
 //
 // CONFIG_T: n_in, n_out, groups, pe, simd, input_t, acc_t (see README.md), and
 //   weights[groups][n_in][n_out] signed integers
 //   decode, integers[n_integers], first_code  as in nnet_kernel_multiply.h
-//   drop, half_up                   bits that a product loses, and whether half a step is added before
-//   product_bits                    width of a product, half a step included
+//   drop, rounding                  bits that a product loses, and how (a nnet::rounding_mode)
+//   product_bits                    width of a product, what rounding adds included
 #ifndef NNET_KERNEL_ROUNDED_H_
 #define NNET_KERNEL_ROUNDED_H_
 
 #include "nnet_operand.h"
+#include "nnet_requantize.h"
 #include "nnet_types.h"
 
 namespace nnet {
+
+// What `requantizer` asks of a product.
+template <class CONFIG_T> struct rounded_product {
+    typedef integer<CONFIG_T::product_bits, true> wide_t, input_t, output_t;
+    static const int shift = CONFIG_T::drop;
+    static const int rounding = CONFIG_T::rounding;
+};
 
 template <class CONFIG_T> struct rounded_kernel {
     typedef typename CONFIG_T::input_t input_t;
@@ -24,8 +32,8 @@ template <class CONFIG_T> struct rounded_kernel {
 
     static acc_t rounded(product_t product) {
 #pragma HLS INLINE
-        const product_t half = CONFIG_T::half_up ? product_t(product_t(1) << (CONFIG_T::drop - 1)) : product_t(0);
-        return acc_t(product_t(product + half) >> CONFIG_T::drop);
+        const product_t increment = requantizer<rounded_product<CONFIG_T>>::increment(product);
+        return acc_t(product_t(product + increment) >> CONFIG_T::drop);
     }
 
     static void accumulate(const input_t window[CONFIG_T::n_in], acc_t acc[CONFIG_T::n_out], int group) {

@@ -2,8 +2,9 @@
 // Kernel array of ordinary multipliers on DSP blocks: PE outputs x SIMD lanes.
 //
 // Formula  result[p] = sum over beats and lanes s of integer(codes[s]) * weights[p][s], weights in two's complement;
-//          integer(code) = INTEGERS[code - CODE_LO] if DECODE, else the code itself. Each product first loses its DROP low bits,
-//          after half a step is added where HALF_UP.
+//          integer(code) = INTEGERS[code - CODE_LO] if DECODE, else the code itself. Each product first loses its DROP low bits:
+//          ROUNDING 0 cuts them off, 1 does so towards zero; others round to the nearest, and ties go 2 up, 3 down, 4 to zero,
+//          5 away from zero, 6 to the even neighbour.
 // Ports    the common contract of kernel arrays (README.md). Results are two's complement if SIGNED; else no product is
 //          negative, and they are unsigned.
 // Layout   INTEGERS: entry i, INTEGER_BITS bits, at INTEGERS[i*INTEGER_BITS].
@@ -30,7 +31,7 @@ module kernel_multiply_dsp #(
     parameter bit DECODE = 1'b0,
     parameter logic [CODES*INTEGER_BITS-1:0] INTEGERS = '0,
     parameter int unsigned DROP = 0,
-    parameter bit HALF_UP = 1'b0
+    parameter int unsigned ROUNDING = 0
 ) (
     input  logic clk,
     input  logic rst,
@@ -45,8 +46,9 @@ module kernel_multiply_dsp #(
 );
   localparam int unsigned FULL_BITS = INTEGER_BITS + WEIGHT_BITS;
   localparam int unsigned PRODUCT_BITS = DROP == 0 ? FULL_BITS : FULL_BITS + 1 - (DROP > FULL_BITS ? FULL_BITS : DROP);
-  localparam int unsigned WIDE = (DROP > FULL_BITS ? DROP : FULL_BITS) + 2;  // holds half a step, too
-  localparam logic signed [WIDE-1:0] HALF = HALF_UP && DROP > 0 ? WIDE'(1) << (DROP - 1) : '0;
+  localparam int unsigned WIDE = (DROP > FULL_BITS ? DROP : FULL_BITS) + 2;  // holds what rounding adds, too
+  localparam logic signed [WIDE-1:0] HALF = DROP > 0 ? WIDE'(1) << (DROP - 1) : '0;
+  localparam bit ROUNDS = ROUNDING > 0 && DROP > 0;
   if (!DECODE && INTEGER_BITS != CODE_BITS) begin : g_check
     $error("kernel_multiply_dsp: INTEGER_BITS=%0d must equal CODE_BITS=%0d unless DECODE", INTEGER_BITS, CODE_BITS);
   end
@@ -72,7 +74,14 @@ module kernel_multiply_dsp #(
       wire signed [INTEGER_BITS:0] a = {INTEGER_SIGNED & value[INTEGER_BITS-1], value};
       wire signed [WEIGHT_BITS-1:0] b = in_weights[(p*SIMD+s)*WEIGHT_BITS +: WEIGHT_BITS];
       /* verilator lint_off UNUSEDSIGNAL */  // no product needs its top bits
-      wire signed [WIDE-1:0] product = WIDE'(a * b) + HALF;
+      wire signed [WIDE-1:0] exact = WIDE'(a * b);
+      wire odd = exact[DROP];
+      wire negative = exact[WIDE-1];
+      // for ties: one unit less than half a step, and that unit where it is wanted
+      wire unit = ROUNDING == 2 || ROUNDING == 4 && negative || ROUNDING == 5 && !negative || ROUNDING == 6 && odd;
+      wire signed [WIDE-1:0] nearest = HALF - WIDE'(1) + WIDE'(unit);
+      wire signed [WIDE-1:0] inward = negative ? HALF + HALF - WIDE'(1) : '0;
+      wire signed [WIDE-1:0] product = exact + (!ROUNDS ? '0 : ROUNDING == 1 ? inward : nearest);
       wire signed [WIDE-1:0] kept = product >>> DROP;
       /* verilator lint_on UNUSEDSIGNAL */
       always_ff @(posedge clk) if (enable) products[s*PRODUCT_BITS +: PRODUCT_BITS] <= kept[PRODUCT_BITS-1:0];

@@ -101,3 +101,27 @@ def test_results_wider_than_any_stream_are_refused(tmp_path: Path) -> None:
     config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend="Vitis", default_precision="fixed<34,4>")
     with pytest.raises(UnsupportedLayerError, match=r"layer 'bn' .*its results have \d+ bits, and streams 62; give its result"):
         hls4ml.converters.convert_from_keras_model(model, backend="DietCNN", output_dir=str(tmp_path), hls_config=config)
+
+
+SCALED: dict[str, Any] = {
+    "number": BITS(4, 0, alpha=0.5),
+    "list": BITS(4, 0, alpha=[0.5, 0.25, 2.0]),
+    "array": BITS(4, 0, alpha=np.array([0.5, 0.25, 2.0], np.float32)),
+    "ternary": qkeras.ternary(alpha=0.5),
+}
+
+
+@pytest.mark.parametrize("given", SCALED)
+def test_scales_that_are_given_equal_qkeras(given: str, tmp_path: Path) -> None:
+    """Scales by channel are applied behind the sums; a bias without a quantiser has hls4ml's default type."""
+    layer = qkeras.QDense(3, kernel_quantizer=SCALED[given], bias_quantizer=None, name="q")
+    model = tf.keras.Sequential([layers.InputLayer((5,), name="x"), layer])
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.normal(0, 0.5, (5, 3)), rng.integers(-8, 8, 3) / 8])
+    config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend="DietCNN", default_precision="fixed<18,8>")
+    graph = lowered_graph(
+        hls4ml.converters.convert_from_keras_model(model, backend="DietCNN", output_dir=str(tmp_path), hls_config=config)
+    )
+    x = rng.integers(-32, 32, (20, 5)) / 16
+    found = reference.output_values(graph, reference.predict(graph, reference.quantize_input(graph, x)))
+    assert np.array_equal(found, model.predict(x, verbose=0))

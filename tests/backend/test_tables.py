@@ -146,22 +146,26 @@ def test_a_scale_that_follows_from_the_data_is_refused(tmp_path: Path) -> None:
         converted(layer, tmp_path)
 
 
-def softmaxes() -> tuple[Any, dict[str, Any]]:
-    """One vector, and rows of them: one output for each of hls4ml's implementations."""
+def heads() -> tuple[Any, dict[str, Any]]:
+    """One output for each of hls4ml's softmaxes, a product with one value for all, a dot product; sums of rounded products."""
     x = L.Input((5,), name="x")
-    dense = L.Dense(6, name="d")(x)
+    dense, gate, other = (L.Dense(size, name=name)(x) for name, size in (("d", 6), ("gate", 1), ("other", 6)))
     ways = ("stable", "latency", "argmax", "legacy")
-    model = tf.keras.Model(x, [L.Activation("softmax", name=way)(dense) for way in ways])
+    ends = [L.Activation("softmax", name=way)(dense) for way in ways]
+    model = tf.keras.Model(x, [*ends, L.Multiply(name="gated")([dense, gate]), L.Dot(1, name="dot")([dense, other])])
     rng = np.random.default_rng(0)
     model.set_weights([rng.normal(0, 0.8, w.shape) for w in model.get_weights()])
     config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend="Vitis", default_precision="fixed<14,5>")
     for way in ways:
         config["LayerName"][way]["Implementation"] = way
+    config["LayerName"]["d"]["Precision"]["accum"] = "fixed<14,6,RND_CONV,WRAP>"
+    config["LayerName"]["other"]["Precision"]["accum"] = "fixed<13,6,TRN_ZERO,WRAP>"
+    config["LayerName"]["dot"]["Precision"]["accum"] = "fixed<16,8,RND_INF,WRAP>"
     return model, config
 
 
 def test_softmax_in_all_of_hls4mls_ways(tmp_path: Path) -> None:
-    model, config = softmaxes()
+    model, config = heads()
     x = np.random.default_rng(1).normal(0, 2, (200, 5))
     theirs = stock(model, config, tmp_path / "stock").predict(x)
     with warnings.catch_warnings():

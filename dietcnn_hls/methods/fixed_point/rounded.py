@@ -10,6 +10,7 @@ import numpy as np
 
 from dietcnn_hls.integers import bits_for, round_shift
 from dietcnn_hls.lowered import DecodingKernel, HlsArray, HlsKernel, Operations, RtlKernel, checks
+from dietcnn_hls.lowered.elementwise import ROUNDINGS
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +23,7 @@ class RoundedMultiplyKernel(DecodingKernel):
         integers: grid integers of the input codes lo..hi, in order.
         lo: the first input code.
         drop: bits that each product loses before it is added, 1 or more.
-        rounding: 'floor' or 'half_up' (ap_fixed's AP_TRN and AP_RND).
+        rounding: of each product, see `dietcnn_hls.integers.round_shift`.
         ends_only: see `DecodingKernel`.
     """
 
@@ -41,7 +42,7 @@ class RoundedMultiplyKernel(DecodingKernel):
         heaviest = int(np.abs(self.weights.astype(np.float64)).sum(axis=1).max())
         checks.reach("sums of products", heaviest, checks.largest(self.integers))
         checks.integer("the bits that a product loses", self.drop, 1, checks.MAX_SHIFT)
-        checks.choice("the rounding of products", self.rounding, ("floor", "half_up"))
+        checks.choice("the rounding of products", self.rounding, ROUNDINGS)
 
     def _rounded(self, products: np.ndarray) -> np.ndarray:
         return round_shift(products, self.drop, self.rounding)
@@ -63,7 +64,7 @@ class RoundedMultiplyKernel(DecodingKernel):
         return sums
 
     def operations(self) -> Operations:
-        added = self.outputs * (self.taps - 1) + (self.outputs * self.taps if self.rounding == "half_up" else 0)
+        added = self.outputs * (self.taps - 1) + (self.outputs * self.taps if self.rounding != "floor" else 0)
         return Operations(multiplications=self.outputs * self.taps, additions=added, lookups=self.decodings)
 
     @property
@@ -75,7 +76,7 @@ class RoundedMultiplyKernel(DecodingKernel):
         return self.weights.size * self._weight_width
 
     def hls(self) -> HlsKernel:
-        shape = {"drop": self.drop, "half_up": self.rounding == "half_up"}
+        shape = {"drop": self.drop, "rounding": ROUNDINGS.index(self.rounding)}
         width = max(self.integer_bits + self._weight_width, self.drop) + 2
         return HlsKernel(
             header="nnet_kernel_rounded.h",
@@ -87,7 +88,7 @@ class RoundedMultiplyKernel(DecodingKernel):
     def rtl(self) -> RtlKernel:
         return RtlKernel(
             module="kernel_multiply_dsp",
-            parameters={**self.rtl_parameters(), "DROP": self.drop, "HALF_UP": int(self.rounding == "half_up")},
+            parameters={**self.rtl_parameters(), "DROP": self.drop, "ROUNDING": ROUNDINGS.index(self.rounding)},
             tables=self.rtl_tables(),
             weights=self.weights.astype(np.int64) & ((1 << self._weight_width) - 1),
             weight_bits=self._weight_width,

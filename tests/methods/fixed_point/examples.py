@@ -3,9 +3,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from fractions import Fraction
+
 import numpy as np
 
 from dietcnn_hls.lowered import Stream
+from dietcnn_hls.lowered.elementwise import ROUNDINGS
 from dietcnn_hls.methods.fixed_point.kernel import MultiplyKernel
 from dietcnn_hls.methods.fixed_point.rounded import RoundedMultiplyKernel
 from tests.kernels import Example
@@ -26,14 +31,33 @@ def rounded_kernel(rng: np.random.Generator, source: Stream, outputs: int, taps:
     """Weights of up to 8 bits, some or all bits of a product dropped."""
     reach = 1 << int(rng.integers(2, 8))
     weights, drop = rng.integers(-reach, reach, (outputs, taps)), int(rng.integers(1, 12))
-    rounding = str(rng.choice(["floor", "half_up"]))
+    rounding = str(rng.choice(ROUNDINGS))
     return RoundedMultiplyKernel(weights, source.fraction + 7 - drop, source.integers, source.lo, drop, rounding)
 
 
 def plain_rounded(kernel: RoundedMultiplyKernel, codes: list[int], output: int) -> int:
     values = {code: int(v) for code, v in enumerate(kernel.integers, kernel.lo)}
-    half = 1 << (kernel.drop - 1) if kernel.rounding == "half_up" else 0
-    return sum((values[a] * int(w) + half) >> kernel.drop for a, w in zip(codes, kernel.weights[output], strict=True))
+    products = (Fraction(values[a] * int(w), 1 << kernel.drop) for a, w in zip(codes, kernel.weights[output], strict=True))
+    return sum(_NEAREST[kernel.rounding](product) for product in products)
+
+
+def _tie(product: Fraction, chosen: int) -> int:
+    """To the nearest integer, and to `chosen` where two are as near."""
+    low = math.floor(product)
+    if product - low == Fraction(1, 2):
+        return chosen
+    return low if product - low < Fraction(1, 2) else low + 1
+
+
+_NEAREST: dict[str, Callable[[Fraction], int]] = {
+    "floor": math.floor,
+    "toward_zero": math.trunc,
+    "half_up": lambda p: _tie(p, math.ceil(p)),
+    "half_down": lambda p: _tie(p, math.floor(p)),
+    "half_to_zero": lambda p: _tie(p, math.trunc(p)),
+    "half_from_zero": lambda p: _tie(p, math.ceil(p) if p > 0 else math.floor(p)),
+    "half_even": round,
+}
 
 
 EXAMPLES = {

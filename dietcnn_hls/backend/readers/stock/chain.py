@@ -112,10 +112,6 @@ class Chain:
             self.wrap(accum)
             return
         if drop > 0:
-            if accum.rounding not in ("floor", "half_up"):
-                raise UnsupportedLayerError(
-                    f"layer '{self.name}': its accumulator rounds products '{accum.rounding}'; use TRN or RND, or accum: auto"
-                )
             kernel: Any = RoundedProducts(
                 weights, grid, integers, source.lo, drop - (grid - accum.fraction), accum.rounding, ends_only
             )

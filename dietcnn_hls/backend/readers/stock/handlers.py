@@ -12,9 +12,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from hls4ml.model.quantizers import Quantizer
 
 from dietcnn_hls.backend.readers.keras.refusals import unsupported
-from dietcnn_hls.backend.readers.stock.quantisers import FUNCTION, tabled
+from dietcnn_hls.backend.readers.stock.quantisers import FUNCTION, GivenScales, scales, tabled
 
 Parsed = tuple[dict[str, Any], list[int]]
 Handler = Callable[..., Parsed]
@@ -85,6 +86,31 @@ def slopes(theirs: Handler, entry: Mapping[str, Any], names: Any, shapes: list[l
     return theirs({**entry, "config": {**entry["config"], "shared_axes": None}}, names, shapes, reader)
 
 
+def scaled(theirs: Handler, entry: Mapping[str, Any], names: Any, shapes: list[list[int]], reader: Any) -> Parsed:
+    """Layers of QKeras: scales of channels that a quantiser is given as an array, which hls4ml can apply and cannot read."""
+    config, given = dict(entry["config"]), {}
+    for key, saved in config.items():
+        if key.endswith("_quantizer") and isinstance(saved, Mapping):
+            alpha = scales((saved.get("config") or {}).get("alpha"))
+            if alpha is not None:
+                config[key] = {**saved, "config": {**saved["config"], "alpha": alpha}}
+                given[key.replace("kernel", "weight") if key == "kernel_quantizer" else key] = alpha
+    layer, shape = (convolution if entry["class_name"] in _CONVOLUTIONS else _as_it_is)(
+        theirs, {**entry, "config": config}, names, shapes, reader
+    )
+    for key, alpha in given.items():
+        if not isinstance(layer.get(key), Quantizer) or key != "weight_quantizer":
+            raise unsupported(
+                layer["name"], entry["class_name"], f"{key} has an alpha by channel; give it a number, or the kernel's"
+            )
+        layer[key].quantizer_fn, layer[key].alpha = GivenScales(layer[key].quantizer_fn, alpha), "given"
+    return layer, shape
+
+
+def _as_it_is(theirs: Handler, *given: Any) -> Parsed:
+    return theirs(*given)
+
+
 def quantiser(theirs: Handler, entry: Mapping[str, Any], names: Any, shapes: list[list[int]], reader: Any) -> Parsed:
     """QActivation; what hls4ml has no words for becomes a table."""
     from hls4ml.converters.keras_v2_to_hls import parse_default_keras_layer
@@ -112,7 +138,7 @@ _CONVOLUTIONS = (
     *("QDepthwiseConv2D", "QSeparableConv1D", "QSeparableConv2D", "QConv2DBatchnorm"),
 )
 _HANDLERS: Mapping[str, Callable[..., Parsed]] = {
-    **dict.fromkeys(_CONVOLUTIONS, convolution),
+    **{kind: scaled if kind.startswith("Q") else convolution for kind in (*_CONVOLUTIONS, "QDense")},
     **dict.fromkeys(("Conv1DTranspose", "Conv2DTranspose"), transposed),
     **dict.fromkeys(("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Dot"), merge),
     "RepeatVector": repeat,

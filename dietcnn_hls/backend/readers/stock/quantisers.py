@@ -114,4 +114,38 @@ def values_type(layer: Any, kind: Any) -> FixedType | None:
     return FixedType(max(1, bits), fraction, signed)
 
 
-__all__ = ["FUNCTION", "of_layer", "quantise", "rectify", "tabled", "values_type"]
+def scales(alpha: Any) -> np.ndarray | None:
+    """Scales by channel, (channels,) float32, as Keras saves a list or an array; None where a quantiser has one or none."""
+    if isinstance(alpha, Mapping) and alpha.get("class_name") == "__numpy__":
+        alpha = alpha["config"]["value"]
+    if not isinstance(alpha, list | tuple | np.ndarray):
+        return None
+    return np.asarray(alpha, np.float32)
+
+
+class GivenScales:
+    """A quantiser of QKeras whose scales hls4ml's pass that applies them can read.
+
+    Attributes:
+        scale: by channel.
+    """
+
+    def __init__(self, quantiser: Any, alpha: np.ndarray) -> None:
+        from dietcnn_hls.tf import tf
+
+        self._quantiser = quantiser
+        self.scale = tf.constant(alpha)
+
+    def __call__(self, weights: Any) -> Any:
+        return self._quantiser(weights)
+
+    def get_config(self) -> dict[str, Any]:
+        """Its arguments, but for the scales, which are no JSON."""
+        return {**self._quantiser.get_config(), "alpha": "given"}
+
+    def from_config(self, config: Mapping[str, Any]) -> Any:
+        """The same quantiser with other arguments."""
+        return type(self._quantiser).from_config(dict(config))
+
+
+__all__ = ["FUNCTION", "GivenScales", "of_layer", "quantise", "rectify", "scales", "tabled", "values_type"]
