@@ -16,6 +16,7 @@ import tensorflow_model_optimization as tfmot
 
 from dietcnn_hls import reference
 from dietcnn_hls.backend import lowered_graph
+from dietcnn_hls.errors import UnsupportedLayerError
 from dietcnn_hls.hardware.geometry import legal_folds
 from dietcnn_hls.rtl.design import generate
 from dietcnn_hls.rtl.simulation import simulate_many
@@ -191,3 +192,30 @@ def test_cpp_and_rtl_compute_the_same(tmp_path: Path) -> None:
         simulate_many([design], [codes], optimize="-O0")[0].outputs, reference.predict(graph, codes), strict=True
     ):
         assert np.array_equal(found, wanted)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_shared_layer_in_a_file_reads_the_first_ones_weights(tmp_path: Path) -> None:
+    model = shared_layer()
+    model.save(tmp_path / "model.h5")
+    config = hls4ml.utils.config.create_config(str(tmp_path / "out"), "from_file", "DietCNN")
+    hls = {
+        "Model": {"Precision": "fixed<20,10>", "ReuseFactor": 1},
+        "LayerName": {"twice": {"Precision": {"result": "fixed<9,5>"}}},
+    }
+    with contextlib.redirect_stdout(io.StringIO()):
+        made = hls4ml.converters.keras_v2_to_hls(config | {"KerasH5": str(tmp_path / "model.h5"), "HLSConfig": hls})
+    graphs = [lowered_graph(made), lowered_graph(converted(model, tmp_path / "again", hls))]
+    x = samples(model)[0]
+    results = [reference.predict(graph, reference.quantize_input(graph, x)) for graph in graphs]
+    assert np.array_equal(*results) and results[0].any()
+    for name in ("twice", "twice_2", "twice_3"):  # copies have what the configuration says of the layer
+        assert graphs[0][name].stream.bits == 9
+
+
+def test_a_shared_model_in_a_file_is_refused(tmp_path: Path) -> None:
+    shared_model().save(tmp_path / "model.h5")
+    config = hls4ml.utils.config.create_config(str(tmp_path / "out"), "from_file", "DietCNN")
+    hls = {"Model": {"Precision": "fixed<20,10>", "ReuseFactor": 1}}
+    with pytest.raises(UnsupportedLayerError, match=r"layer 'tower.*used more than once; load the file with Keras"):
+        hls4ml.converters.keras_v2_to_hls(config | {"KerasH5": str(tmp_path / "model.h5"), "HLSConfig": hls})
