@@ -41,6 +41,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="machine-readable")
 @click.option("--set", "overrides", multiple=True, metavar="KEY.PATH=VALUE", help="override a key of the configuration")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="folder of the dataset's standard files")
 @click.option("--overwrite", is_flag=True, help="empty the output folder first, if it is one of ours")
+@click.option("--trust", is_flag=True, help="run the function that CONFIG names as its network, which is code")
 @click.option(
     "--upto", metavar="STAGE", default="report", show_default=True, help="last stage to carry out, see docs/configuration.md"
 )
@@ -51,6 +52,7 @@ def build(
     overrides: tuple[str, ...],
     data_dir: Path | None,
     overwrite: bool,
+    trust: bool,
     upto: str,
     as_json: bool,
 ) -> None:
@@ -64,7 +66,7 @@ def build(
 
     project = configuration.load(config, overrides)
     folder = output or Path("work") / project.design
-    report = building.build(project, upto, output=folder, data_dir=data_dir, overwrite=overwrite)
+    report = building.build(project, upto, output=folder, data_dir=data_dir, overwrite=overwrite, trust=trust)
     whole = upto == building.LAST and not as_json
     click.echo(folder / "report.json" if whole else report.to_json(), nl=whole)
 

@@ -50,30 +50,50 @@ def stock_outputs(
     Raises:
         ToolError: hls4ml cannot convert or compile the model.
     """
+    stream = graph.input.stream
+    values = codes.astype(np.float32) * np.float32(2.0**-stream.fraction)
+    config = _config(model, graph, folding)
+    return vitis_outputs(model, values, config, name=graph.name, io_type=io_type, part=part, clock_period=clock_period)
+
+
+def vitis_outputs(
+    model: Any, values: np.ndarray, config: dict[str, Any], *, name: str, io_type: str, part: str, clock_period: float
+) -> np.ndarray:
+    """Outputs of hls4ml's C-simulation, backend Vitis, of inputs (N, *shape); (N, outputs) float32.
+
+    Args:
+        model: a `convertible` Keras model.
+        values: what enters; hls4ml rounds it to the input's type.
+        config: hls4ml's own.
+        name: of the project.
+        io_type, part, clock_period: as in `dietcnn_hls.backend.convert.convert`.
+
+    Raises:
+        ToolError: hls4ml cannot convert or compile the model.
+    """
     import hls4ml
 
-    stream = graph.input.stream
     said = io.StringIO()
     try:
-        with tempfile.TemporaryDirectory(prefix="dietcnn_hls4ml_") as name, contextlib.redirect_stdout(said):
+        with tempfile.TemporaryDirectory(prefix="dietcnn_hls4ml_") as folder, contextlib.redirect_stdout(said):
             converted = hls4ml.converters.convert_from_keras_model(
                 model,
-                output_dir=str(Path(name) / "project"),
-                project_name=graph.name,
+                output_dir=str(Path(folder) / "project"),
+                project_name=name,
                 backend="Vitis",
                 io_type=io_type,
                 part=part,
                 clock_period=clock_period,
-                hls_config=_config(model, graph, folding),
+                hls_config=config,
             )
             converted.compile()
-            values = converted.predict(np.ascontiguousarray(codes.astype(np.float32) * np.float32(2.0**-stream.fraction)))
+            outputs = converted.predict(np.ascontiguousarray(values.astype(np.float32)))
     except Exception as error:  # hls4ml raises nearly anything, and its compiler's words stand in what it printed
         last = (said.getvalue().strip().splitlines() or ["it printed nothing"])[-1]
         raise ToolError(
-            f"hls4ml's stock Vitis backend failed on '{graph.name}': {error} ({last}). Set checks.hls4ml_samples to 0."
+            f"hls4ml's stock Vitis backend failed on '{name}': {error} ({last}). Set checks.hls4ml_samples to 0."
         ) from error
-    return np.asarray(values, np.float32).reshape(len(codes), -1)
+    return np.asarray(outputs, np.float32).reshape(len(values), -1)
 
 
 def _config(model: Any, graph: LoweredGraph, folding: Mapping[str, Fold]) -> dict[str, Any]:
@@ -91,4 +111,4 @@ def _config(model: Any, graph: LoweredGraph, folding: Mapping[str, Fold]) -> dic
     return config
 
 
-__all__ = ["convertible", "stock_outputs"]
+__all__ = ["convertible", "stock_outputs", "vitis_outputs"]

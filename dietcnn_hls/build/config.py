@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import BaseModel, Field, PrivateAttr, field_validator, model_validator
 
 from dietcnn_hls.build import reading
 from dietcnn_hls.errors import ConfigError
@@ -24,6 +24,9 @@ Synthesis = Literal["auto", "vitis", "yosys", "none"]
 IoType = Literal["io_stream", "io_parallel"]
 Flow = Literal["default", "carry"]
 
+MODEL_FILES = (".keras", ".h5", ".hdf5")
+"""Endings of saved Keras models."""
+
 SEEDS = 2**32
 """Seeds lie below this, as numpy's and TensorFlow's do."""
 
@@ -35,10 +38,23 @@ class _Section(BaseModel):
 
 
 class NetworkConfig(_Section):
-    """``network:`` a built-in builder and its arguments."""
+    """``network:`` a built-in builder and its arguments, or a file beside the configuration."""
 
-    name: str = Field(description="lenet5, digits_lenet, ...; `dietcnn-hls methods` lists them")
+    name: str = Field(
+        description="lenet5, digits_lenet, ...; `dietcnn-hls methods` lists them. Or a .keras or .h5 file, or model.py:function"
+    )
     width: float = Field(1.0, gt=0, le=4, description="multiplier of the hidden layers' channels")
+
+    @property
+    def own(self) -> bool:
+        """Whether it is a file of the user's."""
+        return self.name.lower().endswith(MODEL_FILES) or ".py" in self.name
+
+    @model_validator(mode="after")
+    def _width_of_built_in(self) -> NetworkConfig:
+        if self.own and self.width != 1.0:
+            raise ValueError("width is for built-in networks; a file's network has the width that it has")
+        return self
 
 
 class DatasetConfig(_Section):
@@ -48,6 +64,9 @@ class DatasetConfig(_Section):
         description="digits, mnist, fashion_mnist, cifar10, svhn, the path of an .npz, or none: hardware figures only"
     )
     pad: int | None = Field(None, ge=1, le=4096, description="pad images with zeros to this height and width")
+    precision: str | None = Field(
+        None, description="fixed-point type that values of an .npz are rounded to before a method trains on them"
+    )
     shape: tuple[int, int, int] | None = Field(None, strict=False, description="(H, W, C) of the images, with `name: none`")
     classes: int | None = Field(None, ge=2, le=1_000_000, description="how many there are, with `name: none`")
 
@@ -60,11 +79,25 @@ class DatasetConfig(_Section):
     def _one_source_of_shape(self) -> DatasetConfig:
         if self.absent and (self.shape is None or self.classes is None or self.pad is not None):
             raise ValueError("`name: none` needs shape and classes, and takes no pad")
+        if self.precision is not None and (not self.name.endswith(".npz") or self.pad is not None):
+            raise ValueError("precision is for values of an .npz that are no pixels, and goes without pad")
         if not self.absent and (self.shape is not None or self.classes is not None):
             raise ValueError("shape and classes follow from the dataset; give them with `name: none` only")
         if self.shape is not None and not all(1 <= size <= 4096 for size in self.shape):
             raise ValueError("a shape holds numbers from 1 on, to 4096")
         return self
+
+
+class Hls4mlConfig(_Section):
+    """``hls4ml:`` precisions of a float network, in hls4ml's own words."""
+
+    model_config = {**_Section.model_config, "populate_by_name": True}
+    granularity: Literal["model", "type", "name"] = Field("name", description="of what hls4ml infers types for")
+    precision: str = Field("ap_fixed<16,6>", description="type of all that no entry states")
+    reuse_factor: int = Field(1, ge=1, description="of all layers")
+    strategy: Literal["Latency", "Resource"] = Field("Latency", description="how hls4ml writes its own C++")
+    layer_type: dict[str, dict[str, Any]] = Field(default_factory=dict, alias="LayerType", description="entries by class")
+    layer_name: dict[str, dict[str, Any]] = Field(default_factory=dict, alias="LayerName", description="entries by layer")
 
 
 class HardwareConfig(_Section):
@@ -139,10 +172,14 @@ class ProjectConfig(MeasureConfig):
     )
     network: NetworkConfig
     dataset: DatasetConfig
-    method: dict[str, Any] = Field(description="name of the method and its options; `layers` gives single layers others")
+    method: dict[str, Any] | None = Field(
+        None, description="name of the method and its options; `layers` gives single layers others"
+    )
+    hls4ml: Hls4mlConfig | None = Field(None, description="precisions of a float network in hls4ml's words, instead of a method")
     training: dict[str, Any] = Field(default_factory=dict, description="recipe, see docs/training.md")
     hardware: HardwareConfig = Field(default_factory=HardwareConfig)
     seed: int = Field(1, ge=0, lt=SEEDS)
+    _folder: Path = PrivateAttr(default_factory=Path)
 
     @field_validator("design")
     @classmethod
@@ -152,10 +189,29 @@ class ProjectConfig(MeasureConfig):
         except ConfigError as error:
             raise ValueError(str(error)) from None
 
+    @model_validator(mode="after")
+    def _one_arithmetic(self) -> ProjectConfig:
+        if self.method is not None and self.hls4ml is not None:
+            raise ValueError("method and hls4ml both say how the network is computed; give one")
+        if not self.network.own and self.method is None:
+            raise ValueError("method is missing: a built-in network is trained for one; `dietcnn-hls methods` lists them")
+        if self.method is None and self.training:
+            raise ValueError("training is for a method; a network that comes trained is taken as it is")
+        if self.dataset.precision is not None and self.method is None:
+            raise ValueError(
+                "dataset.precision goes with a method; under hls4ml it is the input's, or an InputGrid layer says it"
+            )
+        return self
+
     @property
     def method_choice(self) -> MethodChoice:
         """The methods of the design, checked."""
-        return method_choice(self.method, "method")
+        return method_choice(self.method or {}, "method")
+
+    @property
+    def folder(self) -> Path:
+        """Where the configuration stands, to which its files are relative."""
+        return self._folder
 
 
 def load(path: Path, overrides: Iterable[str] = ()) -> ProjectConfig:
@@ -164,14 +220,17 @@ def load(path: Path, overrides: Iterable[str] = ()) -> ProjectConfig:
     Raises:
         ConfigError: unreadable file, bad YAML, unknown key, wrong type or value, unknown method or part.
     """
-    return parse(reading.read(path, overrides), str(path))
+    config = parse(reading.read(path, overrides), str(path))
+    config._folder = Path(path).parent
+    return config
 
 
 def parse(data: Mapping[str, Any], source: str = "config") -> ProjectConfig:
     """Validate a mapping; `source` names it in errors."""
     check_plain(data, source)
     config: ProjectConfig = validate(ProjectConfig, reading.expanded(dict(data)), source)
-    method_choice(config.method, f"{source}: method")
+    if config.method is not None:
+        method_choice(config.method, f"{source}: method")
     return config
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +37,14 @@ class Origin(ABC):
         method: what is known of its arithmetic before it is lowered.
         keras: whether there is a trained Keras model, with which simulations are compared.
         title: how making that model is called; empty where it comes as it is.
+        stock: hls4ml's configuration, where its numbers are the design's own.
     """
 
     name: str
     method: str = "by layer"
     keras: bool = True
     title: str = ""
+    stock: Mapping[str, Any] | None = None
 
     @property
     def trains(self) -> bool:

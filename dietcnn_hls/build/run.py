@@ -29,6 +29,7 @@ def build(
     output: str | Path | None = None,
     data_dir: Path | None = None,
     overwrite: bool = False,
+    trust: bool = False,
 ) -> Report:
     """Carry out the stages of a build up to `upto`: those that it needs, and of these the ones that are not done already.
 
@@ -38,6 +39,7 @@ def build(
         output: folder of a project's design; default ``work/<design>``.
         data_dir: folder of a project's dataset.
         overwrite: empty the folder first, if it is ours.
+        trust: run the function that a project names as its network, which is code.
 
     Returns:
         What has been found; figures of stages that were not asked for are absent.
@@ -47,7 +49,10 @@ def build(
     """
     stages = planning.by_name(STAGES)
     planning.check_name(upto, stages)
-    request = what if isinstance(what, Request) else project_request(what, output, data_dir=data_dir, overwrite=overwrite)
+    if isinstance(what, Request):
+        request = what
+    else:
+        request = project_request(what, output, data_dir=data_dir, overwrite=overwrite, trust=trust)
     planned = planning.plan(request, upto, stages)
     with _said_by_folder(request.output), Workspace.open(request.output, request.name, overwrite=request.overwrite) as workspace:
         state = State(request, workspace, stages)

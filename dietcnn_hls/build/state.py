@@ -20,7 +20,7 @@ from dietcnn_hls.build.request import Request
 from dietcnn_hls.build.stage import Stage
 from dietcnn_hls.build.workspace import Workspace
 from dietcnn_hls.hardware.cost import lut_cost
-from dietcnn_hls.hardware.folding import solve
+from dietcnn_hls.hardware.folding import fold_for_reuse, solve
 from dietcnn_hls.hardware.pipelining import Pipelining
 from dietcnn_hls.hardware.sums import CHAIN
 from dietcnn_hls.lowered import Fold, LoweredGraph
@@ -75,6 +75,9 @@ class State:
     def folds(self) -> dict[str, Fold]:
         """Folds of all linear layers."""
         spec = self.request.hardware.folding
+        reuse: Any = self.graph.metadata.get("reuse_factors")
+        if reuse and spec.leaves_folds_open:
+            return {node.name: fold_for_reuse(self.graph, node, reuse[node.name]) for node in self.graph.linear_nodes}
         return solve(self.graph, spec, lut_cost(self.graph, spec.chain or CHAIN))
 
     @cached_property

@@ -40,22 +40,21 @@ _DIGITS_SEED = 2024
 class Dataset:
     """Checked images and labels; the arrays are read-only, so that every design of a comparison sees the same data.
 
-    ``x_train`` and ``x_test`` are uint8 of shape (N, H, W, C); ``y_train`` and ``y_test`` are int64 of shape (N,) with
-    values 0..classes-1, each of which occurs in the training set.
+    ``x_train`` and ``x_test`` are uint8 pixels of shape (N, H, W, C), or float32 values of one to three dimensions, (N, ...);
+    ``y_train`` and ``y_test`` are int64 of shape (N,) with values 0..classes-1, each of which occurs in the training set.
     """
 
     name: str
-    x_train: NDArray[np.uint8]
+    x_train: NDArray[Any]
     y_train: NDArray[np.int64]
-    x_test: NDArray[np.uint8]
+    x_test: NDArray[Any]
     y_test: NDArray[np.int64]
     classes: int
 
     @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """Shape (H, W, C) of one image."""
-        _, height, width, channels = self.x_train.shape
-        return height, width, channels
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one input, (H, W, C) of an image."""
+        return self.x_train.shape[1:]
 
 
 class Split(NamedTuple):
@@ -74,12 +73,23 @@ def to_float(x: NDArray[np.uint8]) -> NDArray[np.float32]:
     return IMAGE.values(x)
 
 
+def as_values(x: NDArray[Any]) -> NDArray[Any]:
+    """Return pixels as `to_float` does, and values as they are."""
+    return to_float(x) if x.dtype == np.uint8 else x
+
+
 def names() -> list[str]:
     """Return the dataset names that `load` knows; a path to an ``.npz`` file is the other choice."""
     return ["digits", *_SOURCES]
 
 
-def load(name: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None = None, *, pad: int | None = None) -> Dataset:
+def load(
+    name: str | os.PathLike[str],
+    data_dir: str | os.PathLike[str] | None = None,
+    *,
+    pad: int | None = None,
+    pixels: bool | None = True,
+) -> Dataset:
     """Load a dataset by name, or a user's ``.npz`` with x_train, y_train, x_test and y_test by path.
 
     Standard files are looked for in `data_dir` and in DIETCNN_DATA, each time first in the sub-folder of the dataset's
@@ -89,6 +99,8 @@ def load(name: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None =
         name: one of `names()`, or a path that ends in ``.npz``. Images of such a file are (N, H, W) or (N, H, W, C):
             integers 0..255, or floats that are exact multiples of 1/256 in [0, 1).
         data_dir: folder of the standard files.
+        pixels: whether such a file holds images; else numbers of one to three dimensions, (N, ...), which come as float32. None:
+            what is uint8 and has two dimensions or three is images.
         pad: height and width to reach by zeros around the image (32 turns MNIST's 28x28 into LeNet-5's 32x32).
 
     Raises:
@@ -100,7 +112,10 @@ def load(name: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None =
             f"dataset {name!r} is no name and no path; give one of {', '.join(names())}, or a path that ends in .npz"
         )
     if text.endswith(".npz"):
-        dataset = _checked(Path(text).stem, text, read_npz(Path(text)))
+        raw = read_npz(Path(text))
+        if pixels is None:
+            pixels = raw.x_train.dtype == np.uint8 and raw.x_train.ndim > 2
+        dataset = _checked(Path(text).stem, text, raw, take=_images if pixels else _values)
     elif text == "digits":
         dataset = _checked(text, "scikit-learn's digits", _digits(), (8, 8, 1), 10)
     elif text in _SOURCES:
@@ -286,9 +301,16 @@ _SOURCES: Mapping[str, _Source] = {
 # ---- what is checked
 
 
-def _checked(name: str, source: str, raw: Raw, shape: tuple[int, int, int] | None = None, classes: int | None = None) -> Dataset:
-    """Turn raw arrays into a `Dataset`; `shape` and `classes` are what a known dataset must have."""
-    x_train, x_test = (_images(source, key, getattr(raw, key), shape) for key in ("x_train", "x_test"))
+def _checked(
+    name: str,
+    source: str,
+    raw: Raw,
+    shape: tuple[int, int, int] | None = None,
+    classes: int | None = None,
+    take: Callable[..., NDArray[Any]] | None = None,
+) -> Dataset:
+    """Turn raw arrays into a `Dataset`; `shape` and `classes` are what a known dataset must have, `take` what is no image."""
+    x_train, x_test = ((take or _images)(source, key, getattr(raw, key), shape) for key in ("x_train", "x_test"))
     y_train, y_test = (_labels(source, key, getattr(raw, key)) for key in ("y_train", "y_test"))
     for part, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
         if len(x) != len(y):
@@ -299,6 +321,18 @@ def _checked(name: str, source: str, raw: Raw, shape: tuple[int, int, int] | Non
     for array in (x_train, y_train, x_test, y_test):
         array.setflags(write=False)
     return Dataset(name, x_train, y_train, x_test, y_test, found)
+
+
+def _values(source: str, key: str, x: NDArray[Any], _: object = None) -> NDArray[np.float32]:
+    """Return a float32 copy of shape (N, ...) with one to three dimensions, or say what is wrong with `x`."""
+    if x.dtype.kind not in "iuf":
+        raise DatasetError(f"{source}: {key} is of type {x.dtype}; give numbers")
+    if not 2 <= x.ndim <= 4 or x.size == 0:
+        raise DatasetError(f"{source}: {key} has shape {x.shape}; give (N, ...) of one to three dimensions, not empty")
+    found = x.astype(np.float32)
+    if not np.isfinite(found).all():
+        raise DatasetError(f"{source}: {key} holds {np.count_nonzero(~np.isfinite(found))} value(s) that are NaN or infinite")
+    return found
 
 
 def _images(source: str, key: str, x: NDArray[Any], shape: tuple[int, int, int] | None) -> NDArray[np.uint8]:
@@ -383,10 +417,10 @@ def _check_identity(dataset: Dataset) -> None:
 
 def _padded(dataset: Dataset, size: int) -> Dataset:
     """Centre the images in size x size zeros; an odd margin goes below and to the right."""
-    height, width, _ = dataset.input_shape
+    height, width, channels = dataset.input_shape
     if size < max(height, width):
         raise DatasetError(f"pad {size} is smaller than the {height}x{width} images of '{dataset.name}'")
-    _check_size(dataset.name, len(dataset.x_train) + len(dataset.x_test), (size, size, dataset.input_shape[2]))
+    _check_size(dataset.name, len(dataset.x_train) + len(dataset.x_test), (size, size, channels))
     above, left = (size - height) // 2, (size - width) // 2
     margins = ((0, 0), (above, size - height - above), (left, size - width - left), (0, 0))
     x_train, x_test = np.pad(dataset.x_train, margins), np.pad(dataset.x_test, margins)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -60,7 +60,7 @@ class ValueMap(Operation):
 
     def channel_table(self, inputs: Sequence[Stream]) -> ChannelTable | None:
         bits = bits_for(int(self.table.min()), int(self.table.max()))
-        return ChannelTable("table", len(self.table), self.table.shape[1] * bits)
+        return ChannelTable("table", self.table.size, bits)  # a word is one value
 
 
 @register_operation
@@ -88,6 +88,9 @@ class Divide(Operation):
 
     def counts(self, inputs: Sequence[Stream], result: Stream) -> Operations:
         return Operations(multiplications=result.size)
+
+    def widths(self, inputs: Sequence[Stream], result: Stream) -> Widths:
+        return Widths(multiply=(inputs[0].bits, bits_for(0, self.divisor)))
 
 
 Bounds = tuple[int, int]
@@ -158,7 +161,8 @@ class Combine(Operation):
         return sum(source.decoding_bits for source in inputs)
 
     def widths(self, inputs: Sequence[Stream], result: Stream) -> Widths:
-        return decoded_sum_widths(inputs, result)
+        bits = [bits_for(*source.range) for source in inputs]
+        return replace(decoded_sum_widths(inputs, result), multiply=(bits[0], bits[1]), compare=max(bits))
 
 
 REDUCTIONS = ("sum", "maximum", "argmax")

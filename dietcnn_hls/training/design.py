@@ -12,6 +12,7 @@ import numpy as np
 
 from dietcnn_hls.atomic import content_key, read_kept, write_kept
 from dietcnn_hls.data import datasets
+from dietcnn_hls.lowered import Grid
 from dietcnn_hls.tf import tf
 from dietcnn_hls.training.loop import History, logits_model, predict, train
 from dietcnn_hls.training.recipe import Recipe
@@ -20,7 +21,7 @@ from dietcnn_hls.training.recipe import Recipe
 class Quantizer(Protocol):
     """What turns a float network into a method's model: a `methods.choice.MethodChoice`."""
 
-    def quantize(self, model: Any, x_calibration: np.ndarray) -> Any:
+    def quantize(self, model: Any, x_calibration: np.ndarray, input_grid: Grid | None = None) -> Any:
         """The model of the method, calibrated."""
 
 
@@ -43,6 +44,7 @@ def train_design(
     seed: int,
     checkpoint_dir: Path | None = None,
     teacher_cache: Path | None = None,
+    input_grid: Grid | None = None,
 ) -> Trained:
     """Train the float network, convert it with `method`, train on.
 
@@ -53,6 +55,7 @@ def train_design(
         recipe: see `Recipe`.
         seed: of initial weights and of everything random.
         checkpoint_dir: where the state after each epoch is kept; an interrupted call with the same arguments goes on from it.
+        input_grid: of inputs that are no pixels.
         teacher_cache: folder of float networks; designs of one network, dataset, seed and recipe share one.
 
     Raises:
@@ -64,9 +67,9 @@ def train_design(
     trainee = _in_bfloat16(build, float_model) if recipe.mixed_precision and gpu() else float_model
     float_history = _train_float(trainee, split, recipe, seed, checkpoint_dir, teacher_cache)
     float_model.set_weights(trainee.get_weights())
-    calibration = datasets.to_float(split.x_train[: recipe.calibration])
+    calibration = datasets.as_values(split.x_train[: recipe.calibration])
     tf.keras.utils.set_random_seed(seed)
-    model = method.quantize(float_model, calibration)
+    model = method.quantize(float_model, calibration, input_grid)
     history = train(model, split, recipe, seed=seed, teacher=float_model, checkpoint_dir=checkpoint_dir)
     return Trained(model, float_model, history, float_history)
 
@@ -115,5 +118,4 @@ def logits(model: Any, x: np.ndarray) -> np.ndarray:
 
 def accuracy(model: Any, x: np.ndarray, y: np.ndarray) -> float:
     """Part of the images (float32 or uint8, (N, H, W, C)) whose largest logit is the label; the first of equals counts."""
-    values = datasets.to_float(x) if x.dtype == np.uint8 else x
-    return float((logits(model, values).argmax(axis=1) == y).mean())
+    return float((logits(model, datasets.as_values(x)).argmax(axis=1) == y).mean())

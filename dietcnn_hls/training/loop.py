@@ -75,7 +75,7 @@ def train(
 
     Args:
         model: built Keras model with logits (or a final softmax) as output.
-        split: uint8 images and labels for training and validation.
+        split: uint8 images or float32 values, and labels for training and validation.
         recipe: epochs, rates, augmentation.
         seed: order of images, shifts, dropout.
         stage: 'float' takes the recipe's float keys and no teacher.
@@ -142,7 +142,7 @@ class _Trainer:
         start = time.monotonic()
         rng = np.random.RandomState(_mixed(self.seed, number))  # nothing random outlives an epoch: resuming needs no state
         if 0 < number <= self.refits:
-            refit_codebooks(self.model, datasets.to_float(self.split.x_train[: self.recipe.calibration]))
+            refit_codebooks(self.model, datasets.as_values(self.split.x_train[: self.recipe.calibration]))
         loss = self._train(rng, title)
         accuracy, validation = self._validate()
         if not np.isfinite(loss):
@@ -191,7 +191,7 @@ class _Trainer:
         return step
 
     def _validate(self) -> tuple[float, float]:
-        values = predict(self.outputs, datasets.to_float(self.split.x_validation)).astype(np.float64)
+        values = predict(self.outputs, datasets.as_values(self.split.x_validation)).astype(np.float64)
         right = float((values.argmax(axis=1) == self.split.y_validation).mean())
         values -= values.max(axis=1, keepdims=True)
         losses = np.log(np.exp(values).sum(axis=1)) - values[np.arange(len(values)), self.split.y_validation]
@@ -238,8 +238,8 @@ class _Checkpoint:
 
 
 def _to_float(images: Any, labels: Any) -> tuple[Any, Any]:
-    """As `datasets.to_float`, on tensors."""
-    return tf.cast(images, tf.float32) / 256.0, labels
+    """As `datasets.as_values`, on tensors."""
+    return tf.cast(images, tf.float32) / 256.0 if images.dtype == tf.uint8 else images, labels
 
 
 def _mixed(seed: int, epoch: int) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dietcnn_hls.build import config, stage_names
-from dietcnn_hls.build.config import ChecksConfig, DatasetConfig, HardwareConfig, NetworkConfig, ProjectConfig, load
+from dietcnn_hls.build.config import ChecksConfig, DatasetConfig, HardwareConfig, Hls4mlConfig, NetworkConfig, ProjectConfig, load
 from dietcnn_hls.errors import ConfigError
 from dietcnn_hls.hardware.folding import FoldingSpec
 
@@ -118,6 +118,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "configuration.md"
 SECTIONS = {
     "network": NetworkConfig,
     "dataset": DatasetConfig,
+    "hls4ml": Hls4mlConfig,
     "hardware": HardwareConfig,
     "folding": FoldingSpec,
     "checks": ChecksConfig,

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from dietcnn_hls.errors import ConfigError
 from dietcnn_hls.hardware.energy import addition, energy, energy_model, lookup, multiplication
-from dietcnn_hls.lowered import Operations, Widths
+from dietcnn_hls.lowered import Operations, Source, Stream, ValueMap, Widths, node
+from tests.arithmetic_graphs import arithmetic_graph
 
 KIB = 8 * 1024
 
@@ -60,3 +62,17 @@ def test_model_section_is_labelled_and_relative() -> None:
 def test_missing_widths_are_named(operations: Operations, widths: Widths, text: str) -> None:
     with pytest.raises(ConfigError, match=text):
         energy(operations, widths)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_plain_arithmetic_has_a_width_for_all_that_it_counts(seed: int) -> None:
+    graph = arithmetic_graph(seed)
+    assert energy_model((graph.counts(node), graph.widths(node)) for node in graph.nodes).relative > 0
+
+
+def test_tables_of_values_are_memories_of_values() -> None:
+    """A table of 1,024 values of 18 bits is one block, not a word of 18,432 bits."""
+    source = node("x", Source(), [], Stream((4,), 0, 1023, 0))
+    table = ValueMap(np.arange(1024)[None] << 8, 0, 0)
+    memory = table.channel_table([source.stream])
+    assert memory is not None and (memory.channels, memory.bits) == (1024, 18)

@@ -11,7 +11,7 @@ from dietcnn_hls.build.stages.clock import CLOCK
 from dietcnn_hls.build.stages.network import FOLDING, IMAGES, LOWERED, MODEL
 from dietcnn_hls.build.stages.report import REPORT
 from dietcnn_hls.build.stages.rtl import RTL, RTL_ACTIVE, RTL_SIMULATED, RTL_STALLED
-from dietcnn_hls.build.stages.software import ACTIVATIONS, CSIM, CSIM_MORE, HLS, HLS4ML, KERAS, REFERENCE
+from dietcnn_hls.build.stages.software import ACTIVATIONS, CSIM, CSIM_MORE, HLS, HLS4ML, KERAS, REFERENCE, STOCK
 from dietcnn_hls.build.stages.vendor import VITIS, VIVADO
 from dietcnn_hls.build.stages.yosys import LAYERS, NETLIST, SYNTHESIS, TIMING
 
@@ -28,6 +28,7 @@ STAGES: tuple[Stage, ...] = (
     CSIM,
     KERAS,
     HLS4ML,
+    STOCK,
     CSIM_MORE,
     RTL_SIMULATED,
     RTL_STALLED,

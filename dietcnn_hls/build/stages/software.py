@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dietcnn_hls import hls, reference
+from dietcnn_hls.build import samples
 from dietcnn_hls.build.facts import Facts
 from dietcnn_hls.build.stage import Stage, no_images, outputs_of
 from dietcnn_hls.reports.activations import FILE_NAME, IMAGES, Activations
@@ -138,6 +140,36 @@ def _hls4ml(state: State) -> Facts:
     return Facts(outputs=outputs)
 
 
+def _stock_count(request: Request) -> int:
+    return min(request.count(request.checks.hls4ml_samples), _csim_count(request))
+
+
+def _no_stock(request: Request) -> str:
+    if request.origin.stock is None:
+        return "only a float network at hls4ml's precisions has hls4ml's numbers"
+    return no_images(request) or ("" if request.checks.hls4ml_samples else "checks.hls4ml_samples is 0")
+
+
+def _stock(state: State) -> Facts:
+    """What hls4ml's Vitis backend computes of the same model and data, which the design must equal."""
+    from dietcnn_hls.backend import stock
+
+    request, count = state.request, _stock_count(state.request)
+    assert request.origin.stock is not None and request.x_test is not None
+    model, config = state.model, copy.deepcopy(dict(request.origin.stock))
+    hardware = request.hardware
+    outputs = stock.vitis_outputs(
+        model,
+        samples.values(request.x_test[:count]),
+        config,
+        name=request.name,
+        io_type=hardware.io_type,
+        part=hardware.part,
+        clock_period=hardware.clock_period,
+    )
+    return Facts(outputs=outputs.reshape(count, *state.graph.output.stream.shape).astype(np.float64))
+
+
 def _target(request: Request) -> tuple[object, ...]:
     """What of the hardware the C++ project states."""
     return request.hardware.io_type, request.hardware.part, request.hardware.clock_period
@@ -198,6 +230,17 @@ KERAS = Stage(
     title=lambda state: f"Keras on {_csim_count(state.request)} images",
     form="trained",
     compared={"csim_vs_keras": _csim_values},
+)
+STOCK = Stage(
+    "stock",
+    _stock,
+    needs=("csim",),
+    inputs=lambda request: (_target(request), _stock_count(request)),
+    unfit=_no_stock,
+    wanted=lambda request: request.origin.stock is not None,
+    title=lambda state: f"hls4ml's Vitis C-simulation of {_stock_count(state.request)} samples",
+    tools=(COMPILER,),
+    compared={"hls4ml_vs_csim": _csim_values},
 )
 HLS4ML = Stage(
     "hls4ml",
