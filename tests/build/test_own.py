@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,9 @@ from dietcnn_hls.tf import tf
 
 L = tf.keras.layers
 CODE = """
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 Path(__file__).with_name("ran").touch()
 
@@ -184,3 +190,13 @@ def test_data_of_other_kinds_are_refused(folder: Path) -> None:
         run(folder)
     with pytest.raises(ConfigError, match=r"set training\.shift to 0"):
         run(folder, "lookup", "training.shift=1", trust=True)
+
+
+def test_the_template_builds(tmp_path: Path) -> None:
+    """Copied elsewhere, by the commands that its README states."""
+    copy = tmp_path / "copy"
+    shutil.copytree(Path(__file__).parents[2] / "projects" / "template", copy, ignore=shutil.ignore_patterns("*.npz"))
+    subprocess.run([sys.executable, str(copy / "data.py")], check=True)
+    loaded = config.load(copy / "config.yml", ["training={float_epochs: 2, epochs: 2, shift: 0}"])
+    report = build(loaded, "csim", output=tmp_path / "out", trust=True)
+    assert report.bit_exact["csim_vs_reference"].mismatches == 0 and report.dataset == "data"
