@@ -191,13 +191,13 @@ class ProjectConfig(MeasureConfig):
 
     @model_validator(mode="after")
     def _one_arithmetic(self) -> ProjectConfig:
-        if self.method is not None and self.hls4ml is not None:
+        if self.trains and self.hls4ml is not None:
             raise ValueError("method and hls4ml both say how the network is computed; give one")
-        if not self.network.own and self.method is None:
+        if not self.network.own and not self.trains:
             raise ValueError("method is missing: a built-in network is trained for one; `dietcnn-hls methods` lists them")
-        if self.method is None and self.training:
+        if self.training and not self.trains:
             raise ValueError("training is for a method; a network that comes trained is taken as it is")
-        if self.dataset.precision is not None and self.method is None:
+        if self.dataset.precision is not None and not self.trains:
             raise ValueError(
                 "dataset.precision goes with a method; under hls4ml it is the input's, or an InputGrid layer says it"
             )
@@ -207,6 +207,11 @@ class ProjectConfig(MeasureConfig):
     def method_choice(self) -> MethodChoice:
         """The methods of the design, checked."""
         return method_choice(self.method or {}, "method")
+
+    @property
+    def trains(self) -> bool:
+        """Whether a network is trained for a method; else one that comes trained is taken as it is."""
+        return bool(self.method)
 
     @property
     def folder(self) -> Path:
@@ -229,8 +234,8 @@ def parse(data: Mapping[str, Any], source: str = "config") -> ProjectConfig:
     """Validate a mapping; `source` names it in errors."""
     check_plain(data, source)
     config: ProjectConfig = validate(ProjectConfig, reading.expanded(dict(data)), source)
-    if config.method is not None:
-        method_choice(config.method, f"{source}: method")
+    if config.trains:
+        method_choice(config.method or {}, f"{source}: method")
     return config
 
 

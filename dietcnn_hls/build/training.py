@@ -125,10 +125,10 @@ def project_request(
     config.hardware.folding.check_pixels("image", dataset.input_shape)
     network = _network(config, dataset, own)
     labels = Labels(network=_network_name(config), dataset=_dataset_name(config), seed=config.seed)
-    if config.method is None:
-        origin: Origin = _as_it_is(config, network(), dataset)
+    if config.trains:
+        origin: Origin = FromProject(config, recipe, dataset, network, own, grid)
     else:
-        origin = FromProject(config, recipe, dataset, network, own, grid)
+        origin = _as_it_is(config, network(), dataset)
     return Request(
         origin,
         config.design,
@@ -164,7 +164,7 @@ def _recipe(config: ProjectConfig) -> Recipe:
     recipe: Recipe = validate(Recipe, config.training, "training")
     if config.dataset.precision is not None and (recipe.shift or recipe.flip):
         raise ConfigError("training: shift and flip move pixels, and these data are none; set training.shift to 0")
-    if config.method is not None and config.dataset.absent and (recipe.float_epochs or recipe.epochs):
+    if config.trains and config.dataset.absent and (recipe.float_epochs or recipe.epochs):
         raise ConfigError("dataset `none` leaves nothing to train on; set training: {float_epochs: 0, epochs: 0}")
     return recipe
 
@@ -181,7 +181,7 @@ def _dataset(config: ProjectConfig, data_dir: Path | None) -> tuple[datasets.Dat
     name, beside = chosen.name, config.folder / chosen.name
     if name.endswith(".npz") and name.isprintable() and not Path(name).is_absolute() and beside.is_file():
         name = str(beside)
-    pixels = False if chosen.precision is not None else True if config.method is not None else None
+    pixels = False if chosen.precision is not None else True if config.trains else None
     dataset = datasets.load(name, data_dir, pad=chosen.pad, pixels=pixels)
     if chosen.precision is None:
         return dataset, None

@@ -60,7 +60,8 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     try:
         return tf.keras.models.load_model(path, custom_objects=custom_objects(), compile=False)
     except Exception as error:  # Keras raises nearly anything on a file that is no model
-        raise OutputError(f"{path} is no Keras model that can be loaded: {error}") from error
+        remedy = "; QKeras' layers load from .h5 alone: save the model as that" if "qkeras" in str(error) else ""
+        raise OutputError(f"{path} is no Keras model that can be loaded: {error}{remedy}") from error
 
 
 __all__ = ["custom_objects", "fit_codebooks", "load_model"]

@@ -50,7 +50,7 @@ def trained(model: Any, data: dict[str, np.ndarray], epochs: int, prune: bool = 
 
 
 def main() -> None:
-    """Write jets.npz, float.keras and quantised.keras beside this file."""
+    """Write jets.npz, float.keras and quantised.h5 beside this file: QKeras loads its activations from .h5 alone."""
     import tensorflow as tf
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -59,10 +59,10 @@ def main() -> None:
     options = parser.parse_args()
     data = synthetic() if options.data is None else dict(np.load(options.data))
     np.savez(HERE / "jets.npz", **data)  # type: ignore[arg-type]
-    for name, network, prune in (("float", float_network, False), ("quantised", quantised_network, True)):
+    for name, network, prune in (("float.keras", float_network, False), ("quantised.h5", quantised_network, True)):
         tf.keras.utils.set_random_seed(SEED)
         model = trained(network(data["x_train"].shape[1:], int(data["y_train"].max()) + 1), data, options.epochs, prune)
-        model.save(HERE / f"{name}.keras")
+        model.save(HERE / name)
         print(f"{name}: {model.evaluate(data['x_test'], data['y_test'], verbose=0)[1]:.4f} of the test data")
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from dietcnn_hls.build import build, config
+from dietcnn_hls.build.opening import load_keras
 from dietcnn_hls.errors import ConfigError, DatasetError, OutputError, SaturationWarning
 from dietcnn_hls.tf import tf
 
@@ -200,3 +201,11 @@ def test_the_template_builds(tmp_path: Path) -> None:
     loaded = config.load(copy / "config.yml", ["training={float_epochs: 2, epochs: 2, shift: 0}"])
     report = build(loaded, "csim", output=tmp_path / "out", trust=True)
     assert report.bit_exact["csim_vs_reference"].mismatches == 0 and report.dataset == "data"
+
+
+def test_what_qkeras_cannot_load_has_a_remedy(tmp_path: Path) -> None:
+    qkeras = pytest.importorskip("qkeras")
+    model = tf.keras.Sequential([L.InputLayer((4,)), qkeras.QActivation(qkeras.quantized_relu(6))])
+    model.save(tmp_path / "net.keras")
+    with pytest.raises(OutputError, match=r"save the model as that"):
+        load_keras(tmp_path / "net.keras")
