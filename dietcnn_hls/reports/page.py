@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 
 from dietcnn_hls.errors import ToolError
-from dietcnn_hls.reports import beside
+from dietcnn_hls.reports import beside, words
 from dietcnn_hls.reports.beside import Beside
 from dietcnn_hls.reports.metrics import ABSENT, METRICS, Figure
-from dietcnn_hls.reports.model import LayerReport, Report, Timing
+from dietcnn_hls.reports.model import BitExact, LayerReport, Report, Timing
 from dietcnn_hls.reports.render import figure_text, identity, layer_grid, notes, ratio_text
 from dietcnn_hls.reports.verdict import verdict
-from dietcnn_hls.reports.words import checks, conditions, fold_text, folding_words, kind_text, shape_text, source_text, value_text
 
 if TYPE_CHECKING:
     from dietcnn_hls.reports.compare import Comparison, Row
@@ -47,7 +46,7 @@ def html(comparison: Comparison, pictures: Sequence[tuple[str, bytes]] = ()) -> 
     }
     if not comparison.layers:
         context |= _designs(comparison, found, sources) | {"plotly": _bundle()}
-    return _template().render(**context, sources=[(mark, source, source_text(source)) for mark, source in sources.list])
+    return _template().render(**context, sources=[(mark, source, words.source_text(source)) for mark, source in sources.list])
 
 
 def _designs(comparison: Comparison, found: Sequence[Beside], sources: _Sources) -> dict[str, Any]:
@@ -63,7 +62,7 @@ def _designs(comparison: Comparison, found: Sequence[Beside], sources: _Sources)
         "figures": figures,
         "folding": _folding(rows),
         "timing": [(row.name, _timing(row.report)) for row in rows if row.report.timing is not None],
-        "checks": [(row.name, checks(row.report)) for row in rows],
+        "checks": _checks(rows),
         "builds": [(row.name, _build(row.report)) for row in rows],
         "why": [(row.name, one.why) for row, one in zip(rows, found, strict=True) if one.why],
         "data": _data(comparison, found),
@@ -118,8 +117,8 @@ def _heading(rows: Sequence[Row]) -> str:
 
 def _conditions(rows: Sequence[Row]) -> list[tuple[str, str]]:
     """Conditions that all designs share, as (title, value)."""
-    shared = set.intersection(*(set(conditions(row.report)) for row in rows))
-    return [pair for pair in conditions(rows[0].report) if pair in shared]
+    shared = set.intersection(*(set(words.conditions(row.report)) for row in rows))
+    return [pair for pair in words.conditions(rows[0].report) if pair in shared]
 
 
 def _folding(rows: Sequence[Row]) -> dict[str, Any]:
@@ -129,9 +128,9 @@ def _folding(rows: Sequence[Row]) -> dict[str, Any]:
     lines = []
     for name in names:
         layers = [one.get(name) for one in by_name]
-        shape = next((shape_text(layer) for layer in layers if layer is not None), "")
+        shape = next((words.shape_text(layer) for layer in layers if layer is not None), "")
         lines.append((name, shape, [_fold(row.report, name, layer) for row, layer in zip(rows, layers, strict=True)]))
-    return {"lines": lines, "whole": [(row.name, folding_words(row.report.folding or {})) for row in rows]}
+    return {"lines": lines, "whole": [(row.name, words.folding_words(row.report.folding or {})) for row in rows]}
 
 
 def _stated(report: Report) -> dict[str, Any]:
@@ -147,8 +146,19 @@ def _folded(report: Report) -> list[str]:
 
 
 def _fold(report: Report, name: str, layer: LayerReport | None) -> str:
-    found = fold_text(layer) if layer is not None else ""
-    return found or folding_words(_stated(report).get(name, {})) or ABSENT
+    found = words.fold_text(layer) if layer is not None else ""
+    return found or words.folding_words(_stated(report).get(name, {})) or ABSENT
+
+
+def _checks(rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
+    """A line a pair of forms, with how many images of how many differ in each design."""
+    found = [row.report.bit_exact or {} for row in rows]
+    pairs = dict.fromkeys(pair for one in found for pair in one)
+    return [(words.pair_text(pair), [_differing(one.get(pair)) for one in found]) for pair in pairs]
+
+
+def _differing(found: BitExact | None) -> str:
+    return ABSENT if found is None else f"{found.mismatches:,} of {found.samples:,}"
 
 
 def _timing(report: Report) -> dict[str, Any]:
@@ -178,7 +188,7 @@ def _build(report: Report) -> list[tuple[str, str]]:
     versions = ", ".join(f"{name} {version}" for name, version in (report.versions or {}).items())
     seconds = ", ".join(f"{name.replace('_', ' ')} {value:g} s" for name, value in (report.timings_s or {}).items())
     seed = "" if report.seed is None else str(report.seed)
-    found = (("conditions", ", ".join(f"{title} {value}" for title, value in conditions(report))), ("seed", seed))
+    found = (("conditions", ", ".join(f"{title} {value}" for title, value in words.conditions(report))), ("seed", seed))
     return [(title, text) for title, text in (*found, ("versions", versions), ("stages", seconds)) if text]
 
 
@@ -203,7 +213,7 @@ def _design(row: Row, found: Beside) -> dict[str, Any]:
         "clock": report.clock_ns,
         "interval": None if report.latency is None else report.latency.interval,
         "figures": {key: figure.value for key, figure in row.figures.items()},
-        "texts": {key: value_text(shown[key], figure.value) for key, figure in row.figures.items()},
+        "texts": {key: words.value_text(shown[key], figure.value) for key, figure in row.figures.items()},
         "sources": {key: figure.source for key, figure in row.figures.items()},
         "layers": [_layer(layer) for layer in report.layers or ()],
         "edges": found.edges,
@@ -219,10 +229,10 @@ def _layer(layer: LayerReport) -> dict[str, Any]:
     counts = {key: None if resources is None else getattr(resources, key) for key in ("lut", "ff", "bram18", "dsp", "uram")}
     return {
         "name": layer.name,
-        "kind": kind_text(layer),
+        "kind": words.kind_text(layer),
         "linear": bool(layer.folding),
-        "shape": shape_text(layer),
-        "fold": fold_text(layer),
+        "shape": words.shape_text(layer),
+        "fold": words.fold_text(layer),
         "source": None if resources is None else resources.source,
         "busy": None if layer.latency is None else layer.latency.interval,
         "bits": None if memory is None else (memory.table_bits or 0) + (memory.weight_bits or 0),

@@ -289,15 +289,15 @@
     const heights = before && (per >= 0 ? before.channels[per] : before.counts);
     const places = before?.counts.map((_, index) => (before.first + (index + 0.5) * before.width - 0.5) * scale);
     const bars = before ? [{ type: "bar", x: places, y: heights, width: before.width * scale, marker: { color: colour(inside.design) }, hovertemplate: "around %{x:.4g}: %{y:,}<extra></extra>" }] : [];
-    plot("activations-before", bars, { height: 330, shapes: lines, bargap: 0, showlegend: false, margin: { l: 60, r: 15, t: 36, b: 50 },
-      title: { text: `into ${safe(stream.name)}, out of ${safe(stream.source)}`, font: { size: 13 } }, xaxis: { title: { text: "value of the accumulator" } }, yaxis: { title: { text: "occurrences" } } });
+    plot("activations-before", bars, { height: 330, shapes: lines, bargap: 0, showlegend: false, margin: { l: 60, r: 15, t: 36, b: 60 },
+      title: { text: `into ${safe(stream.name)}, out of ${safe(stream.source)}`, font: { size: 13 } }, xaxis: { title: { text: "value" } }, yaxis: { title: { text: "occurrences" } } });
     const unit = 2 ** -stream.fraction;
     const value = (code) => (stream.levels ? stream.levels[code] : code) * unit;
     const taken = after && (after.channels?.[per] ?? after.counts);
     const codes = after?.counts.map((_, index) => after.first + index * after.width) ?? [];
     const stems = after ? [{ type: "bar", x: codes.map(value), y: taken, marker: { color: colour(inside.design) }, width: stream.levels ? codes.map(() => spread(stream) * 0.55) : after.width * unit,
       customdata: codes, hovertemplate: "code %{customdata} is %{x:.5g}: %{y:,}<extra></extra>" }] : [];
-    plot("activations-after", stems, { height: 330, showlegend: false, margin: { l: 60, r: 15, t: 36, b: 50 }, title: { text: `codes out of ${safe(stream.name)}`, font: { size: 13 } },
+    plot("activations-after", stems, { height: 330, showlegend: false, margin: { l: 60, r: 15, t: 36, b: 60 }, title: { text: `codes out of ${safe(stream.name)}`, font: { size: 13 } },
       xaxis: { title: { text: stream.levels ? "value of the symbol" : "value" } }, yaxis: { title: { text: "occurrences" } } });
     by("activations-words").textContent = words(stream, row);
   }
