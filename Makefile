@@ -20,7 +20,7 @@ FAST := $(wildcard tests/test_[eiapn]*.py) tests/lowered tests/hardware tests/re
 
 BENCHMARKS := $(filter-out __init__ lanes lenet5_sweep hgq_tables,$(basename $(notdir $(wildcard tests/benchmarks/*.py))))
 
-.PHONY: help setup tools browser demo lenet5 test test-fast test-hgq lint types docs figures benchmarks wheel clean
+.PHONY: help setup tools browser demo lenet5 test test-fast test-hgq lint types docs figures notebooks benchmarks wheel clean
 
 help:
 	@echo "make demo        train, convert, simulate, synthesise and compare the digits network (demo/)"
@@ -30,6 +30,7 @@ help:
 	@echo "make test-hgq    HGQ2's models, in an environment of their own (.venv-hgq)"
 	@echo "make lint types  ruff, mypy"
 	@echo "make docs        the documents as a site, links checked: site/index.html (an environment of their own, .venv-docs)"
+	@echo "make notebooks   run docs/notebooks on digits and keep what they print"
 	@echo "make benchmarks  measured, not asserted: speed and cost figures (needs DIETCNN_DATA for MNIST)"
 	@echo "make wheel       build dist/*.whl"
 
@@ -92,11 +93,16 @@ types: setup
 docs:
 	@$(MAKE) --no-print-directory $(DOCS)/.installed VENV=$(DOCS) EXTRAS=docs
 	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --quiet --strict
-	@echo "file://$(CURDIR)/site/index.html"
+	@echo "file://$(CURDIR)/site/index.html; with search: $(DOCS)/bin/mkdocs serve"
 
 # What docs/methods/pictures.md shows, drawn from the package's own numbers.
 figures: setup
 	$(BIN)/python docs/site/figures.py
+
+# Minutes each; a cell that fails ends with its error, results that changed show in git.
+notebooks: setup
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c $(CONSTRAINTS) -e '.[$(EXTRAS),notebooks]'
+	$(BIN)/python docs/site/notebooks.py
 
 benchmarks: setup
 	for name in $(BENCHMARKS); do $(BIN)/python -m tests.benchmarks.$$name || exit 1; done

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import subprocess
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import yaml
@@ -26,6 +28,7 @@ def tracked(pattern: str) -> list[str]:
 
 
 PAGES = tracked("*.md")
+NOTEBOOKS = tracked("docs/notebooks/*.ipynb")
 
 
 def hook() -> ModuleType:
@@ -45,10 +48,21 @@ def anchors(path: Path) -> frozenset[str]:
     return frozenset(re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in plain)
 
 
-@pytest.mark.parametrize("page", PAGES)
+def cells(notebook: str, kind: str) -> list[dict[str, Any]]:
+    return [cell for cell in json.loads((ROOT / notebook).read_text())["cells"] if cell["cell_type"] == kind]
+
+
+def words(page: str) -> str:
+    """What a page, or a notebook between its code, says."""
+    if page in NOTEBOOKS:
+        return "\n\n".join("".join(cell["source"]) for cell in cells(page, "markdown"))
+    return (ROOT / page).read_text()
+
+
+@pytest.mark.parametrize("page", [*PAGES, *NOTEBOOKS])
 def test_links_resolve(page: str) -> None:
     """In the repository: files are there, and headings that are named."""
-    for target in _LINK.findall(_CODE.sub("", (ROOT / page).read_text())):
+    for target in _LINK.findall(_CODE.sub("", words(page))):
         if "://" in target or target.startswith("mailto:"):
             continue
         name, _, anchor = target.partition("#")
@@ -66,11 +80,11 @@ def nav(entries: list[object]) -> list[str]:
     return found
 
 
-def test_the_site_has_every_page_once() -> None:
+def test_the_navigation_names_pages_once() -> None:
     links = hook()
-    pages = [page.removeprefix("docs/") for page in PAGES if page.startswith("docs/")] + links.others()
+    pages = [page.removeprefix("docs/") for page in [*PAGES, *NOTEBOOKS] if page.startswith("docs/")] + links.others()
     listed = nav(yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"])
-    assert sorted(listed) == sorted(pages)
+    assert set(listed) <= set(pages) and len(set(listed)) == len(listed)
 
 
 def test_links_are_written_for_the_site() -> None:
@@ -81,11 +95,33 @@ def test_links_are_written_for_the_site() -> None:
     assert rewritten("[s](#here) [w](https://e.org/x)", "start.md") == "[s](#here) [w](https://e.org/x)"
 
 
+def test_links_of_notebooks_lead_to_what_is_rendered() -> None:
+    rendered = hook().rendered
+    pages = {
+        "start.md": "start.html",
+        "projects/x/README.md": "projects/x/index.html",
+        "notebooks/2_a.ipynb": "notebooks/2_a.html",
+    }
+    assert {page: rendered(page) for page in pages} == pages
+    assert rendered("images/a.png") == "images/a.png"
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_notebooks_were_run_from_top_to_bottom(notebook: str) -> None:
+    """They hold what they print; nothing of the machine that ran them."""
+    code = cells(notebook, "code")
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    assert not [output for cell in code for output in cell["outputs"] if output["output_type"] == "error"]
+    assert any(cell["outputs"] for cell in code)
+    assert not re.search(r"/(tmp|root|home|work)/", (ROOT / notebook).read_text())
+
+
 def test_every_command_is_documented() -> None:
     from dietcnn_hls.cli import cli
 
-    text = (ROOT / "docs" / "command_line.md").read_text()
-    assert [name for name in cli.commands if f"| `{name}" not in text] == []
+    table = (ROOT / "docs" / "command_line.md").read_text()
+    pages = "".join((ROOT / page).read_text() for page in PAGES if page.startswith("docs/"))
+    assert [name for name in cli.commands if f"| `{name}" not in table and f"dietcnn-hls {name} " not in pages] == []
 
 
 def test_no_page_names_a_picture_that_is_not_there_and_no_picture_is_left_over() -> None:

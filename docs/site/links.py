@@ -18,6 +18,7 @@ OTHERS = ("CHANGELOG.md", "projects/*/README.md", "templates/*/README.md")
 """Pages outside `docs/` that the site has."""
 
 _LINK = re.compile(r"(\]\()([^)\s#:]+)(#[^)\s]*)?(\))")
+_HREF = re.compile(r'(href=")([^"#:]+\.(?:md|ipynb))(#[^"]*)?(")')
 
 
 def others() -> list[str]:
@@ -35,7 +36,7 @@ def site_path(path: str) -> str:
     return path.removeprefix(f"{DOCS}/")
 
 
-def rewritten(text: str, page: str) -> str:
+def rewritten(text: str, page: str, pattern: re.Pattern[str] = _LINK) -> str:
     """The text of a page of the site with its links from the repository written for the site."""
     folder = posixpath.dirname(in_repository(page))
 
@@ -44,7 +45,15 @@ def rewritten(text: str, page: str) -> str:
         relative = posixpath.relpath(site_path(target), posixpath.dirname(page) or ".")
         return f"{found[1]}{relative}{found[3] or ''}{found[4]}"
 
-    return _LINK.sub(link, text)
+    return pattern.sub(link, text)
+
+
+def rendered(path: str) -> str:
+    """The file that mkdocs makes of a page."""
+    folder, name = posixpath.split(path)
+    stem, ending = posixpath.splitext(name)
+    made = {".md": "index" if stem == "README" else stem, ".ipynb": stem}.get(ending)
+    return path if made is None else posixpath.join(folder, f"{made}.html")
 
 
 def on_files(files: Any, config: Any) -> Any:
@@ -59,3 +68,11 @@ def on_files(files: Any, config: Any) -> Any:
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     """Write a page's links for the site."""
     return rewritten(markdown, page.file.src_uri)
+
+
+def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:
+    """Write the links of notebooks, which mkdocs does not read, for the site."""
+    if not page.file.src_uri.endswith(".ipynb"):
+        return html
+    there = rewritten(html, page.file.src_uri, _HREF)
+    return _HREF.sub(lambda found: f"{found[1]}{rendered(found[2])}{found[3] or ''}{found[4]}", there)

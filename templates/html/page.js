@@ -114,7 +114,7 @@
 
   function startFront() {
     const keys = metrics.filter(({ key }) => designs.filter((design) => key in design.figures).length >= 1).map(({ key, title: text }) => [key, text]);
-    for (const axis of ["x", "y"]) if (!(front[axis] in title) && keys.length) front[axis] = keys[0][0];
+    for (const axis of ["x", "y"]) if (!keys.some(([key]) => key === front[axis]) && keys.length) front[axis] = (keys.find(([key]) => key !== front.x) ?? keys[0])[0];
     const controls = by("front-controls");
     controls.append(
       choice("across", keys, front.x, (key) => { front.x = key; drawFront(); }),
@@ -207,10 +207,10 @@
     const columns = Math.max(1, Math.min(layers.length, Math.floor((by("design-plot").clientWidth || 1000) / (WIDTH + GAP))));
     const place = new Map(layers.map((layer, index) => {
       const row = Math.floor(index / columns), step = index % columns;
-      return [layer.name, { index, x: (row % 2 ? columns - 1 - step : step) * (WIDTH + GAP) + GAP / 2, y: row * (HEIGHT + GAP) + 8 }];
+      return [layer.name, { index, x: (row % 2 ? columns - 1 - step : step) * (WIDTH + GAP) + GAP / 2, y: row * (HEIGHT + GAP) + 14 }];
     }));
     const rows = Math.ceil(layers.length / columns);
-    const [wide, high] = [columns * (WIDTH + GAP), rows * (HEIGHT + GAP)];
+    const [wide, high] = [columns * (WIDTH + GAP), rows * (HEIGHT + GAP) + 4];
     const svg = drawn("svg", { viewBox: `0 0 ${wide} ${high}`, role: "img", "aria-label": `Layers of ${design.name}`, style: `max-width:${wide}px; --design:${colour(pictured)}` });
     const marker = drawn("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" });
     marker.append(drawn("path", { d: "M0 0 8 4 0 8z", class: "arrow" }));
@@ -222,10 +222,15 @@
     by("design-plot").replaceChildren(svg);
   }
 
-  // From one block to another: straight to a neighbour, in a bow over those between for a branch.
+  // From one block to another: straight to a neighbour; a branch runs in the gaps between rows and columns.
   function way(from, to) {
     const [a, b] = [from, to].map(({ x, y }) => [x + WIDTH / 2, y + HEIGHT / 2]);
-    if (to.index !== from.index + 1) return `M${a[0]} ${from.y} C${a[0]} ${from.y - 22} ${b[0]} ${to.y - 26} ${b[0]} ${to.y}`;
+    if (to.index !== from.index + 1) {
+      const [start, end, half] = [a[0] + 22, b[0] - 22, GAP / 2];
+      if (from.y === to.y) return `M${start} ${from.y} V${from.y - half + 9} H${end} V${to.y}`;
+      const low = from.y + HEIGHT + half - 3, gap = to.x - half;
+      return `M${start} ${from.y + HEIGHT} V${low} ${to.y - low > HEIGHT ? `H${gap} V${to.y - half + 3}` : ""} H${end} V${to.y}`;
+    }
     if (from.y !== to.y) return `M${a[0]} ${from.y + HEIGHT} L${b[0]} ${to.y}`;
     return from.x < to.x ? `M${from.x + WIDTH} ${a[1]} L${to.x} ${b[1]}` : `M${from.x} ${a[1]} L${to.x + WIDTH} ${b[1]}`;
   }
@@ -308,7 +313,8 @@
   function words(stream, row) {
     const book = stream.levels ? `Codebook, in steps of 2^${-stream.fraction}: ${stream.levels.join(", ")}.` : `Codes ${stream.codes[0]} to ${stream.codes[1]}, in steps of 2^${-stream.fraction}.`;
     const kept = stream.thresholds ? (row ? ` Thresholds: ${row.join(", ")}.` : " Choose a channel to see its thresholds: batch-norm and bias are inside them, so they differ by channel.") : " A shift, no thresholds.";
-    return `${book}${kept} Histograms of ${designs[inside.design].images} test images.`;
+    const { images } = designs[inside.design];
+    return `${book}${kept}${images ? ` Histograms of ${images} test images.` : ""}`;
   }
 
   function startActivations() {

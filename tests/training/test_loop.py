@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -238,3 +239,10 @@ def test_batches_hold_each_image_once_and_their_own_labels() -> None:
     order = np.random.RandomState(5).permutation(200)[: 6 * 32]
     np.testing.assert_array_equal(x, datasets.to_float(split.x_train[order]))
     np.testing.assert_array_equal(y, split.y_train[order])
+
+
+def test_advice_on_graphs_of_ours_is_not_passed_on_and_the_users_is() -> None:
+    advice = "5 out of the last 5 calls to %s triggered tf.function retracing."
+    ours, theirs = "<function predict.<locals>.<lambda> at 0x7f>", "<function mine.<locals>.predict at 0x7f>"
+    records = [logging.LogRecord("tensorflow", logging.WARNING, "", 0, advice, (name,), None) for name in (ours, theirs)]
+    assert [bool(tf.get_logger().filter(record)) for record in records] == [False, True]
