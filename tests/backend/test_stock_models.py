@@ -15,7 +15,7 @@ import qkeras
 from dietcnn_hls import reference
 from dietcnn_hls.backend import convert, lowered_graph
 from dietcnn_hls.backend.readers.stock.fixed import ROUNDINGS, FixedType
-from dietcnn_hls.errors import ConfigError, LoweringError, SaturationWarning, UnsupportedLayerError
+from dietcnn_hls.errors import ConfigError, ConfigWarning, LoweringError, SaturationWarning, UnsupportedLayerError
 from dietcnn_hls.hardware.geometry import legal_folds
 from dietcnn_hls.rtl.design import generate
 from dietcnn_hls.rtl.simulation import simulate_many
@@ -87,6 +87,12 @@ def test_what_hls4ml_would_drop_is_refused(layer: Any, words: str, tmp_path: Pat
 def test_unknown_names_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no layer 'dd'"):
         converted(small(), tmp_path, Model={"Precision": "fixed<16,6>", "ReuseFactor": 1}, LayerName={"dd": {"ReuseFactor": 1}})
+
+
+def test_a_style_that_changes_nothing_is_said(tmp_path: Path) -> None:
+    with pytest.warns(ConfigWarning, match=r"PipelineStyle: designs are dataflows.*'pipeline' changes nothing"):
+        made = converted(small(), tmp_path, Model={"Precision": "fixed<16,6>", "ReuseFactor": 1, "PipelineStyle": "pipeline"})
+    assert made.config.pipeline_style == "dataflow"
 
 
 def test_our_own_call_takes_no_floats(tmp_path: Path) -> None:

@@ -102,6 +102,8 @@ MODELS: dict[str, Callable[[], Any]] = {
     },
     "transposed row": lambda: one((5, 2), L.Conv1DTranspose(3, 4, strides=2, padding="same", activation="relu")),
     "repeat": lambda: one((4,), L.Dense(3), L.RepeatVector(5), L.Conv1D(2, 2)),
+    "einsum": lambda: one((2, 4, 3), L.EinsumDense("...x,xy->...y", 5, activation="relu", bias_axes="y")),
+    "einsum without a bias": lambda: one((4, 3), L.EinsumDense("abc,cd->abd", (None, 2))),
     "each step": lambda: one((4, 3), L.TimeDistributed(L.Dense(5, activation="relu")), L.TimeDistributed(L.Dense(2))),
     "slopes of channels": lambda: one((4, 5, 3), L.PReLU(shared_axes=[1, 2])),
     "slopes of all values": lambda: one((3, 2, 2), L.PReLU()),
@@ -129,6 +131,30 @@ MODELS: dict[str, Callable[[], Any]] = {
 }
 
 
+def random_window(seed: int) -> Any:
+    """A convolution of any kind over one or two axes, then what reads its pixels."""
+    rng = np.random.default_rng(seed)
+    flat = bool(rng.integers(2))
+    sizes = [int(n) for n in rng.integers(7, 11, 1 if flat else 2)]
+    size, rate = ([int(n) for n in rng.integers(1, 4, len(sizes))] for _ in range(2))
+    stride = [int(n) for n in rng.integers(1, 3, len(sizes))]
+    padding = str(rng.choice(["valid", "same"]))
+    kind = str(rng.choice(["Conv", "DepthwiseConv", "SeparableConv", "Transpose"]))
+    strided = kind == "Transpose" or bool(rng.integers(2))
+    options: dict[str, Any] = {"padding": padding, **({"strides": stride} if strided else {"dilation_rate": rate})}
+    if len(set(stride)) > 1 and kind in ("DepthwiseConv", "SeparableConv"):  # which TensorFlow does not compute
+        options = {"padding": padding}
+    axes, channels = f"{len(sizes)}D", int(rng.choice([2, 4]))
+    multiplier = int(rng.integers(1, 3))
+    layer = {
+        "Conv": lambda: getattr(L, f"Conv{axes}")(4, size, groups=int(rng.choice([1, 2])), **options),
+        "DepthwiseConv": lambda: getattr(L, f"DepthwiseConv{axes}")(size, depth_multiplier=multiplier, **options),
+        "SeparableConv": lambda: getattr(L, f"SeparableConv{axes}")(3, size, depth_multiplier=multiplier, **options),
+        "Transpose": lambda: getattr(L, f"Conv{axes}Transpose")(3, size, **options),
+    }[kind]()
+    return one((*sizes, channels), layer, L.ReLU())
+
+
 def converted(model: Any, folder: Path, config: dict[str, Any] | None = None, io_type: str = "io_stream") -> Any:
     with contextlib.redirect_stdout(io.StringIO()):  # hls4ml prints each layer
         if config is None:
@@ -145,9 +171,9 @@ def samples(model: Any) -> list[np.ndarray]:
     return [rng.integers(-8, 8, (20, *given.shape[1:])) / 4 for given in model.inputs]
 
 
-@pytest.mark.parametrize("title", MODELS)
-def test_equal_to_keras(title: str, tmp_path: Path) -> None:
-    model = MODELS[title]()
+@pytest.mark.parametrize("title", [*MODELS, *range(6)])
+def test_equal_to_keras(title: str | int, tmp_path: Path) -> None:
+    model = random_window(title) if isinstance(title, int) else MODELS[title]()
     graph = lowered_graph(converted(model, tmp_path))
     x = samples(model)
     codes = reference.quantize_input(graph, x if len(x) > 1 else x[0])
@@ -219,3 +245,8 @@ def test_a_shared_model_in_a_file_is_refused(tmp_path: Path) -> None:
     hls = {"Model": {"Precision": "fixed<20,10>", "ReuseFactor": 1}}
     with pytest.raises(UnsupportedLayerError, match=r"layer 'tower.*used more than once; load the file with Keras"):
         hls4ml.converters.keras_v2_to_hls(config | {"KerasH5": str(tmp_path / "model.h5"), "HLSConfig": hls})
+
+
+def test_another_einsum_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedLayerError, match=r"layer 'e' \(EinsumDense\).*'abc,bcd->ad' is no product of the last axis"):
+        converted(one((4, 3), L.EinsumDense("abc,bcd->ad", (2,), name="e")), tmp_path)

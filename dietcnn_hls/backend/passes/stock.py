@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from dietcnn_hls.backend.readers.keras.network import check_network
 from dietcnn_hls.backend.readers.stock.arguments import check_layer
 from dietcnn_hls.backend.readers.stock.quantisers import FUNCTION, values_type
 from dietcnn_hls.backend.refusals import unsupported
-from dietcnn_hls.errors import DietError, UnsupportedLayerError
+from dietcnn_hls.errors import ConfigWarning, DietError, UnsupportedLayerError
 
 if TYPE_CHECKING:
     # hls4ml registers backends while its graph module is still being imported
@@ -146,6 +147,17 @@ _INFERRED: Mapping[str, Callable[[Layer, list[Any]], Any]] = {
 }
 
 
+def _set_style(model: ModelGraph) -> None:
+    """Designs are dataflows, whatever hls4ml's key says."""
+    if model.config.pipeline_style == "pipeline":
+        warnings.warn(
+            "hls_config.Model.PipelineStyle: designs are dataflows, and 'pipeline' changes nothing; use 'auto'",
+            ConfigWarning,
+            stacklevel=2,
+        )
+    model.config.pipeline_style = "dataflow"
+
+
 class LowerStock(ModelOptimizerPass):
     """A stock model: its layers stay as hls4ml knows them, with their types inferred, and are lowered in one go."""
 
@@ -164,7 +176,7 @@ class LowerStock(ModelOptimizerPass):
         options.check_names(model)
         for flow in FLOWS:
             _run(model, flow)
-        model.config.pipeline_style = "dataflow"  # whatever is asked for, as the project says
+        _set_style(model)
         stock_lowering(model)
         return False
 

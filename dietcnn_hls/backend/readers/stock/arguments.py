@@ -76,6 +76,7 @@ ARGUMENTS: Mapping[str, Rules] = {
     "DepthwiseConv2D": _DEPTHWISE,
     "DepthwiseConv1D": {**_DEPTHWISE, **_LINE},
     "RepeatVector": {**_LAYER, "n": READ},
+    "EinsumDense": {**KERAS["Dense"], **dict.fromkeys(("equation", "output_shape", "bias_axes"), READ)},
     "SeparableConv1D": {**_SEPARABLE, **_LINE},
     "SeparableConv2D": _SEPARABLE,
     "BatchNormalization": {**NORM, "axis": Only((-1, (1,), (2,), (3,), 1, 2, 3), "normalise the last axis")},

@@ -81,6 +81,27 @@ def repeat(theirs: None, entry: Mapping[str, Any], names: Any, shapes: list[list
     return {**parse_default_keras_layer(entry, names), "n_copies": count}, [shapes[0][0], count, shapes[0][-1]]
 
 
+def einsum(theirs: None, entry: Mapping[str, Any], names: Any, shapes: list[list[int]], reader: Any) -> Parsed:
+    """EinsumDense where it is a Dense layer: the last axis against a matrix."""
+    from hls4ml.converters.keras_v2_to_hls import get_weights_data, parse_default_keras_layer
+
+    config, layer = entry["config"], parse_default_keras_layer(entry, names)
+    terms, _, result = str(config["equation"]).replace(" ", "").partition("->")
+    given, _, weight = terms.partition(",")
+    if (
+        len(weight) != 2
+        or given[-1:] != weight[0]
+        or result != given[:-1] + weight[1]
+        or config.get("bias_axes") not in (None, weight[1])
+    ):
+        words = f"equation={config['equation']!r} is no product of the last axis with a matrix, such as '...x,xy->...y'"
+        raise unsupported(layer["name"], "EinsumDense", f"{words} with bias_axes='y'; use Permute, Reshape and Dense")
+    layer["weight_data"], layer["bias_data"] = get_weights_data(reader, layer["name"], ["kernel", "bias"])
+    layer |= {"class_name": "Dense", "weight_quantizer": None, "bias_quantizer": None}
+    layer["n_in"], layer["n_out"] = layer["weight_data"].shape
+    return layer, [*shapes[0][:-1], layer["n_out"]]
+
+
 def slopes(theirs: Handler, entry: Mapping[str, Any], names: Any, shapes: list[list[int]], reader: Any) -> Parsed:
     """PReLU whose slopes are shared along axes."""
     return theirs({**entry, "config": {**entry["config"], "shared_axes": None}}, names, shapes, reader)
@@ -142,6 +163,7 @@ _HANDLERS: Mapping[str, Callable[..., Parsed]] = {
     **dict.fromkeys(("Conv1DTranspose", "Conv2DTranspose"), transposed),
     **dict.fromkeys(("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Dot"), merge),
     "RepeatVector": repeat,
+    "EinsumDense": einsum,
     "PReLU": slopes,
     "ReLU": rectifier,
     "QActivation": quantiser,
