@@ -206,7 +206,7 @@ _SELDOM = {"Softmax": 0.1}
 """Its name in Vitis' C++ has two spellings, with which no compiler agrees; a softmax as an activation is built."""
 
 
-BEYOND = ("Conv1DTranspose", "Conv2DTranspose", "Dot", "RepeatVector")
+BEYOND = ("Conv1DTranspose", "Conv2DTranspose", "Dot", "EinsumDense", "RepeatVector")
 """What hls4ml does not read, so that nothing is there to be compared with; neither are dilation, groups and multipliers."""
 
 

@@ -63,11 +63,6 @@ def functional(build: Callable[[Any], Any], shape: tuple[int, ...] = SHAPE) -> A
     return tf.keras.Model(inputs, build(inputs))
 
 
-def shared(x: Any) -> Any:
-    layer = conv(2)
-    return layer(layer(x))
-
-
 def row() -> Any:
     return L.Reshape((6, 2), name="row")
 
@@ -110,8 +105,6 @@ CASES: list[tuple[str, Make, str, Make]] = [
     ("sigmoid at the end", lambda: net(flat(), dense(activation="sigmoid")), r"layer 'dense' \(QDense 'sigmoid'\).*leave it to the host", lambda: net(flat(), dense())),
     ("tanh", lambda: net(conv(), qkeras.QActivation("quantized_tanh(6)", name="t")), r"layer 't' \(QActivation 'quantized_tanh'\).*CodebookActivation, or QActivation with", lambda: net(conv(), codebook())),
     ("join", lambda: functional(lambda x: L.Concatenate(name="j")([conv(name="a")(x), conv(name="b")(x)])), r"layer 'j' \(Concatenate\).*only Add", lambda: functional(lambda x: L.Add(name="j")([conv(name="a")(x), conv(name="b")(x)]))),
-    ("three branches", lambda: functional(lambda x: L.Add(name="j")([conv(name=n)(x) for n in "abc"])), r"layer 'j' \(Add\).*3 branches; add them two at a time", lambda: functional(lambda x: L.Add(name="k")([L.Add(name="j")([conv(name="a")(x), conv(name="b")(x)]), conv(name="c")(x)]))),
-    ("shared", lambda: functional(shared), r"layer 'conv' .*used more than once; give each place a layer of its own", lambda: net(conv(2, name="a"), conv(2, name="b"))),
     ("dilation", lambda: net(conv(dilation_rate=2)), r"layer 'conv' \(QConv2D\): dilation_rate=\[2, 2\] has no lowering: use dilation_rate=1", lambda: net(conv(dilation_rate=1))),
     ("groups", lambda: net(conv(2, groups=2)), r"groups=2 has no lowering: use groups=1, or a depthwise convolution", lambda: net(depthwise())),
     ("channels first", lambda: net(L.MaxPooling2D(data_format="channels_first", name="p")), "use data_format='channels_last'", lambda: net(L.MaxPooling2D(data_format="channels_last"))),

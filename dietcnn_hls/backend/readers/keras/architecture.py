@@ -91,10 +91,13 @@ def _unwrap(entry: dict[str, Any]) -> None:
 
 
 def _name_function(entry: dict[str, Any]) -> None:
-    """An activation that Keras saved as a Python function becomes the function's name."""
+    """An activation that Keras saved as a Python function becomes the function's name; one saved as a layer is refused."""
     given = entry["config"].get("activation")
     if isinstance(given, Mapping) and given.get("class_name") == "function" and isinstance(given.get("config"), str):
         entry["config"]["activation"] = given["config"]
+    elif isinstance(given, Mapping) and ".layers" in str(given.get("module")):
+        words = f"its activation is a layer, {given['class_name']}; put it behind this one"
+        raise unsupported(entry["config"]["name"], entry["class_name"], words)
     elif isinstance(given, str) and entry["class_name"] == "Activation":
         entry["config"]["activation"] = given.rsplit(">", 1)[-1]
 
