@@ -51,10 +51,11 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
 def opened(browser: str, text: str, folder: Path, *, width: int = 1200, after: str = "") -> str:
     """The page as the browser has it once it is drawn and `after`, a script, has run; nothing may stand on the console."""
     file = folder / "page.html"
-    last = f'addEventListener("load", () => setTimeout(() => {{ {after} }}, 6000));' if after else ""
-    file.write_text(text.replace("</body>", f'<script type="text/javascript">{last}</script></body>') if last else text)
+    last = f"const go = () => document.documentElement.dataset.ready ? (() => {{ {after} }})() : setTimeout(go, 50); go();"
+    script = f'<script type="text/javascript">{last}</script></body>'
+    file.write_text(text.replace("</body>", script) if after else text)
     options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--enable-logging=stderr"]
-    options += [f"--user-data-dir={folder / 'profile'}", f"--window-size={width},900", "--virtual-time-budget=12000"]
+    options += [f"--user-data-dir={folder / 'profile'}", f"--window-size={width},900", "--virtual-time-budget=60000"]
     done = subprocess.run([browser, *options, "--dump-dom", file.as_uri()], capture_output=True, text=True, timeout=300)
     said = [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
     assert said == [], said
