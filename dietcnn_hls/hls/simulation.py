@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from dietcnn_hls import reference
-from dietcnn_hls.errors import DatasetError, ToolError
+from dietcnn_hls.errors import ToolError
 from dietcnn_hls.hls.cpp import IntType
 from dietcnn_hls.hls.project import CXX_FLAGS, GRAPH_FILE
 from dietcnn_hls.lowered import LoweredGraph, Node
@@ -55,10 +55,8 @@ class CSim:
         Raises:
             DatasetError: wrong shape, not integers, or out of range.
         """
-        native = [
-            _native(node, array)
-            for node, array in zip(self.graph.inputs, reference.of_inputs(self.graph, codes, "codes"), strict=True)
-        ]
+        given = reference.input_codes(self.graph, codes)
+        native = [_native(node, array) for node, array in zip(self.graph.inputs, given, strict=True)]
         count = len(native[0])
         results = [np.empty((count, *node.stream.shape), dtype=np.int64) for node in self.graph.outputs]
         workers = max(1, min(threads or os.cpu_count() or 1, count))
@@ -73,13 +71,8 @@ class CSim:
 
 
 def _native(node: Node, codes: np.ndarray) -> np.ndarray:
-    """Codes of one input in the type of C++; DatasetError where they are none."""
-    stream = node.stream
-    if not np.issubdtype(codes.dtype, np.integer):
-        raise DatasetError(f"C simulation takes integer codes, got {codes.dtype}; use reference.quantize_input")
-    if codes.size and (codes.min() < stream.lo or codes.max() > stream.hi):
-        raise DatasetError(f"input codes must lie in [{stream.lo}, {stream.hi}]")
-    return np.ascontiguousarray(codes, dtype=IntType.holding(stream.lo, stream.hi).dtype)
+    """Codes of one input in the type of C++."""
+    return np.ascontiguousarray(codes, dtype=IntType.holding(node.stream.lo, node.stream.hi).dtype)
 
 
 def compile(folder: Path) -> CSim:

@@ -38,6 +38,22 @@ def of_inputs(graph: LoweredGraph, arrays: Arrays, what: str = "input") -> list[
     return given
 
 
+def input_codes(graph: LoweredGraph, codes: Arrays) -> list[np.ndarray]:
+    """Codes of each input, in the graph's order.
+
+    Raises:
+        DatasetError: another number of arrays, another shape, no integers, or such as the input cannot have.
+    """
+    given = of_inputs(graph, codes, "codes")
+    for node, array in zip(graph.inputs, given, strict=True):
+        lo, hi = node.stream.lo, node.stream.hi
+        if array.dtype.kind not in "iub":
+            raise DatasetError(f"input '{node.name}' takes integer codes, got {array.dtype}; use reference.quantize_input")
+        if array.size and not lo <= array.min() <= array.max() <= hi:
+            raise DatasetError(f"input codes must lie in [{lo}, {hi}]")
+    return given
+
+
 def _listed(arrays: Arrays) -> bool:
     """Whether it is a list of one array."""
     return isinstance(arrays, list | tuple) and len(arrays) == 1
@@ -77,11 +93,7 @@ def predict(graph: LoweredGraph, codes: Arrays, batch: int | None = None) -> Any
     Raises:
         DatasetError: codes of another shape or that the input cannot have.
     """
-    given = of_inputs(graph, codes, "codes")
-    for node, array in zip(graph.inputs, given, strict=True):
-        lo, hi = node.stream.lo, node.stream.hi
-        if array.dtype.kind not in "iub" or (array.size and not lo <= array.min() <= array.max() <= hi):
-            raise DatasetError(f"input codes must be integers from {lo} to {hi}")
+    given = input_codes(graph, codes)
     batch = batch or batch_size(graph)
     parts = [run(graph, [array[i : i + batch] for array in given]) for i in range(0, len(given[0]), batch)]
     empty = [np.zeros((0, *node.stream.shape), np.int64) for node in graph.outputs]
@@ -129,6 +141,7 @@ __all__ = [
     "batch_size",
     "elementwise",
     "evaluate",
+    "input_codes",
     "linear",
     "of_inputs",
     "output_values",

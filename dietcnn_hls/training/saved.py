@@ -26,7 +26,7 @@ def check_description(path: str | os.PathLike[str]) -> None:
     description = _description(path)
     if description is None:
         return
-    for found, layer in _objects(description, None):
+    for found, layer in _objects(description):
         where = f"{path}: layer '{layer}'" if layer else f"{path}: its description"
         word, module = found.get("class_name"), found.get("module")
         if isinstance(word, str) and (word.endswith(("Lambda", "OpLayer")) or word == "__lambda__"):
@@ -53,9 +53,9 @@ def _description(path: str | os.PathLike[str]) -> Any:
         return None  # Keras says what is wrong with it
 
 
-def _objects(value: Any, layer: str | None) -> Iterator[tuple[dict[str, Any], str | None]]:
+def _objects(description: Any) -> Iterator[tuple[dict[str, Any], str | None]]:
     """Every serialised object with the name of the layer that it belongs to."""
-    todo = [(value, layer)]
+    todo: list[tuple[Any, str | None]] = [(description, None)]
     while todo:
         value, layer = todo.pop()
         if isinstance(value, list):
