@@ -4,8 +4,7 @@
 // Formula  result[p] = sum over beats and lanes s of entry k of the lane's table, k the low INDEX_BITS bits of the code shifted
 //          right by the lane's choice among SHIFTS, HALF_UP: after rounding to the nearest, ties up.
 // Ports    the common contract of kernel arrays (README.md). Entries and results are unsigned.
-// Layout   SHIFTS: 8 bits each. A weight: the number of the lane's shift in SHIFTS, $clog2(CHOICES) bits (at least one); above
-//          it bit 0 of all 2**INDEX_BITS entries, then bit 1 of them, and so on, ENTRY_BITS in all.
+// Layout   SHIFTS: 8 bits each. A weight: see tap_entry.
 // Folding  PE*SIMD look-ups a cycle; BEATS beats make a result. A pair with a lane of its own has a constant table.
 // Latency  LEVELS cycles (see lane_sum, which also explains CHAIN, NODES and NODE_BITS).
 // Cost     the shifted codes are made once a lane of SIMD. Constant tables of up to 5 index bits share the LUTs of the sum;
@@ -78,20 +77,11 @@ module kernel_taps #(
   for (genvar p = 0; p < PE; p = p + 1) begin : g_output
     wire [SIMD*ENTRY_BITS-1:0] entries;
     for (genvar s = 0; s < SIMD; s = s + 1) begin : g_lane
-      wire [WEIGHT_BITS-1:0] word = in_weights[(p*SIMD+s)*WEIGHT_BITS +: WEIGHT_BITS];
-      wire [PLACE_BITS-1:0] place = word[PLACE_BITS-1:0];
-      wire [INDEX_BITS-1:0] index;
-      for (genvar i = 0; i < INDEX_BITS; i = i + 1) begin : g_index
-        wire [2**PLACE_BITS-1:0] offered;
-        for (genvar c = 0; c < 2 ** PLACE_BITS; c = c + 1) begin : g_offered
-          assign offered[c] = c < CHOICES ? indices[(s*CHOICES+(c < CHOICES ? c : 0))*INDEX_BITS+i] : 1'b0;
-        end
-        assign index[i] = offered[place];
-      end
-      for (genvar b = 0; b < ENTRY_BITS; b = b + 1) begin : g_bit
-        wire [ENTRIES-1:0] column = word[PLACE_BITS+b*ENTRIES +: ENTRIES];
-        assign entries[s*ENTRY_BITS+b] = column[index];
-      end
+      tap_entry #(.ENTRY_BITS(ENTRY_BITS), .INDEX_BITS(INDEX_BITS), .CHOICES(CHOICES), .WEIGHT_BITS(WEIGHT_BITS)) lane (
+          .indices(indices[s*CHOICES*INDEX_BITS +: CHOICES*INDEX_BITS]),
+          .weight(in_weights[(p*SIMD+s)*WEIGHT_BITS +: WEIGHT_BITS]),
+          .entry(entries[s*ENTRY_BITS +: ENTRY_BITS])
+      );
     end
     lane_sum #(
         .SIMD(SIMD), .CHAIN(CHAIN), .LEVELS(LEVELS), .BEATS(BEATS), .PRODUCT_BITS(ENTRY_BITS), .SIGNED(1'b0),
