@@ -9,6 +9,7 @@ SYSTEM_PACKAGES := g++ make verilator python3-venv
 CONSTRAINTS := $(shell $(PYTHON) -c 'import sys; print("constraints/py%d%d.txt" % sys.version_info[:2])')
 EXTRAS ?= qkeras,onnx,rtl,explore,test
 HGQ ?= .venv-hgq
+QKERAS3 ?= .venv-qkeras3
 DOCS ?= .venv-docs
 WORKERS ?= 2
 
@@ -20,7 +21,7 @@ FAST := $(wildcard tests/test_[eiapn]*.py) tests/lowered tests/hardware tests/re
 
 BENCHMARKS := $(filter-out __init__ lanes lenet5_sweep hgq_tables,$(basename $(notdir $(wildcard tests/benchmarks/*.py))))
 
-.PHONY: help setup tools browser demo lenet5 test test-fast test-hgq lint types docs figures notebooks benchmarks wheel clean
+.PHONY: help setup tools browser demo lenet5 test test-fast test-hgq test-qkeras3 lint types docs figures notebooks benchmarks wheel clean
 
 help:
 	@echo "make demo        train, convert, simulate, synthesise and compare the digits network (demo/)"
@@ -28,6 +29,7 @@ help:
 	@echo "make test        all tests"
 	@echo "make test-fast   what needs no TensorFlow, in minutes: for further Pythons (PYTHON=python3.13 VENV=.venv-3.13 EXTRAS=onnx,rtl,test)"
 	@echo "make test-hgq    HGQ2's models, in an environment of their own (.venv-hgq)"
+	@echo "make test-qkeras3  qkeras-v3's models, likewise (.venv-qkeras3)"
 	@echo "make lint types  ruff, mypy"
 	@echo "make docs        the documents as a site, links checked: site/index.html (an environment of their own, .venv-docs)"
 	@echo "make notebooks   run docs/notebooks on digits and keep what they print"
@@ -83,6 +85,10 @@ test-fast: setup
 test-hgq:
 	$(MAKE) tools $(HGQ)/.installed VENV=$(HGQ) EXTRAS=hgq,test CONSTRAINTS=constraints/hgq.txt
 	$(HGQ)/bin/python -m pytest -q --instafail tests/hgq
+
+test-qkeras3:
+	$(MAKE) tools $(QKERAS3)/.installed VENV=$(QKERAS3) EXTRAS=qkeras3,test CONSTRAINTS=constraints/hgq.txt
+	$(QKERAS3)/bin/python -m pytest -q --instafail tests/qkeras3
 
 lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

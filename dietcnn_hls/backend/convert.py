@@ -32,7 +32,7 @@ def convert(
     """Lower a model; nothing is written until ``write()`` or ``compile()`` of the result.
 
     Args:
-        model: Keras model of the layers that this backend knows, HGQ2 model, or a `LoweredGraph`.
+        model: Keras model of the layers that this backend knows, one of Keras 3 with formats, or a `LoweredGraph`.
         output_dir: where ``write()`` puts the project.
         name: top function, a C identifier; default 'myproject' for Keras models, the graph's own name otherwise.
         io_type: 'io_stream' or 'io_parallel'.
@@ -51,9 +51,8 @@ def convert(
     import hls4ml
 
     from dietcnn_hls.backend.graphs import model_graph_from_lowered, set_folding
-    from dietcnn_hls.backend.readers.hgq import is_hgq, lower_hgq
     from dietcnn_hls.backend.readers.keras import check_model
-    from dietcnn_hls.backend.readers.keras3 import check_keras3, is_keras3
+    from dietcnn_hls.backend.readers.keras3 import is_keras3, lower_keras3
 
     if isinstance(model, LoweredGraph):
         if input_grid is not None and input_grid.stream(model.input.stream.shape) != model.input.stream:
@@ -61,14 +60,10 @@ def convert(
         graph = LoweredGraph(name or model.name, model.nodes, {**model.metadata, **(metadata or {})}, model.results)
         check_design_name(graph.name)
         return model_graph_from_lowered(graph, output_dir, io_type=io_type, part=part, clock_period=clock_period, folding=folding)
-    if is_hgq(model):
-        graph = lower_hgq(model, check_design_name(name or "myproject"), input_grid, metadata).graph
+    if is_keras3(model):
+        graph = lower_keras3(model, check_design_name(name or "myproject"), input_grid, metadata).graph
         return model_graph_from_lowered(graph, output_dir, io_type=io_type, part=part, clock_period=clock_period, folding=folding)
-    keras3 = is_keras3(model)
-    if keras3:
-        check_keras3(model)
-    else:
-        check_model(model)
+    check_model(model)
     converted = hls4ml.converters.convert_from_keras_model(
         model,
         output_dir=str(output_dir),
@@ -79,9 +74,7 @@ def convert(
         clock_period=clock_period,
         metadata=dict(metadata or {}),
         input_grid=input_grid,
-        lookup_only=not keras3,
-        # of Keras 3 only what hls4ml has a reader for: no circuits of its own, nothing read as if it were Keras 2
-        **({"allow_da_fallback": False, "allow_v2_fallback": False} if keras3 else {}),
+        lookup_only=True,
     )
     set_folding(converted, folding)
     return converted  # type: ignore[no-any-return]

@@ -55,10 +55,10 @@ def account(model: Any, name: str | None = None, input_grid: Grid | None = None)
     if isinstance(model, LoweredGraph):
         return Account(model, tuple(Row(node.name, node.op.kind, described(node)) for node in model.nodes))
     origin = open_origin(model, grid=input_grid)  # refuses what is no model
-    from dietcnn_hls.backend.readers.hgq import is_hgq, lower_hgq
+    from dietcnn_hls.backend.readers.keras3 import is_keras3, lower_keras3
 
-    if is_hgq(model):
-        return _by_layer(*lower_hgq(model, check_design_name(name or origin.name), input_grid))
+    if is_keras3(model):
+        return _by_layer(*lower_keras3(model, check_design_name(name or origin.name), input_grid))
     return _of_keras(model, check_design_name(name or origin.name), input_grid)
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import zipfile
@@ -26,21 +27,36 @@ def load_keras(path: Path) -> Any:
 
 
 def load_keras3(path: Path) -> Any:
-    """A saved model of HGQ2's layers on Keras 3.
+    """A saved model of HGQ2's or QKeras' layers on Keras 3.
 
     Raises:
-        ToolError: HGQ2 is not installed.
+        ToolError: neither is installed.
         OutputError: the file is none.
     """
     try:
-        import hgq.layers  # noqa: F401  # makes its layers known to Keras
         import keras
+
+        objects = _keras3_objects()
     except ImportError as error:
-        raise ToolError(f"{path} is a model of Keras 3, which needs HGQ2 ({error}); see docs/front_ends.md") from error
+        raise ToolError(
+            f"{path} is a model of Keras 3, which needs HGQ2 or qkeras-v3 ({error}); see docs/front_ends.md"
+        ) from error
     try:
-        return keras.models.load_model(path, compile=False)
+        return keras.models.load_model(path, custom_objects=objects, compile=False)
     except Exception as error:  # Keras raises nearly anything on a file that it cannot read
         raise OutputError(f"{path} is no model that Keras can load: {error}") from error
+
+
+def _keras3_objects() -> dict[str, Any]:
+    """What Keras must know to load layers of the package that is installed; ImportError where none is."""
+    try:
+        import hgq.layers  # noqa: F401  # makes its layers known to Keras
+    except ImportError:
+        objects: dict[str, Any] = {}
+        # the package's own attribute `utils` is Keras'
+        importlib.import_module("qkeras.utils")._add_supported_quantized_objects(objects)
+        return objects
+    return {}
 
 
 def load_onnx(path: Path) -> Any:

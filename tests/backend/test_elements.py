@@ -11,7 +11,7 @@ import pytest
 from hls4ml.model.types import FixedPrecisionType, RoundingMode, SaturationMode
 
 from dietcnn_hls import reference
-from dietcnn_hls.backend.readers.keras3 import check_keras3, is_keras3
+from dietcnn_hls.backend.readers.keras3 import is_keras3, lower_keras3
 from dietcnn_hls.backend.readers.stock.chain import Chain
 from dietcnn_hls.backend.readers.stock.elements import quantizer
 from dietcnn_hls.backend.readers.stock.fixed import ROUNDINGS, FixedType
@@ -79,9 +79,9 @@ def test_what_has_no_lowering_is_refused(rounding: str, overflow: str, words: st
         quantizer(Chain(layer(drawn((4,), 1, False), rounding, overflow), node("x", Source(), [], Stream((4,), -9, 9, 1))))
 
 
-def test_models_of_keras_3_that_say_no_formats_are_refused() -> None:
-    with pytest.raises(UnsupportedLayerError, match="without layers of HGQ2"):
-        check_keras3(SimpleNamespace(name="net", built=True, layers=[]))
+def test_models_of_keras_3_that_are_not_built_are_refused() -> None:
     with pytest.raises(UnsupportedLayerError, match="is not built"):
-        check_keras3(SimpleNamespace(name="net", built=False, layers=[]))
+        lower_keras3(SimpleNamespace(name="net", built=False))
+    with pytest.raises(UnsupportedLayerError, match="calls its layers by code"):
+        lower_keras3(SimpleNamespace(name="net", built=True))
     assert not is_keras3(object())

@@ -99,7 +99,7 @@ def ours(graph: LoweredGraph, codes: np.ndarray, interval: int | None, in_luts: 
         files = design.write(Path(folder))
         result = synthesise(files, design.name, dsp=False, include_files=design.memories_in(Path(folder)))
     return {
-        "design": "unrolled" if interval is None else f"interval {interval}" + (", tables in LUTs" if in_luts else ""),
+        "design": "unrolled" if interval is None else f"interval {interval}",
         "folds": {name: [fold.pe, fold.simd] for name, fold in folding.items()},
         "rtl_mismatches": int((simulated.outputs != reference.predict(graph, codes)).sum()),
         "interval": simulated.interval,
@@ -130,11 +130,11 @@ def alkaid(model: Any, x: np.ndarray) -> dict[str, Any]:
 
 
 def markdown(report: dict[str, Any]) -> str:
-    lines = ["| design | cycles an image | latency | LUT | FF | BRAM18 |", "|" + "---|" * 6]
+    lines = ["| design | cycles an image | latency | LUT | FF | BRAM18 | logic levels |", "|" + "---|" * 7]
     for row in report["designs"]:
         lines.append(
             f"| {row['design']} | {row['interval']} | {row.get('latency', '–')} | {row['lut']:,} | {row['ff']:,} | "
-            f"{row['bram18'] or 0} |"
+            f"{row['bram18'] or 0} | {row['levels']} |"
         )
     return "\n".join([*lines, "", f"Source: {report['designs'][0]['source']}.", ""])
 

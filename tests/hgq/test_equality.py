@@ -15,8 +15,8 @@ from hgq.layers import QGRU, QDense, QDenseT
 from hgq.quantizer import QuantizerConfig
 
 from dietcnn_hls import convert, hls, reference
-from dietcnn_hls.backend.readers.hgq import is_hgq
-from dietcnn_hls.backend.readers.hgq.graph import TABLES
+from dietcnn_hls.backend.readers.keras3 import is_keras3
+from dietcnn_hls.backend.readers.keras3.graph import TABLES
 from dietcnn_hls.build.account import account
 from dietcnn_hls.errors import UnsupportedLayerError
 from dietcnn_hls.hardware.geometry import legal_folds
@@ -120,7 +120,7 @@ def test_a_model_without_hgq_is_refused() -> None:
 def test_a_saved_model_converts_alike(tmp_path: Path) -> None:
     model, graph = pair(0)
     model.save(tmp_path / "model.keras")
-    assert is_hgq(model)
+    assert is_keras3(model)
     again = convert(tmp_path / "model.keras")
     x = codes_of(graph, data(model, 50, 3))
     assert np.array_equal(reference.predict(again, x), reference.predict(graph, x))

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from dietcnn_hls.backend.readers.hgq.quantisers import Types, types_of
-from dietcnn_hls.backend.readers.hgq.values import Making, Value, grid_of, numpy, window_over
+from dietcnn_hls.backend.readers.keras3.quantisers import Types, types_of
+from dietcnn_hls.backend.readers.keras3.values import Making, Value, grid_of, numpy, window_over
 from dietcnn_hls.integers import round_shift
 from dietcnn_hls.lowered import Linear, Window
 from dietcnn_hls.methods.products import MAX_INDEX_BITS, TapTables

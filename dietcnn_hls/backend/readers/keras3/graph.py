@@ -7,10 +7,12 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from dietcnn_hls.backend.readers.hgq import functions, layers, tables
-from dietcnn_hls.backend.readers.hgq.quantisers import Types, apply, entry, types_of
-from dietcnn_hls.backend.readers.hgq.source import Call, Calls, calls_of
-from dietcnn_hls.backend.readers.hgq.values import Layer, Making, Value
+from dietcnn_hls.backend.readers.keras3 import functions, layers, tables
+from dietcnn_hls.backend.readers.keras3.qkeras import QKERAS, norm
+from dietcnn_hls.backend.readers.keras3.quantisers import Types, apply, entry, types_of
+from dietcnn_hls.backend.readers.keras3.source import Call, Calls, calls_of, package_of
+from dietcnn_hls.backend.readers.keras3.values import Layer, Making, Value
+from dietcnn_hls.data.datasets import IMAGE
 from dietcnn_hls.errors import DietError, LeftToHostWarning, LoweringError, UnsupportedLayerError
 from dietcnn_hls.lowered import Grid, LoweredGraph, Node, Source, node
 from dietcnn_hls.names import design_name
@@ -77,8 +79,14 @@ MERGES: Mapping[str, Callable[..., Value]] = {
 }
 """Layers of several inputs."""
 
-HANDLERS: tuple[str, ...] = (*TABLES, *QUANTISED, *PLAIN, *MERGES)
-"""Classes of all layers that have a lowering, HGQ2's with their Q."""
+HANDLERS: Mapping[str, Mapping[str, layers.Handler]] = {
+    "hgq": {**TABLES, **QUANTISED},
+    "qkeras": QKERAS,
+    "keras": {**PLAIN, "BatchNormalization": norm},
+}
+"""By package, what becomes of a layer of one input."""
+
+_PACKAGES = {"hgq": "HGQ2's", "qkeras": "QKeras'", "keras": "Keras'"}
 
 _MOVES = ("Flatten", "Reshape", "Permute", "Dropout", "Identity")
 """Layers between an input and the quantisers behind it that change no value."""
@@ -98,7 +106,7 @@ class Lowered(NamedTuple):
     layers: tuple[tuple[str, str], ...]
 
 
-def lower_hgq(
+def lower_keras3(
     model: Any, name: str | None = None, input_grid: Grid | None = None, metadata: Mapping[str, object] | None = None
 ) -> Lowered:
     """A model of HGQ2's layers, lowered so that every output is what Keras predicts.
@@ -116,6 +124,14 @@ def lower_hgq(
     calls = calls_of(model)
     for call in calls.calls:
         _check(call)
+    packages = {package_of(call.layer) for call in calls.calls}
+    if packages <= {"keras"}:
+        raise UnsupportedLayerError(
+            f"model '{calls.name}' is of Keras 3 without layers of HGQ2 or QKeras: nothing says its number formats. Train "
+            "it with them, or take Keras 2 (docs/front_ends.md)"
+        )
+    if "qkeras" in packages and input_grid is None:
+        input_grid = IMAGE  # as of QKeras on Keras 2
     made: dict[int, Value] = {}
     nodes: list[Node] = []
     origin: dict[str, str] = {}
@@ -140,12 +156,14 @@ def lower_hgq(
 
 
 def _check(call: Call) -> None:
-    kind = type(call.layer).__name__
-    known = {*TABLES, *QUANTISED, *(name for name in MERGES if name.startswith("Q"))}
-    plain = {"InputLayer", "Softmax", *PLAIN, *(name for name in MERGES if not name.startswith("Q"))}
-    if (call.ours and kind in known) or (not call.ours and call.class_name in plain):
+    package, kind = package_of(call.layer), type(call.layer).__name__
+    merges = [name for name in MERGES if name.startswith("Q") == (package == "hgq")] if package in ("hgq", "keras") else []
+    known = {*HANDLERS.get(package, ()), *merges, *(("InputLayer", "Softmax") if package == "keras" else ())}
+    if kind in known:
         return
-    raise call.refuse(f"it has no lowering. Use HGQ2's {', '.join(sorted(known))}, or Keras' {', '.join(sorted(plain))}")
+    if package not in HANDLERS:
+        raise call.refuse("it has no lowering; use layers of HGQ2, QKeras and Keras")
+    raise call.refuse(f"it has no lowering. Use {_PACKAGES[package]} {', '.join(sorted(known))}")
 
 
 def _ends_in_softmax(call: Call, outputs: list[int]) -> bool:
@@ -238,7 +256,7 @@ def _called(call: Call, values: list[Value], taken: set[str]) -> tuple[list[Node
         elif len(values) != 1:
             raise call.refuse(f"it reads {len(values)} tensors, which has no lowering")
         else:
-            value = {**TABLES, **QUANTISED, **PLAIN}[kind](make, layer, values[0])
+            value = HANDLERS[package_of(layer)][kind](make, layer, values[0])
         if call.ours and getattr(layer, "enable_oq", False):
             value = apply(make, value, layer.oq, "out")
     except LoweringError as error:
@@ -286,4 +304,4 @@ def _graph(
     return graph, [one.name for one in kept]
 
 
-__all__ = ["HANDLERS", "Lowered", "lower_hgq"]
+__all__ = ["HANDLERS", "Lowered", "lower_keras3"]

@@ -30,9 +30,9 @@ class Call:
 
     @property
     def class_name(self) -> str:
-        """HGQ2's or Keras' class; with the package where it is of neither."""
+        """Its class; with the package where it is none of HGQ2's, QKeras' and Keras'."""
         kind, package = type(self.layer).__name__, package_of(self.layer)
-        return kind if package in ("hgq", "keras") else f"{package}'s {kind}"
+        return kind if package in ("hgq", "keras", "qkeras") else f"{package}'s {kind}"
 
     @property
     def ours(self) -> bool:
@@ -63,11 +63,6 @@ def is_keras3(model: Any) -> bool:
     keras = sys.modules.get("keras")
     ours = any(base.__module__.split(".")[0] == "keras" for base in type(model).__mro__)
     return ours and str(getattr(keras, "__version__", "2")) >= "3"
-
-
-def is_hgq(model: Any) -> bool:
-    """Whether a model is one of Keras 3 with a layer of HGQ2, at any depth."""
-    return is_keras3(model) and any(package_of(layer) == "hgq" for layer in model._flatten_layers())
 
 
 def calls_of(model: Any) -> Calls:
@@ -135,4 +130,4 @@ class _Walk:
         return yields
 
 
-__all__ = ["Call", "Calls", "calls_of", "is_hgq", "is_keras3", "package_of"]
+__all__ = ["Call", "Calls", "calls_of", "is_keras3", "package_of"]

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from dietcnn_hls.backend.readers.hgq.layers import activated
-from dietcnn_hls.backend.readers.hgq.quantisers import apply
-from dietcnn_hls.backend.readers.hgq.values import Making, Value, applied
+from dietcnn_hls.backend.readers.keras3.layers import activated
+from dietcnn_hls.backend.readers.keras3.quantisers import apply
+from dietcnn_hls.backend.readers.keras3.values import Making, Value, applied
 from dietcnn_hls.lowered import Combine, Reduce
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dietcnn_hls.backend.readers.hgq.values import Making, Value, aligned, applied, grid_of, numpy, window_over
+from dietcnn_hls.backend.readers.keras3.values import Making, Value, aligned, applied, grid_of, numpy, window_over
 from dietcnn_hls.backend.readers.stock.fixed import FixedType
 from dietcnn_hls.lowered import Add, Combine, Join, MaxPool, Reduce, SumPool, Window, checks
 

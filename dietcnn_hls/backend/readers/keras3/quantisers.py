@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dietcnn_hls.backend.readers.hgq.values import Making, Value, applied, numpy
+from dietcnn_hls.backend.readers.keras3.values import Making, Value, applied, numpy
 from dietcnn_hls.backend.readers.stock.elements import Bits, quantise
 from dietcnn_hls.backend.readers.stock.fixed import OVERFLOWS, ROUNDINGS
 from dietcnn_hls.errors import UnsupportedLayerError

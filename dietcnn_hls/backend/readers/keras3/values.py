@@ -12,13 +12,20 @@ import numpy as np
 
 from dietcnn_hls.backend.readers.stock.chain import Chain, aligned
 from dietcnn_hls.errors import LoweringError
-from dietcnn_hls.lowered import Gather, Node, Operation, Stream, ValueMap, Window
+from dietcnn_hls.integers import round_shift
+from dietcnn_hls.lowered import Encode, Gather, Node, Operation, Requantize, Stream, ValueMap, Window
 
 Function = Callable[[np.ndarray], np.ndarray]
 """(K, ...) float32 -> the same shape: what Keras makes of each element, whose place decides about its parameters."""
 
 MAX_TABLE = 1 << 20
 """Most entries of the tables that a function of single values becomes."""
+
+LISTED = 256
+"""Codes up to which a function is a table, however it runs."""
+
+MAX_LEVELS = 256
+"""Most results of a function that becomes thresholds."""
 
 MAX_GRID = 64
 """Finest grid that is looked for."""
@@ -110,18 +117,34 @@ class Making(Chain):
         integers, fraction = grid_of(found, f"layer '{self.name}': results of its table")
         flat = integers.reshape(count, -1, source.shape[-1])
         self.last = value.node
-        if (flat == flat[:, :1, :1]).all():
-            self.add(role, ValueMap(flat[:, 0, 0][None], source.lo, fraction))
-        elif (flat == flat[:, :1]).all():
-            self.add(role, ValueMap(flat[:, 0].T.copy(), source.lo, fraction))
+        if (flat == flat[:, :1]).all():
+            alike = (flat == flat[:, :1, :1]).all()
+            self._by_channel(role, flat[:, 0, 0][None] if alike else flat[:, 0].T.copy(), fraction)
         elif flat[0].size * count > MAX_TABLE:
             raise self.refused(
-                f"tables of {flat[0].size} elements and {count} codes each; give the channels' elements the same bits"
+                f"tables of {flat[0].size} elements and {count} codes each; give all elements of a channel the same"
             )
         else:
             self.reshape(f"{role}_elements", (source.size,))
-            self.add(role, ValueMap(flat.reshape(count, -1).T.copy(), source.lo, fraction))
+            self._by_channel(role, flat.reshape(count, -1).T.copy(), fraction)
             self.reshape(f"{role}_shape", source.shape)
+
+    def _by_channel(self, role: str, table: np.ndarray, fraction: int) -> None:
+        """(1 or channels, codes) results: a shift where they are one, thresholds where they are long and rise, else a table."""
+        source = self.stream
+        shift = rounded_as(table, source, fraction)
+        if shift is not None:
+            self.add(role, shift)
+            return
+        levels = np.unique(table)
+        steps = np.diff(table, axis=1)
+        if table.shape[1] <= LISTED or len(levels) > MAX_LEVELS or (steps < 0).any() or len(levels) < 2:
+            self.add(role, ValueMap(table, source.lo, fraction))
+            return
+        thresholds = np.stack([source.lo + np.searchsorted(row, levels[1:]) for row in table])
+        encode = Encode(thresholds, np.zeros(len(table), bool), tuple(levels.tolist()), fraction)
+        self.add(f"{role}_codes", encode)
+        self.add(role, ValueMap(levels[None], 0, fraction))
 
     def gather(self, role: str, numbers: np.ndarray) -> None:
         """Codes in another order, -1 for zero; nothing where it is the order that they have."""
@@ -134,6 +157,18 @@ class Making(Chain):
     def numbers(self) -> np.ndarray:
         """The numbers of the codes, in the stream's shape."""
         return np.arange(self.stream.size).reshape(self.stream.shape)
+
+
+def rounded_as(table: np.ndarray, source: Stream, fraction: int) -> Requantize | None:
+    """The shift, rounded and clipped, that one row of results of all codes is; None where it is none."""
+    shift, codes = source.fraction - fraction, np.arange(source.lo, source.hi + 1)
+    lo, hi = int(table.min()), int(table.max())
+    if len(table) > 1 or lo == hi or not -16 <= shift <= 30:
+        return None
+    for rounding in ("floor", "half_up", "half_even"):
+        if np.array_equal(np.clip(round_shift(codes, shift, rounding), lo, hi), table[0]):
+            return Requantize(shift, rounding, lo, hi, fraction)
+    return None
 
 
 def grid_of(values: np.ndarray, what: str) -> tuple[np.ndarray, int]:
