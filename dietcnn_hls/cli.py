@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: ``dietcnn-hls build | convert | explore | compare | show | methods | doctor``, and what methods contribute.
+"""The command line: ``dietcnn-hls build | convert | explore | analyze | compare | show | methods | doctor``, and methods' own.
 
 Exit status 0: done; 1: a stated failure, or interrupted; 2: usage. Results go to stdout and stay parseable (``--json`` of every
 command), progress and warnings go to stderr.
@@ -32,6 +32,7 @@ def cli(quiet: bool, verbose: bool) -> None:
     logging.getLogger("dietcnn_hls").setLevel(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
 
 
+_TRUST = click.option("--trust", is_flag=True, help="run the function that a configuration names as its network, which is code")
 _JSON = click.option("--json", "as_json", is_flag=True, help="machine-readable")
 
 
@@ -41,7 +42,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="machine-readable")
 @click.option("--set", "overrides", multiple=True, metavar="KEY.PATH=VALUE", help="override a key of the configuration")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="folder of the dataset's standard files")
 @click.option("--overwrite", is_flag=True, help="empty the output folder first, if it is one of ours")
-@click.option("--trust", is_flag=True, help="run the function that CONFIG names as its network, which is code")
+@_TRUST
 @click.option(
     "--upto", metavar="STAGE", default="report", show_default=True, help="last stage to carry out, see docs/configuration.md"
 )
@@ -112,6 +113,7 @@ def convert(model: Path, output: Path | None, name: str | None, input_grid: tupl
     "--heartbeat", type=click.IntRange(1), default=60, show_default=True, help="seconds between signs of life in a database"
 )
 @click.option("--final/--no-final", default=True, help="build the chosen design with all its checks [default: yes]")
+@_TRUST
 @_JSON
 def explore(
     space: Path,
@@ -121,6 +123,7 @@ def explore(
     data_dir: Path | None,
     heartbeat: int,
     final: bool,
+    trust: bool,
     as_json: bool,
 ) -> None:
     """Search the designs that SPACE describes; print the front. The same call resumes a search, or joins it as another worker."""
@@ -128,8 +131,31 @@ def explore(
     from dietcnn_hls.explore.results import markdown
 
     wanted = exploring.load(space, overrides)
-    front = exploring.explore(wanted, output, storage=storage, data_dir=data_dir, heartbeat=heartbeat, final=final)
+    front = exploring.explore(wanted, output, storage=storage, data_dir=data_dir, heartbeat=heartbeat, final=final, trust=trust)
     click.echo(json.dumps(front.to_dict(), indent=2) if as_json else markdown(wanted, front), nl=as_json)
+
+
+@cli.command()
+@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.option("--dataset", metavar="NAME", help="of a MODEL: images that calibrate it")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="folder of the dataset's standard files")
+@click.option("--set", "overrides", multiple=True, metavar="KEY.PATH=VALUE", help="override a key of the configuration")
+@click.option("--method", "given", multiple=True, metavar="METHOD", help="look at this one, `{name: ..., options}` too")
+@click.option("--images", type=click.IntRange(1), help="calibration images [default: the recipe's, of a MODEL 1024]")
+@click.option("--drop", type=click.FloatRange(0, 1), help="name the methods by layer that lose no more than this together")
+@click.option("--output", type=click.Path(path_type=Path), help="folder for the table in all forms and the heat map")
+@click.option("--csv", "as_csv", is_flag=True, help="comma-separated")
+@_TRUST
+@_JSON
+def analyze(source: Path, drop: float | None, output: Path | None, as_csv: bool, as_json: bool, **chosen: Any) -> None:
+    """Tell what each method would cost in each layer of SOURCE, a configuration (.yml) or a float Keras model."""
+    from dietcnn_hls.explore import analysis
+
+    found = analysis.analyzed(source, output, **chosen)
+    click.echo(analysis.shown(found, "json" if as_json else "csv" if as_csv else "table", drop), nl=False)
+    if output is not None:
+        for path in analysis.write(found, output, drop):
+            click.echo(path, err=True)
 
 
 @cli.command()

@@ -172,7 +172,11 @@ def write(space: Space, found: Front, study: Any, root: Path) -> None:
         if old.name not in kept:
             old.unlink(missing_ok=True)
     for design in found.designs:
-        text = yaml.safe_dump(space.data(design.point) | {"design": design.name}, sort_keys=False, default_flow_style=None)
+        data = space.data(design.point) | {"design": design.name}
+        network = space.config(design.point).network
+        if network.own:  # a file beside the base, which is not beside this one
+            data["network"] = str(space.file(network.name).absolute())
+        text = yaml.safe_dump(data, sort_keys=False, default_flow_style=None)
         atomic_write_text(
             folder / f"{design.name}.yml", f"# Trial {design.trial} of {found.study}: {words(design.figures)}\n{text}"
         )
@@ -191,11 +195,11 @@ def _record(trial: Any) -> dict[str, Any]:
     return {"trial": trial.number, "state": trial.state.name.lower(), "variables": trial.params, **attributes}
 
 
-def build_chosen(space: Space, found: Front, root: Path, data_dir: Path | None) -> Report:
+def build_chosen(space: Space, found: Front, root: Path, data_dir: Path | None, trust: bool = False) -> Report:
     """Build the chosen design with all that its configuration asks for, in its folder of the search."""
     assert found.chosen is not None
     config = named(space.config(found.chosen.point))
-    return build(config, output=root / "designs" / config.design, data_dir=data_dir)
+    return build(config, output=root / "designs" / config.design, data_dir=data_dir, trust=trust)
 
 
 __all__ = ["Design", "Front", "build_chosen", "front", "markdown", "outcomes", "rows", "words", "write"]

@@ -46,6 +46,7 @@ def explore(
     data_dir: Path | None = None,
     heartbeat: int = HEARTBEAT,
     final: bool = True,
+    trust: bool = False,
 ) -> results.Front:
     """Look through a space, or help those that do, until its number of trials is reached.
 
@@ -56,6 +57,7 @@ def explore(
         data_dir: of the dataset.
         heartbeat: seconds between signs of life in a database.
         final: build the chosen design as the configuration says, with all its checks.
+        trust: code beside the configuration may run.
 
     Returns:
         The front, which is also written to the folder.
@@ -66,11 +68,11 @@ def explore(
     """
     root = output or Path("work") / space.study
     wanted = measured([*space.objectives, *space.constraints])
-    check(space, wanted, root, data_dir)
+    check(space, wanted, root, data_dir, trust)
     place = storage or str(root / "study.journal")
-    front = work(space, root, place, Workshop(root, data_dir, wanted).climb, wanted=wanted, heartbeat=heartbeat)
+    front = work(space, root, place, Workshop(root, data_dir, wanted, trust).climb, wanted=wanted, heartbeat=heartbeat)
     if final and front.designs and not front.others:
-        results.build_chosen(space, front, root, data_dir)
+        results.build_chosen(space, front, root, data_dir, trust)
     return front
 
 
@@ -88,7 +90,7 @@ def work(
     return front
 
 
-def check(space: Space, wanted: Mapping[str, Wanted], root: Path, data_dir: Path | None) -> None:
+def check(space: Space, wanted: Mapping[str, Wanted], root: Path, data_dir: Path | None, trust: bool = False) -> None:
     """What can be known of all designs before any work: recipes, networks, data, tools, and that the figures can be found."""
     stages = planning.by_name(STAGES)
     seen = set()
@@ -100,7 +102,7 @@ def check(space: Space, wanted: Mapping[str, Wanted], root: Path, data_dir: Path
             continue
         seen.add(key)
         try:
-            request = project_request(config, root / "designs" / "any", data_dir=data_dir)
+            request = project_request(config, root / "designs" / "any", data_dir=data_dir, trust=trust)
             for stage in sorted({stage for one in wanted.values() for stage in one.stages(config)}):
                 planning.plan(request, stage, stages)
         except ConfigError as error:

@@ -61,8 +61,15 @@ class Rung:
 
 def named(config: ProjectConfig) -> ProjectConfig:
     """The configuration under a name that says what is trained, so that designs of one training share a folder."""
-    key = content_key(*_network(config), config.method_choice.key(), dict(config.training))[:8]
+    arithmetic = config.method_choice.key() if config.trains else config.hls4ml and config.hls4ml.model_dump()
+    key = content_key(*_network(config), arithmetic, dict(config.training))[:8]
     return config.model_copy(update={"design": check_design_name(f"{config.design[:60]}_{key}")})
+
+
+def bare(config: ProjectConfig) -> ProjectConfig:
+    """The configuration without the second stage of training, named likewise."""
+    training = {key: value for key, value in config.training.items() if key not in _SECOND_STAGE}
+    return named(config.model_copy(update={"training": training | {"epochs": 0}}))
 
 
 def _network(config: ProjectConfig) -> tuple[object, ...]:
@@ -71,22 +78,23 @@ def _network(config: ProjectConfig) -> tuple[object, ...]:
 
 def ladder(config: ProjectConfig, wanted: Mapping[str, Wanted]) -> list[Rung]:
     """The rungs of a design, from cheap to dear; those that would tell nothing new are left out."""
-    training = {key: value for key, value in config.training.items() if key not in _SECOND_STAGE}
-    bare, whole = named(config.model_copy(update={"training": training | {"epochs": 0}})), named(config)
-    if dict(config.training) == training | {"epochs": 0}:  # method without a second stage: what is converted is finished
-        whole = bare
+    whole = named(config)
+    if not config.trains or config.training.get("epochs") == 0:  # no second stage: what is converted is finished
+        first = whole
+    else:
+        first = bare(config)
     stages = {key: one.stages(config) for key, one in wanted.items()}
     accuracy = any("reference" in found for found in stages.values())
-    trained = whole.design != bare.design
+    trained = whole is not first
 
     def rung(name: str, made: ProjectConfig, upto: str) -> Rung:
         known = {stage for below in list(_FOUND)[: list(_FOUND).index(name) + 1] for stage in _FOUND[below]}
         final = (key for key, found in stages.items() if made is whole and set(found) <= known)
         return Rung(name, made, (upto,), frozenset(final))
 
-    rungs = [rung("converted", bare, "folding")]
+    rungs = [rung("converted", first, "folding")]
     if accuracy:
-        rungs.append(rung("post-training", bare, "reference"))
+        rungs.append(rung("post-training", first, "reference"))
     if trained:
         rungs.append(rung("trained", whole, "reference" if accuracy else "folding"))
     left = {stage for key, found in stages.items() if key not in rungs[-1].final for stage in found}
@@ -102,10 +110,11 @@ class Workshop:
         root: folder of the search; designs lie in ``designs/`` there.
         data_dir: of the dataset.
         wanted: the figures.
+        trust: code beside the configuration may run.
     """
 
-    def __init__(self, root: Path, data_dir: Path | None, wanted: Mapping[str, Wanted]) -> None:
-        self.root, self.data_dir, self.wanted = root / "designs", data_dir, wanted
+    def __init__(self, root: Path, data_dir: Path | None, wanted: Mapping[str, Wanted], trust: bool = False) -> None:
+        self.root, self.data_dir, self.wanted, self.trust = root / "designs", data_dir, wanted, trust
 
     def folder(self, config: ProjectConfig) -> Path:
         """The folder of a design."""
@@ -115,7 +124,9 @@ class Workshop:
         """Carry out a rung: (figures that are known now, the method's name as reports put it)."""
         folder = self.folder(rung.config)
         with progress.silent(), self._float(rung.config), held(folder.with_name(f"{folder.name}.lock")):
-            reports = {upto: build(rung.config, upto, output=folder, data_dir=self.data_dir) for upto in rung.upto}
+            reports = {
+                upto: build(rung.config, upto, output=folder, data_dir=self.data_dir, trust=self.trust) for upto in rung.upto
+            }
             report = _joined(reports)
             figures = {key: figure for key, one in self.wanted.items() if (figure := one.read(report)) is not None}
             figures |= self._luts(rung, report, figures)
@@ -182,4 +193,4 @@ def held(path: Path) -> Iterator[None]:
         yield
 
 
-__all__ = ["Figures", "Rung", "Workshop", "held", "ladder", "named"]
+__all__ = ["Figures", "Rung", "Workshop", "bare", "held", "ladder", "named"]

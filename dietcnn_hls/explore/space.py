@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, JsonValue, field_validator, model_validator
+from pydantic import BaseModel, Field, JsonValue, PrivateAttr, field_validator, model_validator
 
 from dietcnn_hls.build import reading
 from dietcnn_hls.build.config import SEEDS, ProjectConfig, parse
@@ -131,6 +131,7 @@ class Space(BaseModel):
     trials: int = Field(100, ge=1)
     sampler: Sampler = "tpe"
     seed: int = Field(1, ge=0, lt=SEEDS)
+    _folder: Path = PrivateAttr(default_factory=Path)
 
     @field_validator("variables", mode="before")
     @classmethod
@@ -180,7 +181,13 @@ class Space(BaseModel):
 
     def config(self, point: Mapping[str, Any], source: str | None = None) -> ProjectConfig:
         """The configuration of a point, checked; ConfigError as `build.config.parse`."""
-        return parse(self.data(point), source or self.study)
+        config = parse(self.data(point), source or self.study)
+        config._folder = self._folder
+        return config
+
+    def file(self, name: str) -> Path:
+        """A file that the configuration names."""
+        return self._folder / name
 
     def probes(self) -> Iterator[tuple[str, Point]]:
         """Points that show every value of every variable by which all are checked, and what each shows."""
@@ -262,16 +269,21 @@ def load(path: Path, overrides: Iterable[str] = ()) -> Space:
         ConfigError: unreadable file, bad YAML, unknown key, wrong type or value, a variable that cannot be.
     """
     data = reading.read(path, overrides)
-    base = data.get("base")
+    base, folder = data.get("base"), path.parent
     if isinstance(base, str):
+        folder = (path.parent / base).parent
         data["base"] = reading.read(path.parent / base)
-    return parse_space(data, str(path))
+    return parse_space(data, str(path), folder)
 
 
-def parse_space(data: Mapping[str, Any], source: str = "space") -> Space:
-    """Validate a mapping and all configurations that its variables can give; `source` names it in errors."""
+def parse_space(data: Mapping[str, Any], source: str = "space", folder: Path = Path()) -> Space:
+    """Validate a mapping and all configurations that its variables can give; `source` names it in errors.
+
+    Files of the configuration are relative to `folder`.
+    """
     check_plain(data, source)
     space: Space = validate(Space, data, source)
+    space._folder = folder
     _check_order(space, source)
     for what, point in space.probes():
         space.config(point, f"{source}: {what}")

@@ -83,6 +83,7 @@ class Method(ABC):
         kernels: Kernel classes that it owns (for loading saved graphs).
         schemes: classes of weight schemes that it lowers.
         options: pydantic class of its YAML keys.
+        sweep: options to look at where the method is tried on a layer, the dearest first.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Method(ABC):
     kernels: tuple[type[Kernel], ...]
     schemes: tuple[type[Scheme], ...]
     options: type[MethodOptions] = field(default=MethodOptions)
+    sweep: tuple[Mapping[str, Any], ...] = ({},)
 
     @abstractmethod
     def lower(self, spec: LinearSpec) -> Kernel:

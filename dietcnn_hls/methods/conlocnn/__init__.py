@@ -37,4 +37,5 @@ METHOD = ConLoCNN(
     kernels=(SignedDigitKernel,),
     schemes=(SignedDigitScheme,),
     options=ConLoOptions,
+    sweep=({}, {"weight_bits": 3}),
 )

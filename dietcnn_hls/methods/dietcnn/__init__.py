@@ -45,4 +45,11 @@ METHOD = DietCNN(
     kernels=(TableKernel, SymbolicKernel),
     schemes=(CodebookScheme,),
     options=DietOptions,
+    sweep=(
+        {"activation_symbols": 16, "weight_symbols": 16},
+        {},
+        {"weight_symbols": 4},
+        {"weight_symbols": 2},
+        {"activation_symbols": 4, "weight_symbols": 4},
+    ),
 )

@@ -50,4 +50,5 @@ METHOD = EncodingNet(
     kernels=(NetlistKernel,),
     schemes=(EncodedScheme,),
     options=EncodingOptions,
+    sweep=({}, {"bits": 24}),
 )

@@ -35,4 +35,5 @@ METHOD = FixedPoint(
     kernels=(MultiplyKernel, RoundedMultiplyKernel),
     schemes=(UniformScheme,),
     options=FixedPointOptions,
+    sweep=({}, {"weight_bits": 6}, {"activation_bits": 6, "weight_bits": 4}),
 )

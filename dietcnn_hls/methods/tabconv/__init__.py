@@ -47,4 +47,5 @@ METHOD = TabConv(
     kernels=(ProductQuantKernel, TapTableKernel),
     schemes=(ProductQuantScheme,),
     options=TabConvOptions,
+    sweep=({}, {"prototypes": 8}),
 )
