@@ -250,3 +250,29 @@ def test_a_shared_model_in_a_file_is_refused(tmp_path: Path) -> None:
 def test_another_einsum_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedLayerError, match=r"layer 'e' \(EinsumDense\).*'abc,bcd->ad' is no product of the last axis"):
         converted(one((4, 3), L.EinsumDense("abc,bcd->ad", (2,), name="e")), tmp_path)
+
+
+def test_products_wider_than_any_stream_lose_what_their_type_drops(tmp_path: Path) -> None:
+    """Inputs of 32 bits; integers of Python are the witness."""
+    model = two((3,), (3,), lambda a, b: [L.Dot(1, name="dot")([a, b]), L.Multiply(name="product")([a, b])])
+    graph = lowered_graph(converted(model, tmp_path, {"Model": {"Precision": "fixed<32,16>", "ReuseFactor": 1}}))
+    codes = [np.random.default_rng(seed).integers(-(1 << 31), 1 << 31, (50, 3)) for seed in range(2)]
+    products = (codes[0].astype(object) * codes[1].astype(object)) >> 16
+    found = reference.predict(graph, codes)
+    for array, exact in zip(found, (products.sum(axis=1)[:, None], products), strict=True):
+        assert np.array_equal(array, ((exact + (1 << 31)) % (1 << 32) - (1 << 31)).astype(np.int64))
+
+
+def test_a_reshape_that_is_read_and_is_an_output(tmp_path: Path) -> None:
+    """Results have Keras' shapes in both io types, also where hls4ml has nothing to do for one."""
+    image = Input((6, 2))
+    row = L.Conv1D(1, 2, name="row")(image)
+    flat = L.Flatten(name="flat")(row)
+    model = filled(Model(image, [row, flat, L.Dense(2, name="d")(flat)]))
+    for io_type in ("io_parallel", "io_stream"):
+        graph = lowered_graph(converted(model, tmp_path, {"Model": {"Precision": "fixed<18,9>", "ReuseFactor": 1}}, io_type))
+        assert [node.stream.shape for node in graph.outputs] == [(5, 1), (5,), (2,)]
+        x = samples(model)[0]
+        found = reference.output_values(graph, reference.predict(graph, reference.quantize_input(graph, x)))
+        for ours, keras in zip(found, model.predict(x, verbose=0), strict=True):
+            assert np.array_equal(ours, keras)

@@ -36,6 +36,9 @@ FLOWS = ("convert", "optimize", "vivado:init_layers", "vivado:quantization", "vi
 _LEFT_OUT = ("process_fixed_point_quantizer_layer", "remove_final_reshape")
 """Passes among them that write C++, which refuse io_stream for what it cannot do, or drop the shape of results."""
 
+_IN_PLACE = "vivado:inplace_parallel_reshape"
+"""Likewise, and it makes what a reshape reads the model's output; that a reshape keeps the type is all that is wanted of it."""
+
 _INFER = "infer_precision_types"
 _TYPED = "has_own_type"
 
@@ -95,6 +98,21 @@ def _check_hgq(model: ModelGraph) -> None:
     for node in model.graph.values():
         if node.class_name == "DACombinational":
             raise unsupported(node, f"hls4ml has no layer for HGQ2's {node.get_attr('original_type')}; use layers that it lists")
+
+
+class KeepReshapedType(OptimizerPass):
+    """In io_parallel a reshape is no operation of hls4ml's, so that its results have the type of what it reads."""
+
+    name = "keep_reshaped_type"
+
+    def match(self, node: Layer) -> bool:
+        if node.class_name != "Reshape" or node.model.config.get_config_value("IOType") != "io_parallel":
+            return False
+        return node.get_output_variable().type is not node.get_input_variable().type
+
+    def transform(self, model: ModelGraph, node: Layer) -> bool:
+        node.get_output_variable().type = node.get_input_variable().type
+        return False
 
 
 class InferOwnTypes(OptimizerPass):
@@ -184,6 +202,8 @@ class LowerStock(ModelOptimizerPass):
 def _run(model: ModelGraph, flow: str) -> None:
     """One flow of hls4ml; what its passes stumble over is refused by the name of the layer that they were at."""
     names = [name for name in get_flow(flow).optimizers if not name.endswith(_LEFT_OUT)]
+    if _IN_PLACE in names:
+        names[names.index(_IN_PLACE)] = "dietcnn:keep_reshaped_type"
     if _INFER in names:
         names.insert(names.index(_INFER), "dietcnn:infer_own_types")
     try:
@@ -202,4 +222,4 @@ def _run(model: ModelGraph, flow: str) -> None:
         ) from error
 
 
-__all__ = ["FLOWS", "InferOwnTypes", "LowerStock", "is_hgq", "is_stock"]
+__all__ = ["FLOWS", "InferOwnTypes", "KeepReshapedType", "LowerStock", "is_hgq", "is_stock"]

@@ -213,6 +213,23 @@ class Chain:
         codes = np.arange(self.stream.lo, self.stream.hi + 1)
         self.add(role, ValueMap(function(codes)[None].astype(np.int64), self.stream.lo, kind.fraction))
 
+    def multiply(self, role: str, other: Node, kept: FixedType) -> None:
+        """Products with another stream, exact but for bits that a cast to `kept` drops, where they leave a stream's width."""
+        whole, fraction = self.last, self.stream.fraction + other.stream.fraction
+        reach = [max(s.hi, ~s.lo).bit_length() for s in (whole.stream, other.stream)]
+        cut = max(0, sum(reach) + 2 - checks.MAX_BITS)
+        spare = fraction - cut - kept.fraction - (kept.rounding == "half_up")
+        if not cut or spare < 0 or kept.rounding not in ("floor", "half_up"):
+            self.merge(role, Combine("multiply"), other)
+            return
+        self.add("low", Requantize(0, "floor", 0, (1 << cut) - 1, whole.stream.fraction, "wrap"))
+        self.merge("low_products", Combine("multiply"), other)
+        low = self.add("low_carry", Requantize(cut, "floor", self.stream.lo >> cut, self.stream.hi >> cut, fraction - cut))
+        self.last = whole
+        self.add("high", Requantize(cut, "floor", whole.stream.lo >> cut, whole.stream.hi >> cut, whole.stream.fraction - cut))
+        self.merge("high_products", Combine("multiply"), other)
+        self.add(role, Add((0, 0)), low)
+
     def merge(self, role: str, op: Add | Combine, other: Node) -> None:
         """An operation on this chain's last node and another."""
         self.add(role, op, other)

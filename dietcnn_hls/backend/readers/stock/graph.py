@@ -32,10 +32,12 @@ def _merge(chain: Chain, other: Node) -> None:
         raise refuse(chain.layer, f"the merge '{word}' has no lowering; known are add, average, {', '.join(_MERGES)}")
     first, second = _alike(chain, other, word)
     chain.last, shifts = first, aligned(first.stream, second.stream)
-    if word in ("add", "average"):
+    if word == "multiply":
+        chain.multiply("joined", second, chain.type("result"))
+    elif word in ("add", "average"):
         chain.merge("joined", Add(shifts), second)
     else:
-        chain.merge("joined", Combine(_MERGES[word], (0, 0) if word == "multiply" else shifts), second)
+        chain.merge("joined", Combine(_MERGES[word], shifts), second)
     if word == "average":
         chain.scale("half", np.array([1]), 1)
     chain.cast(chain.type("result"))
@@ -56,7 +58,7 @@ def _alike(chain: Chain, other: Node, word: str) -> tuple[Node, Node]:
 def _dot(chain: Chain, other: Node) -> None:
     """Products, each in the accumulator's type, and their sum."""
     accum = chain.type("accum")
-    chain.merge("products", Combine("multiply"), other)
+    chain.multiply("products", other, accum)
     chain.cast(accum, "rounded")
     chain.add("sum", Reduce("sum"))
     chain.wrap(accum)
