@@ -338,6 +338,12 @@ _WANTED: dict[str, _Want] = {
         lambda: _package("hgq", "hgq2"),
         pinned=_pin("hgq2"),
     ),
+    "qkeras-v3": _Want(
+        "front end QKeras on Keras 3",
+        "pip install 'dietcnn_hls[qkeras3]' in an environment of its own, without qkeras",
+        lambda: _package("qkeras", "qkeras-v3"),
+        pinned=_pin("qkeras-v3"),
+    ),
     "hls4ml": _Want(
         "conversion of every model",
         "pip install 'hls4ml>=1.3,<1.4'",

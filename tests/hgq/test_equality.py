@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from hgq.layers import QGRU, QDense, QDenseT
+from hgq.layers import QDense, QDenseT, QDot
 from hgq.quantizer import QuantizerConfig
 
 from dietcnn_hls import convert, hls, reference
@@ -90,7 +90,10 @@ def model_with(layer: Any, shape: tuple[int, ...] = (4,), overflow: str = "WRAP"
 
 
 REFUSED = {
-    "a recurrent layer": (lambda: QGRU(3, name="g"), r"layer 'g' \(hgq's QGRU\): it has no lowering. Use HGQ2's QAdd, .*QDenseT"),
+    "a product of two tensors": (
+        lambda: lambda at: QDot(axes=-1, name="dot")([at, at]),
+        r"layer 'dot' \(hgq's QDot\): it has no lowering. Use HGQ2's QAdd, .*QDenseT",
+    ),
     "tables of many bits": (
         lambda: QDenseT(3, name="t", iq_conf=QuantizerConfig("kif", "datalane", i0=7, f0=8)),
         r"layer 't' \(QDenseT\): its quantiser tells 1\d bits of the input apart at \(.*\); a table takes up to 12",

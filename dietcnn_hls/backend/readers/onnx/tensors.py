@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from dietcnn_hls.backend.readers.grids import shared_grid
 from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.lowered import Encode, Node, Stream
 
@@ -16,9 +17,6 @@ EXACT_FLOAT32 = 2**24
 
 MAX_LEVELS = 256
 """Most values that a quantiser behind float functions may yield: thresholds are one fewer."""
-
-MAX_GRID = 64
-"""Finest grid that is looked for."""
 
 
 @dataclass(frozen=True)
@@ -88,22 +86,8 @@ def grid_of(values: np.ndarray, what: str) -> tuple[np.ndarray, int]:
     Raises:
         LoweringError: no numbers, or none that share a grid in float32's reach.
     """
-    values = np.asarray(values, np.float64)
-    if not np.isfinite(values).all():
-        raise LoweringError(f"{what} hold NaN or Inf")
-    if not values.any():
-        return np.zeros(values.shape, np.int64), 0
-    mantissas, exponents = np.frexp(values[values != 0])
-    integers = np.abs(mantissas * 2.0**53).astype(np.int64)
-    lowest = np.log2((integers & -integers).astype(np.float64)).astype(int) - 53 + exponents
-    fraction = -int(lowest.min())
-    scaled = values * 2.0**fraction
-    if abs(fraction) > MAX_GRID or np.abs(scaled).max() >= EXACT_FLOAT32:
-        raise LoweringError(
-            f"{what} share no fixed-point grid of 24 bits (they range from {values.min():g} to {values.max():g}); quantise them "
-            "with scales that are powers of two (Brevitas: restrict_scaling_type=RestrictValueType.POWER_OF_TWO)"
-        )
-    return scaled.astype(np.int64), fraction
+    remedy = "; quantise them with scales that are powers of two (Brevitas: restrict_scaling_type=RestrictValueType.POWER_OF_TWO)"
+    return shared_grid(values, what, 24, remedy)
 
 
 def quantised(tensor: Tensor, what: str) -> Encode:
