@@ -206,8 +206,8 @@ _SELDOM = {"Softmax": 0.1}
 """Its name in Vitis' C++ has two spellings, with which no compiler agrees; a softmax as an activation is built."""
 
 
-BEYOND = ("Conv1DTranspose", "Conv2DTranspose", "Dot", "EinsumDense", "RepeatVector")
-"""What hls4ml does not read, so that nothing is there to be compared with; neither are dilation, groups and multipliers."""
+BEYOND = ("BinaryDense", "Conv1DTranspose", "Conv2DTranspose", "Dot", "EinsumDense", "RepeatVector", "TernaryDense")
+"""What hls4ml or Keras does not read, so that nothing is there to be compared with; neither are dilation, groups, multipliers."""
 
 
 class _Walk:

@@ -65,6 +65,13 @@ _PADDED: Rules = {**_MOVED, "padding": READ}
 _CROPPED: Rules = {**_MOVED, "cropping": READ}
 _ENLARGED: Rules = {**_MOVED, "size": READ, "interpolation": Only(("nearest",), "use 'nearest'")}
 
+_SIGNS: Rules = {
+    **KERAS["Dense"],
+    **dict.fromkeys(("kernel_lr_multiplier", "bias_lr_multiplier"), READ),
+    "H": Only((1,), "hls4ml takes weights of -1, 0 and 1; put the factor into the batch-norm behind it"),
+}
+"""Dense layers of signs as networks from before QKeras have them, in files that Keras itself does not know."""
+
 ARGUMENTS: Mapping[str, Rules] = {
     **{kind: KERAS[kind] for kind in ("InputLayer", "Dense", "Flatten", "Reshape", "Dropout", "Activation")},
     **dict.fromkeys(("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"), _LAYER),
@@ -76,6 +83,7 @@ ARGUMENTS: Mapping[str, Rules] = {
     "DepthwiseConv2D": _DEPTHWISE,
     "DepthwiseConv1D": {**_DEPTHWISE, **_LINE},
     "RepeatVector": {**_LAYER, "n": READ},
+    **dict.fromkeys(("BinaryDense", "TernaryDense"), _SIGNS),
     "EinsumDense": {**KERAS["Dense"], **dict.fromkeys(("equation", "output_shape", "bias_axes"), READ)},
     "SeparableConv1D": {**_SEPARABLE, **_LINE},
     "SeparableConv2D": _SEPARABLE,
