@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import matplotlib
@@ -25,15 +26,16 @@ def heat_map(found: Sensitivity, path: Path) -> Path:
     labels = list(dict.fromkeys(entry.label for entry in found.entries))
     layers = found.layers
     with matplotlib.rc_context(_STYLE):  # type: ignore[arg-type]
-        figure = Figure(figsize=(2.4 + 0.85 * len(labels), 1.9 + 0.42 * len(layers)), layout="constrained")
+        figure = Figure(figsize=(2.4 + 1.15 * len(labels), 1.6 + 0.5 * len(layers)), layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
         there = {(entry.layer, entry.label): entry for entry in found.entries if entry.drop is not None}
         drops = {place: 100 * (entry.drop or 0) for place, entry in there.items()}
         most = max(1.0, *drops.values())
-        values = [[drops.get((layer, label), 0.0) for label in labels] for layer in layers]
+        values = [[drops.get((layer, label), math.nan) for label in labels] for layer in layers]
+        axes.set_facecolor("#e4e4e4")  # shows where a layer cannot have the method
         image = axes.imshow(values, cmap="YlOrRd", vmin=0, vmax=most, aspect="auto")
-        axes.set_xticks(range(len(labels)), labels, rotation=40, ha="right", rotation_mode="anchor")
+        axes.set_xticks(range(len(labels)), [label.replace(" ", "\n") for label in labels])
         axes.set_yticks(range(len(layers)), layers)
         for row, layer in enumerate(layers):
             for column, label in enumerate(labels):
