@@ -97,6 +97,8 @@ def test_children_do_not_outlive_the_program(tmp_path: Path) -> None:
 
 
 def test_an_interruption_ends_the_program(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background is handed down SIGINT ignored
+
     def interrupt() -> None:
         while not (tmp_path / "parent").is_file():
             time.sleep(0.01)
@@ -107,6 +109,7 @@ def test_an_interruption_ends_the_program(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         sh("echo $$ > new; mv new parent; sleep 60", folder=tmp_path)
     thread.join()
+    signal.signal(signal.SIGINT, before)
     assert gone(tmp_path / "parent")
 
 

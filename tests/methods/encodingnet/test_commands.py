@@ -36,9 +36,14 @@ def test_the_command_finds_what_the_library_finds(tmp_path: Path) -> None:
     assert (again.returncode, again.stdout, again.stderr) == (0, "own.json\n", "")  # it is there already
 
 
+def hearing() -> None:
+    """A suite in the background hands down SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_a_stopped_search_goes_on(tmp_path: Path) -> None:
     options = ("--steps", "2600", "--objective", "lut_cones")
-    with subprocess.Popen([*COMMAND, *options], stderr=subprocess.PIPE, text=True, cwd=tmp_path) as search:
+    with subprocess.Popen([*COMMAND, *options], stderr=subprocess.PIPE, text=True, cwd=tmp_path, preexec_fn=hearing) as search:
         assert search.stderr is not None
         assert search.stderr.readline().startswith("step 500 of 2600")
         os.kill(search.pid, signal.SIGINT)
