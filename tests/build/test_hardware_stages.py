@@ -55,7 +55,7 @@ def report(folder: Path) -> Report:
         folder,
         x_test=codes,
         y_test=labels,
-        folding={"target_interval": 120, "input_pixels": 2, "layers": {"logits": {"pe": 3, "simd": 20}}},
+        folding={"target_interval": 120, "input_pixels": 2, "layers": {"logits": {"pe": 3, "simd": 2}}},
         synthesis="yosys",
         checks={"netlist_samples": 4},
     )

@@ -24,7 +24,7 @@ from tests.methods.dietcnn.examples import table_kernel
 def every_memory() -> LoweredGraph:
     """A small network with each kind of memory: weights, thresholds, windows, lines of windows and pools, a waiting branch."""
     rng = np.random.default_rng(2)
-    nodes = [node("image", Source(), [], Stream((8, 8, 6), 0, 255, 8))]
+    nodes = [node("image", Source(), [], Stream((8, 8, 3), 0, 255, 8))]
 
     def linear(name: str, outputs: int, window: Window | None) -> None:
         source = nodes[-1].stream
@@ -32,7 +32,7 @@ def every_memory() -> LoweredGraph:
         nodes.append(node(name, Linear(table_kernel(rng, source, outputs, taps, 8), None, window), [nodes[-1]]))
 
     nodes.append(graphs.encode(rng, "encoder", nodes[-1], 8))
-    linear("conv", 6, Window.same((3, 3), (1, 1), 8, 8))
+    linear("conv", 3, Window.same((3, 3), (1, 1), 8, 8))
     nodes.append(graphs.encode(rng, "act", nodes[-1], 8))
     nodes.append(node("pool", MaxPool(Window((2, 2), (1, 1), (0, 1, 0, 1))), [nodes[-1]]))
     nodes.append(node("add", Add((0, 0)), [nodes[-1], nodes[1]]))
@@ -46,7 +46,7 @@ def every_memory() -> LoweredGraph:
 @pytest.mark.parametrize("part", ["xc7z020clg400-1", "xczu9eg-ffvb1156-2-e"])
 def test_yosys_builds_as_many_blocks_as_were_counted(part: str, tmp_path: Path) -> None:
     """All memories in blocks, at folds whose depths are no powers of two."""
-    folding = {"conv": Fold(1, 6), "logits": Fold(1, 1)}
+    folding = {"conv": Fold(1, 3), "logits": Fold(1, 1)}
     design = generate(every_memory(), folding, RtlOptions(memories=MemoryRules(luts_per_bram=0)))
     assert {m.role for m in design.memories} >= {"weights", "window", "lines", "pixels", "b_waiting"}
     counted: Counter[str] = Counter()
