@@ -21,12 +21,13 @@ FAST := $(wildcard tests/test_[eiapn]*.py) tests/lowered tests/hardware tests/re
 
 BENCHMARKS := $(filter-out __init__ lanes lenet5_sweep hgq_tables,$(basename $(notdir $(wildcard tests/benchmarks/*.py))))
 
-.PHONY: help setup tools browser demo lenet5 test test-fast test-hgq test-qkeras3 lint types docs figures notebooks benchmarks wheel clean
+.PHONY: help setup tools browser demo lenet5 test test-all test-fast test-hgq test-qkeras3 lint types docs figures notebooks benchmarks wheel clean
 
 help:
 	@echo "make demo        train, convert, simulate, synthesise and compare the digits network (demo/)"
 	@echo "make lenet5      all methods on MNIST's LeNet-5, the whole test set, one table (hours; needs DIETCNN_DATA or the network)"
-	@echo "make test        all tests"
+	@echo "make test        the tests: of suites of many cases an evenly spread part"
+	@echo "make test-all    all cases of all tests, the long ones too"
 	@echo "make test-fast   what needs no TensorFlow, in minutes: for further Pythons (PYTHON=python3.13 VENV=.venv-3.13 EXTRAS=onnx,rtl,test)"
 	@echo "make test-hgq    HGQ2's models, in an environment of their own (.venv-hgq)"
 	@echo "make test-qkeras3  qkeras-v3's models, likewise (.venv-qkeras3)"
@@ -77,6 +78,9 @@ lenet5: setup
 
 test: setup
 	$(BIN)/python -m pytest -q --instafail -n $(WORKERS) --dist loadfile --no-loadscope-reorder tests
+
+test-all:
+	DIETCNN_EXHAUSTIVE=1 $(MAKE) test
 
 # Without TensorFlow only what needs none: the contract, its spellings, the tools, QONNX.
 test-fast: setup

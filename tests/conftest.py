@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dietcnn_hls.tools import verilator
+from tests.cases import EXHAUSTIVE
 
 ROOMS = ("lowered", "hardware", "reports", "build", "data", "methods", "tools", "hls", "backend", "training", "hostile", "rtl")
 """Folders of tests, the quick ones first; tests of the ground floor, beside these folders, come before them."""
@@ -26,8 +27,15 @@ def _rank(item: pytest.Item) -> int:
     return ROOMS.index(room) if room in ROOMS else -1
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=_rank)
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "exhaustive: a long test, of `make test-all` alone")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    kept = [item for item in items if EXHAUSTIVE or not item.get_closest_marker("exhaustive")]
+    if len(kept) < len(items):
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = sorted(kept, key=_rank)
 
 
 @pytest.fixture(scope="session")

@@ -126,6 +126,20 @@ def random_graph(seed: int, kernels: tuple[str, ...] = ("table",), limits: Shape
     return LoweredGraph("random_net", tuple(nodes), {"seed": seed, "examples": drawn})
 
 
+def one_conv(
+    name: str, window: Window, side: tuple[int, int], channels: int, outputs: int, kernel: str = "table"
+) -> LoweredGraph:
+    """An encoder, one convolution and its activation."""
+    rng = np.random.default_rng(11)
+    nodes = [node("image", Source(), [], Stream((*side, channels), 0, 255, 8))]
+    nodes.append(encode(rng, "encoder", nodes[-1], 8))
+    taps = window.size[0] * window.size[1] * channels // window.groups
+    made = examples()[kernel].draw(rng, nodes[-1].stream, outputs, taps, 4)
+    nodes.append(node("conv", Linear(made, None, window), [nodes[-1]]))
+    nodes.append(activation(rng, "act", nodes[-1], 8))
+    return LoweredGraph(name, tuple(nodes))
+
+
 def branching_graph(seed: int, kernels: tuple[str, ...] = ("table",), limits: Shape | None = None) -> LoweredGraph:
     """A residual block: grouped convolutions, one edge read by up to four nodes, adds of symbols and of integers, reshapes."""
     rng, limits, drawn = np.random.default_rng(seed), limits or Shape(), list[str]()

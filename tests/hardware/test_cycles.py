@@ -71,7 +71,7 @@ def unequal_branches() -> RtlDesign:
 
 class TestSingleLayers:
     def test_windows_that_take_several_pixels_of_the_input(self, programs: Path) -> None:
-        """All folds with single pixels: `tests.rtl.test_simulation.test_every_legal_fold`."""
+        """All folds with single pixels: `tests.rtl.test_equality.test_every_legal_fold`."""
         source, designs = image((5, 6), 2), []
         for number, window in enumerate((Window((2, 2), (1, 3)), Window((3, 2), (2, 2)))):
             taps = 2 * window.size[0] * window.size[1]

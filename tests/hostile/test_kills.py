@@ -16,12 +16,14 @@ import pytest
 
 from dietcnn_hls.build.workspace import Workspace
 from dietcnn_hls.errors import OutputError
+from tests.cases import exhaustive
 from tests.hostile.builds import GRAPH, X, build, settled, untouched
 from tests.hostile.crafted import tree
 
 SCRIPT = """
 import sys
 from pathlib import Path
+from tests.cases import exhaustive
 from tests.hostile.builds import build
 print("begins", flush=True)
 build(Path(sys.argv[1]), synthesis=sys.argv[2])
@@ -81,6 +83,7 @@ def test_a_killed_build_leaves_no_compiler_behind(tmp_path: Path, undisturbed: t
     assert settled(tmp_path / "out") == undisturbed[0]
 
 
+@exhaustive
 def test_builds_killed_under_the_simulator_and_under_yosys_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runtime: Callable[[Path], None]
 ) -> None:

@@ -15,19 +15,21 @@ from dietcnn_hls.hls import CSim
 from dietcnn_hls.rtl.design import generate
 from dietcnn_hls.rtl.simulation import simulate
 from dietcnn_hls.training import ExactBatchNormalization, SumPooling2D, fit_codebooks, logits
+from tests.cases import spread
 from tests.hls.builds import Case, build_all, random_folding
 
 from . import nets
 
 SEEDS = (0, 5, 2, 10, 4, 12, 8, 13)
 """Networks whose untrained logits differ from image to image."""
-COUNT = len(SEEDS)
 OPTIONS: tuple[dict[str, Any] | None, ...] = (
     {},
     None,  # fixed point
     {"activation_symbols": 4, "weight_symbols": 4, "encoder_symbols": 16},
     {"codebooks": "shared", "encoder_symbols": 12},
 )
+NUMBERS = spread(range(len(SEEDS)), 5, lambda number: number % len(OPTIONS))
+Branching = dict[int, tuple[Any, Any, CSim]]
 
 
 def images(model: Any, count: int, seed: int) -> np.ndarray:
@@ -48,16 +50,16 @@ def converted(number: int) -> tuple[Any, Any]:
 
 
 @pytest.fixture(scope="module")
-def cases(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Any, Any, CSim]]:
-    pairs = [converted(n) for n in range(COUNT)]
-    graphs = [lower_keras(model, "net") for _, model in pairs]
-    builds = [Case(g, ("io_parallel", "io_stream")[n % 2], random_folding(g, n)) for n, g in enumerate(graphs)]
+def cases(tmp_path_factory: pytest.TempPathFactory) -> Branching:
+    pairs = [converted(n) for n in NUMBERS]
+    graphs = {n: lower_keras(model, "net") for n, (_, model) in zip(NUMBERS, pairs, strict=True)}
+    builds = [Case(g, ("io_parallel", "io_stream")[n % 2], random_folding(g, n)) for n, g in graphs.items()]
     simulations = build_all(tmp_path_factory.mktemp("branching"), builds)
-    return [(*pair, simulation) for pair, simulation in zip(pairs, simulations, strict=True)]
+    return {n: (*pair, simulation) for n, pair, simulation in zip(NUMBERS, pairs, simulations, strict=True)}
 
 
-@pytest.mark.parametrize("number", range(COUNT))
-def test_keras_equals_reference_equals_csim(cases: list[tuple[Any, Any, CSim]], number: int) -> None:
+@pytest.mark.parametrize("number", NUMBERS)
+def test_keras_equals_reference_equals_csim(cases: Branching, number: int) -> None:
     _, model, simulation = cases[number]
     x = images(model, 24, number + 100)
     x[0], x[1] = 0, 255 / 256
@@ -69,8 +71,8 @@ def test_keras_equals_reference_equals_csim(cases: list[tuple[Any, Any, CSim]], 
     np.testing.assert_array_equal(simulation.predict(codes), outputs)
 
 
-@pytest.mark.parametrize("number", range(1, COUNT, len(OPTIONS)))
-def test_eight_bits_follow_the_float_network(cases: list[tuple[Any, Any, CSim]], number: int) -> None:
+@pytest.mark.parametrize("number", [n for n in NUMBERS if OPTIONS[n % len(OPTIONS)] is None])
+def test_eight_bits_follow_the_float_network(cases: Branching, number: int) -> None:
     """Scales, means and batch-norms are right: with 256 levels the logits are nearly those of the float network."""
     model, quantised, _ = cases[number]
     x = images(model, 60, number)
@@ -84,18 +86,18 @@ def test_codebooks_of_many_symbols_follow_the_float_network() -> None:
     assert np.corrcoef(logits(model, x).ravel(), logits(fit_codebooks(model, x, **fine), x).ravel())[0, 1] > 0.98
 
 
-def test_the_networks_cover_what_they_claim(cases: list[tuple[Any, Any, CSim]]) -> None:
-    layers = [layer for _, model, _ in cases for layer in model.layers]
-    kinds = {node.op.kind for *_, simulation in cases for node in simulation.graph.nodes}
+def test_the_networks_cover_what_they_claim(cases: Branching) -> None:
+    layers = [layer for _, model, _ in cases.values() for layer in model.layers]
+    kinds = {node.op.kind for *_, simulation in cases.values() for node in simulation.graph.nodes}
     assert kinds >= {"input", "linear", "encode", "requantize", "symbol_map", "max_pool", "sum_pool", "add", "reshape"}
     assert any(layer.name.endswith("_gain") for layer in layers)  # a mean over a number of values that is no power of two
     assert any(isinstance(x, ExactBatchNormalization) and x.name.endswith("sum_bn") for x in layers)
     assert any(isinstance(x, SumPooling2D) and x.strides != x.pool_size for x in layers)
-    assert any(node.op.window.groups > 1 for *_, s in cases for node in s.graph.linear_nodes if node.op.window)
+    assert any(node.op.window.groups > 1 for *_, s in cases.values() for node in s.graph.linear_nodes if node.op.window)
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_rtl_computes_the_same(cases: list[tuple[Any, Any, CSim]], number: int) -> None:
+def test_rtl_computes_the_same(cases: Branching, number: int) -> None:
     graph = cases[number][2].graph
     codes = reference.quantize_input(graph, images(cases[number][1], 3, 7))
     design = generate(graph, solve(graph))

@@ -20,6 +20,7 @@ from dietcnn_hls.training import (
 )
 from dietcnn_hls.training.layers import LookupLayer
 from dietcnn_hls.training.tf import tf
+from tests.cases import spread
 
 from . import nets
 
@@ -111,12 +112,15 @@ def test_symbolic_sums_keep_the_accuracy() -> None:
 
 @pytest.mark.parametrize(
     ("network", "options", "suffix"),
-    [
-        (nets.residual, {}, ".keras"),
-        (nets.residual, {"codebooks": "shared"}, ".h5"),
-        (nets.trained, {"accumulate": "symbolic"}, ".keras"),
-        (nets.trained, {"accumulate": "symbolic", "order": "ripple"}, ".h5"),
-    ],
+    spread(
+        [
+            (nets.residual, {"codebooks": "shared"}, ".keras"),
+            (nets.residual, {}, ".h5"),
+            (nets.trained, {"accumulate": "symbolic", "order": "ripple"}, ".h5"),
+            (nets.trained, {"accumulate": "symbolic"}, ".keras"),
+        ],
+        2,
+    ),
 )
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")
 def test_saved_loaded_and_cloned_models_are_equal(tmp_path, network, options: dict, suffix: str) -> None:

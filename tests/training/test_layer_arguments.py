@@ -24,6 +24,7 @@ from dietcnn_hls.training.plan import Plan
 from dietcnn_hls.training.reader import read_plan
 from dietcnn_hls.training.remedies import _REMEDIES
 from dietcnn_hls.training.tf import tf
+from tests.cases import spread
 
 L = tf.keras.layers
 CLASSES = {kind.__name__: kind for name in dir(L) if isinstance(kind := getattr(L, name), type) and issubclass(kind, L.Layer)}
@@ -229,6 +230,15 @@ def variants() -> list[tuple[str, str, Any]]:
     return found
 
 
+def said(value: Any) -> str:
+    """Functions by their own name: an address in a test's name differs between workers, and xdist refuses that."""
+    return str(getattr(value, "name", getattr(value, "__name__", value)))
+
+
+VARIANTS = spread(variants(), 70, lambda case: case[0], lambda case: (case[1], said(case[2])))
+"""Of an ordinary run: all layers, and all arguments at all values, each in some layer."""
+
+
 def signature(plan: Plan) -> list[Any]:
     """What a plan means, without the names."""
     numbers = {step.name: n for n, step in enumerate(plan)}
@@ -271,14 +281,13 @@ def plans(defaults: dict[str, Any]) -> dict[str, Any]:
     return {kind: signature(read_plan(model)) for kind, model in defaults.items()}
 
 
-# Functions by their own name: an address in a test's name differs between workers, and xdist refuses that.
-NAMES = [f"{kind}-{word}-{getattr(value, 'name', getattr(value, '__name__', value))}"[:60] for kind, word, value in variants()]
+NAMES = [f"{kind}-{word}-{said(value)}"[:60] for kind, word, value in VARIANTS]
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("number", range(len(NAMES)), ids=NAMES)
 def test_arguments_of_layers_that_are_read(defaults: dict[str, Any], plans: dict[str, Any], number: int) -> None:
-    kind, word, value = variants()[number]
+    kind, word, value = VARIANTS[number]
     try:
         model = network(kind, **{word: value})
     except (ValueError, TypeError, NotImplementedError) as error:

@@ -21,6 +21,7 @@ from dietcnn_hls.tools.yosys.synthesis import (
     synthesise,
     synthesise_many,
 )
+from tests.cases import spread
 
 DESIGNS = Path(__file__).parents[2] / "rtl" / "designs"
 LANES = [DESIGNS / "lanes.sv", DESIGNS / "side_by_side.sv"]
@@ -104,7 +105,7 @@ def _memory(path: Path, depth: int, width: int) -> Path:
     return path
 
 
-@pytest.mark.parametrize("part", ["xc7z020clg400-1", ULTRASCALE])
+@pytest.mark.parametrize("part", spread(["xc7z020clg400-1", ULTRASCALE], 1))
 def test_rom_styles(cache: Path, tmp_path: Path, part: str) -> None:
     block, small = _memory(tmp_path / "block.mem", 1024, 36), _memory(tmp_path / "small.mem", 128, 16)
     files = {"block.mem": block, "m/s.mem": small}
