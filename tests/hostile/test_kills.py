@@ -23,7 +23,6 @@ from tests.hostile.crafted import tree
 SCRIPT = """
 import sys
 from pathlib import Path
-from tests.cases import exhaustive
 from tests.hostile.builds import build
 print("begins", flush=True)
 build(Path(sys.argv[1]), synthesis=sys.argv[2])

@@ -12,9 +12,11 @@ import pytest
 from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Source, Stream, node
 from dietcnn_hls.rtl.design import generate
 from dietcnn_hls.rtl.synthesis import layer_resources, synthesise_one_by_one, synthesise_whole
+from tests.cases import exhaustive
 from tests.methods.dietcnn.examples import table_kernel
 
 
+@exhaustive
 def test_modules_one_by_one_cost_what_they_cost_in_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Designs with large memories take the first way; figures do not depend on it."""
     monkeypatch.setenv("DIETCNN_CACHE", str(tmp_path / "cache"))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from dietcnn_hls.errors import ConfigError, DatasetError
 from dietcnn_hls.lowered import Grid
 from dietcnn_hls.training import InputGrid, fit_codebooks, load_model, logits
 from dietcnn_hls.training.tf import tf
+from tests.cases import spread
 
 from . import nets
 
@@ -45,9 +47,11 @@ def inputs(grid: Grid, model: Any, count: int, seed: int) -> np.ndarray:
     return grid.values(codes)
 
 
+PAIRS = spread([(grid, name) for name in sorted(methods.available()) for grid in GRIDS], 12, itemgetter(0), itemgetter(1))
+
+
 @pytest.mark.filterwarnings("ignore::dietcnn_hls.errors.ExactnessWarning")
-@pytest.mark.parametrize("name", sorted(methods.available()))
-@pytest.mark.parametrize("grid", GRIDS.values(), ids=list(GRIDS))
+@pytest.mark.parametrize(("grid", "name"), [(GRIDS[grid], name) for grid, name in PAIRS], ids=map("-".join, PAIRS))
 def test_any_grid_goes_through_every_method(grid: Grid, name: str) -> None:
     model = network(grid, vector=name in ("dietcnn", "tabconv"))
     choice = method_choice(name, "method")

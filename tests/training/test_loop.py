@@ -20,6 +20,7 @@ from dietcnn_hls.training.loop import Epoch, _Trainer
 from dietcnn_hls.training.recipe import augment
 from dietcnn_hls.training.tf import tf
 from dietcnn_hls.validation import validate
+from tests.cases import exhaustive, spread
 
 from . import nets
 
@@ -51,7 +52,7 @@ def test_a_seed_decides_everything(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr() == ("", f"training (method): {SHORT.epochs} epochs\n" * 3), "a line a training, not one an epoch"
 
 
-@pytest.mark.parametrize("dropout", [False, True])
+@pytest.mark.parametrize("dropout", spread([True, False], 1))
 def test_an_interrupted_training_goes_on_with_the_same_result(tmp_path: Path, monkeypatch, dropout: bool) -> None:
     split = nets.split(200)
 
@@ -152,6 +153,7 @@ def test_networks_of_equal_weights_share_no_float_network(tmp_path: Path) -> Non
     assert len(list(tmp_path.iterdir())) == 2
 
 
+@exhaustive
 def test_the_test_set_is_not_looked_at() -> None:
     data = nets.digits()
     blind = datasets.Dataset(data.name, data.x_train, data.y_train, data.x_test[:0], data.y_test[:0], data.classes)
@@ -217,6 +219,7 @@ def test_flips_mirror_about_half_of_the_images() -> None:
     assert ((flipped == images).all(axis=(1, 2, 3)) ^ mirrored).all() and 70 < mirrored.sum() < 130
 
 
+@exhaustive
 def test_the_float_stage_computes_in_bfloat16_where_there_is_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = SHORT.model_copy(update={"float_epochs": 1, "epochs": 0, "mixed_precision": True})
     found = {}

@@ -13,6 +13,7 @@ from dietcnn_hls.methods.conlocnn.format import DigitFormat
 from dietcnn_hls.methods.conlocnn.kernel import SignedDigitKernel
 from dietcnn_hls.rtl.design import RtlDesign, generate
 from dietcnn_hls.rtl.simulation import simulate_many
+from tests.cases import exhaustive
 
 FORMATS = {
     "three_places": ((0, 1, 2),),
@@ -37,6 +38,7 @@ def design(name: str, positions: tuple[tuple[int, ...], ...], stream: Stream) ->
     return generate(graph, {"dense": Fold(len(words) // 2, 1)})
 
 
+@exhaustive
 def test_every_weight_times_every_activation(programs: Path) -> None:
     designs = [design(f"{name}_{sign}", p, stream) for name, p in FORMATS.items() for sign, stream in STREAMS.items()]
     codes = [np.arange(made.graph.input.stream.lo, made.graph.input.stream.hi + 1)[:, None] for made in designs]

@@ -12,6 +12,7 @@ from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Source, Stream, node
 from dietcnn_hls.methods.deepchip.kernel import TernaryKernel
 from dietcnn_hls.rtl.design import RtlDesign, generate
 from dietcnn_hls.rtl.simulation import simulate_many
+from tests.cases import exhaustive
 
 SCALES = {"units": (1, 1), "powers": (8, 2), "odd": (11, 6), "wide": (43, 21)}
 
@@ -27,6 +28,7 @@ def design(name: str, positive: int, negative: int, stream: Stream) -> RtlDesign
     return generate(LoweredGraph(name, (image, node("dense", Linear(kernel), [image]))), {"dense": Fold(2, 1)})
 
 
+@exhaustive
 def test_every_weight_times_every_activation(programs: Path) -> None:
     designs = [design(f"{name}_{sign}", *scales, stream) for name, scales in SCALES.items() for sign, stream in STREAMS.items()]
     codes = [np.arange(made.graph.input.stream.lo, made.graph.input.stream.hi + 1)[:, None] for made in designs]

@@ -18,6 +18,7 @@ from dietcnn_hls.methods.encodingnet.netlist import Netlist, operand_values
 from dietcnn_hls.methods.encodingnet.rows import Rows
 from dietcnn_hls.rtl.design import generate
 from dietcnn_hls.rtl.simulation import simulate_many
+from tests.cases import spread
 from tests.hls.builds import Case, ap_flags, build_all
 from tests.methods.encodingnet.examples import random_netlist
 
@@ -50,7 +51,7 @@ def test_reference_is_the_table(graphs: list[LoweredGraph]) -> None:
         assert np.array_equal(reference.predict(graph, EVERY[:, None]), expected(graph))
 
 
-@pytest.mark.parametrize("spelling", ["native", "ap"])
+@pytest.mark.parametrize("spelling", spread(["native", "ap"], 1))
 def test_cpp_is_the_table(graphs: list[LoweredGraph], spelling: str, tmp_path: Path) -> None:
     chosen = graphs if spelling == "native" else [graphs[0], graphs[-1]]  # compiling ap types takes long
     cases = [Case(graph, "io_parallel", {"products": Fold(4, 1)}) for graph in chosen]
