@@ -16,6 +16,9 @@ from tests.cases import EXHAUSTIVE
 ROOMS = ("lowered", "hardware", "reports", "build", "data", "methods", "tools", "hls", "backend", "training", "hostile", "rtl")
 """Folders of tests, the quick ones first; tests of the ground floor, beside these folders, come before them."""
 
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+"""Keras 2 beside later TensorFlows, whichever file of the suite imports it first."""
+
 os.environ["DIETCNN_ASSERT"] = "1"
 """All simulations of the suite check the assertions of streams and cores, those of whole builds included."""
 

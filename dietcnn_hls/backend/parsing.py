@@ -69,11 +69,15 @@ def _our_parser() -> Iterator[None]:
     converters: Any = hls4ml.converters
     module: Any = sys.modules[_MODULE]  # `hls4ml.converters.keras_v2_to_hls` is the function of that name
     theirs, known = module.parse_keras_model, dict(module.layer_handlers)
+    if hasattr(theirs, _OWN):  # one conversion calls another: beside Keras 3, Keras 2's goes through both
+        yield
+        return
 
     def parse(architecture: Any, reader: Any) -> Any:
         made = prepared(architecture, reader)
         return theirs(made.architecture, made.reader)
 
+    setattr(parse, _OWN, True)
     module.layer_handlers.update(handlers(known))
     module.parse_keras_model = converters.parse_keras_model = parse
     try:
