@@ -173,6 +173,8 @@ class _Builder:
         alike = node.op.pointwise and len(inputs) == 2 and inputs[0].size == inputs[1].size
         if alike and inputs[0].lanes != inputs[1].lanes and self.streaming:
             inputs = (self._repack(f"{name}_repack", node, inputs[0], inputs[1].lanes), inputs[1])
+        if self.streaming:
+            inputs = self._in_parts(name, node, inputs)
         self.parallel[node.name] = self._parallel(node)
         self.code_types[f"{name}_t"] = node.stream
         port = node in self.graph.inputs or node in self.graph.outputs
@@ -180,6 +182,15 @@ class _Builder:
         if node.op.arity:
             self.calls.append(Call(name, None, node, inputs, (edge,), self.parallel[node.name]))
         self.edges[node.name] = self._fork(name, node, edge)
+
+    def _in_parts(self, name: str, node: Node, inputs: tuple[Edge, ...]) -> tuple[Edge, ...]:
+        """Operands whose beats reach beyond what is read at a time, because a reshape before them vanished, in smaller beats."""
+        made = []
+        reads = node.op.whole_reads(self.graph.input_streams(node))
+        for number, (edge, read) in enumerate(zip(inputs, reads, strict=True)):
+            lanes = edge.lanes if read is None else math.gcd(read, edge.lanes)
+            made.append(edge if lanes == edge.lanes else self._repack(f"{name}_part{number}", node, edge, lanes))
+        return tuple(made)
 
     def _take(self, source: str) -> Edge:
         return self.edges[source].pop(0)

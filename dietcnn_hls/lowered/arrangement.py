@@ -94,6 +94,9 @@ class Join(Operation):
         count = math.prod(inputs[0].shape[: self.axis])
         return count, inputs[0].size // count, inputs[1].size // count
 
+    def whole_reads(self, inputs: Sequence[Stream]) -> tuple[int | None, ...]:
+        return self.pieces(inputs)[1:]
+
     def last_reads(self, inputs: Sequence[Stream], result: Stream) -> tuple[np.ndarray, ...]:
         _, left, right = self.pieces(inputs)
         piece, place = np.divmod(np.arange(result.size), left + right)

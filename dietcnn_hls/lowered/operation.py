@@ -96,6 +96,10 @@ class Operation(ABC):
         operand = inputs[0].bits if inputs else result.bits
         return Widths(add=operand, compare=operand)
 
+    def whole_reads(self, inputs: Sequence[Stream]) -> tuple[int | None, ...]:
+        """Codes of each operand that are read at a time, so that beats must be parts of them; None: any beats do."""
+        return (None,) * len(inputs)
+
     def last_reads(self, inputs: Sequence[Stream], result: Stream) -> tuple[np.ndarray, ...]:
         """For each input the number of the last of its codes that each code of the result needs, (result.size,), not decreasing.
 
