@@ -61,7 +61,7 @@ class HlsArray:
         bits: width of an element.
         signed: whether elements are two's complement.
         placement: 'lutrom' | 'bram' | 'auto'.
-        lanes: values are (outputs, taps), one a lane; they are stored [group][tap][output of the group].
+        lanes: values are (outputs, taps), one a lane; they are stored ``[group][tap][output of the group]``.
     """
 
     values: np.ndarray
