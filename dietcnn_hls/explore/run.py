@@ -26,7 +26,7 @@ from dietcnn_hls.explore.optuna import load
 from dietcnn_hls.explore.rungs import Figures, Rung, Workshop, ladder
 from dietcnn_hls.explore.sampling import parameters, sampler, suggested
 from dietcnn_hls.explore.space import Point, Space
-from dietcnn_hls.explore.storage import HEARTBEAT, WORKER, Worker, again, open_storage, stated
+from dietcnn_hls.explore.storage import HEARTBEAT, WORKER, Worker, again, open_storage, stated, take_over_stale
 
 REFUSALS = (ConfigError, LoweringError, ResourceError, UnsupportedLayerError)
 """Failures that speak of one design."""
@@ -167,6 +167,7 @@ class _Search:
     def _left(self) -> int | None:
         """Designs that this worker may take; None when the search is over, or what is left is with workers it cannot see."""
         states = load().trial.TrialState
+        beating = take_over_stale(self.study)
         for number in self.worker.recover(self.study):
             self.display.say(f"trial {number}: its worker died; its design is queued again")
         trials = self.study.get_trials(deepcopy=False)
@@ -177,7 +178,7 @@ class _Search:
             return None
         if waiting or done + len(running) < self.space.trials:
             return 1
-        return 0 if any(self.worker.knows(trial.user_attrs.get(WORKER, "")) for trial in running) else None
+        return 0 if beating or any(self.worker.knows(trial.user_attrs.get(WORKER, "")) for trial in running) else None
 
     def _give_back(self) -> None:
         """An interrupted trial's design is queued again, for whoever goes on."""

@@ -152,6 +152,15 @@ def again(study: Any, trial: Any) -> None:
     load().storages.RetryHeartbeatStaleTrialCallback(RETRIES)(study, trial)
 
 
+def take_over_stale(study: Any) -> bool:
+    """Queue the designs of workers without a sign of life again; False where the storage keeps no heartbeats."""
+    interval = getattr(study._storage, "get_heartbeat_interval", lambda: None)()
+    if interval is None:
+        return False
+    load().storages.fail_stale_trials(study)
+    return True
+
+
 @contextlib.contextmanager
 def stated(place: str) -> Iterator[None]:
     """A storage that stops answering ends a search with its name."""
@@ -163,4 +172,15 @@ def stated(place: str) -> Iterator[None]:
         raise
 
 
-__all__ = ["HEARTBEAT", "WORKER", "Worker", "again", "hidden", "open_storage", "retry", "stated", "unreachable"]
+__all__ = [
+    "HEARTBEAT",
+    "WORKER",
+    "Worker",
+    "again",
+    "hidden",
+    "open_storage",
+    "retry",
+    "stated",
+    "take_over_stale",
+    "unreachable",
+]

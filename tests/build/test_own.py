@@ -66,7 +66,7 @@ def folder(tmp_path: Path) -> Path:
     y = np.arange(90) % 3
     np.savez(tmp_path / "data.npz", x_train=x[:60], y_train=y[:60], x_test=x[60:], y_test=y[60:])
     layers = [
-        L.InputLayer((6,)),
+        L.InputLayer((6,), name="features"),
         L.Dense(8, activation="relu", name="a"),
         L.Dense(3, name="b"),
         L.Activation("softmax", name="s"),
@@ -85,7 +85,7 @@ def run(folder: Path, name: str = "stock", *overrides: str, upto: str = "report"
 def test_a_float_network_has_hls4mls_numbers(folder: Path) -> None:
     """By its own C-simulation of all test data; folds follow from its reuse factors; a second build makes nothing anew."""
     with pytest.warns(SaturationWarning, match="lie beyond"):
-        report = run(folder, "stock", "hls4ml.LayerName.input_1={Precision: {result: 'ap_fixed<6,2>'}}")
+        report = run(folder, "stock", "hls4ml.LayerName.features={Precision: {result: 'ap_fixed<6,2>'}}")
     assert report.bit_exact["hls4ml_vs_csim"].samples == 30 and report.bit_exact["hls4ml_vs_csim"].mismatches == 0
     assert {"float", "reference", "csim"} <= set(report.accuracy.model_dump(by_alias=True, exclude_none=True))
     assert report.folding["layers"]["a_sum"] == {"pe": 2, "simd": 6} and report.network == "net"

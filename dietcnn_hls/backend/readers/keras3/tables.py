@@ -2,7 +2,7 @@
 """HGQ2's table layers: every pair of an input and an output has a small network of its own, whose results are all read here.
 
 The values of each pair's input that its quantiser tells apart go through the layer's own quantisers and network; what comes out
-are the entries of a `TapTableKernel`.
+are the entries of a table kernel (`methods.products.TapTables`).
 """
 
 from __future__ import annotations
