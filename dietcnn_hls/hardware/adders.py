@@ -104,18 +104,20 @@ class AdderNetwork:
         """Registers between inputs and outputs, at least one."""
         return max([1, *(adder.result.stage for adder in self.adders)])
 
+    def reads(self) -> dict[int, set[int]]:
+        """By value, after how many registers adders and outputs read it."""
+        values, stages = self.values, self.stages
+        adders = [(term.source, adder.result.stage - 1) for adder in self.adders for term in adder.terms]
+        outputs = [(output.term.source, stages) for output in self.outputs if output.term is not None]
+        found: defaultdict[int, set[int]] = defaultdict(set)
+        for source, stage in (*adders, *outputs):
+            found[source].add(stage - values[source].stage)
+        return found
+
     def delays(self) -> dict[int, int]:
         """Registers that each value waits in: as many as its last reader needs."""
-        values = self.values
-        waits: defaultdict[int, int] = defaultdict(int)
-        for adder in self.adders:
-            for term in adder.terms:
-                waits[term.source] = max(waits[term.source], adder.result.stage - 1 - values[term.source].stage)
-        for output in self.outputs:
-            if output.term is not None:
-                source = output.term.source
-                waits[source] = max(waits[source], self.stages - values[source].stage)
-        return {source: wait for source, wait in sorted(waits.items()) if wait}
+        waits = {source: max(delays) for source, delays in sorted(self.reads().items())}
+        return {source: wait for source, wait in waits.items() if wait}
 
     @property
     def luts(self) -> int:
@@ -161,14 +163,10 @@ def _tree(network: AdderNetwork, terms: list[Term], final: bool) -> Term:
     """Add terms up, what is ready first, three at a time; `final`: the last sum must not be negated."""
     values = network.values
     while len(terms) > 1:
-        stage = min(values[term.source].stage for term in terms)
+        count = min(3, len(terms))
+        stage = sorted(values[term.source].stage for term in terms)[count - 1]
         ready = [term for term in terms if values[term.source].stage <= stage]
-        if len(ready) < min(3, len(terms)):  # the next ones that come
-            later = sorted({values[term.source].stage for term in terms})
-            stage = next(s for s in later if sum(values[term.source].stage <= s for term in terms) >= min(3, len(terms)))
-            ready = [term for term in terms if values[term.source].stage <= stage]
         ready.sort(key=lambda term: (values[term.source].bits + term.shift, term))
-        count = 3 if len(ready) >= 3 else 2
         last = count == len(terms)
         chosen = min(
             combinations(ready[:WINDOW], count),

@@ -14,7 +14,7 @@ import numpy as np
 from dietcnn_hls.errors import LoweringError
 from dietcnn_hls.integers import bits_for
 from dietcnn_hls.lowered import checks
-from dietcnn_hls.lowered.kernel import Constants, HlsArray, LaneKernel
+from dietcnn_hls.lowered.kernel import Constants, HlsArray, LaneKernel, decodes
 from dietcnn_hls.lowered.stream import Stream
 
 
@@ -24,7 +24,7 @@ def check_decoding(integers: np.ndarray, lo: int) -> None:
     checks.array("the integers of input codes", integers, (None,))
     if (np.diff(integers.astype(np.int64)) <= 0).any():
         raise LoweringError("the integers of input codes must increase")
-    if lo and not np.array_equal(integers, np.arange(lo, lo + len(integers))):
+    if lo and decodes(integers, lo):
         raise LoweringError(f"input codes from {lo} on are no symbols, so they must be the integers themselves")
 
 
@@ -73,7 +73,7 @@ class DecodingKernel(LaneKernel):
     @cached_property
     def decodes(self) -> bool:
         """False where the codes are the integers themselves and need no decoding table."""
-        return not self.ends_only and not np.array_equal(self.integers, np.arange(self.lo, self.lo + len(self.integers)))
+        return not self.ends_only and decodes(self.integers, self.lo)
 
     @property
     def integer_bits(self) -> int:

@@ -121,6 +121,11 @@ class RtlKernel:
     fast: Mapping[str, int | str] = field(default_factory=dict)
 
 
+def decodes(integers: np.ndarray, lo: int) -> bool:
+    """Whether the integers of the codes from `lo` on differ from the codes, so that they take a decoding table."""
+    return not np.array_equal(integers, np.arange(lo, lo + len(integers)))
+
+
 @dataclass(frozen=True)
 class Constants:
     """A kernel as a constant matrix: ``matrix @ integers[codes - lo]``.
@@ -136,6 +141,11 @@ class Constants:
     integers: np.ndarray
     matrix: np.ndarray
     ends_only: bool = False
+
+    @property
+    def decodes(self) -> bool:
+        """False where the codes are the integers themselves and need no decoding table."""
+        return not self.ends_only and decodes(self.integers, self.lo)
 
 
 class Kernel(ABC):
@@ -307,6 +317,7 @@ __all__ = [
     "LaneKernel",
     "RtlKernel",
     "check_rows",
+    "decodes",
     "forget_kernel",
     "kernel_type",
     "register_kernel",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -43,13 +44,15 @@ class SharedSums:
         """LUTs of adders, waits and decoders."""
         bits = self.network.inputs[0].bits
         tables = max(1, 1 << max(0, len(self.constants.integers).bit_length() - 7)) * bits
-        return self.network.luts + (0 if self._plain else self.constants.matrix.shape[1] * tables)
+        return self.network.luts + (self.constants.matrix.shape[1] * tables if self.constants.decodes else 0)
 
-    @property
-    def _plain(self) -> bool:
-        """Whether codes are the integers themselves."""
-        lo, integers = self.constants.lo, self.constants.integers
-        return self.constants.ends_only or np.array_equal(integers, np.arange(lo, lo + len(integers)))
+    @cached_property
+    def _values(self) -> list[Value]:
+        return self.network.values
+
+    @cached_property
+    def _stages(self) -> int:
+        return self.network.stages
 
     @property
     def offsets(self) -> np.ndarray:
@@ -102,7 +105,7 @@ class SharedSums:
     def _inputs(self, code_bits: int) -> Iterator[str]:
         """The integers behind the codes."""
         taps, bits = self.constants.matrix.shape[1], self.network.inputs[0].bits
-        if self._plain:
+        if not self.constants.decodes:
             for number in range(taps):
                 yield f"  wire [{bits - 1}:0] x{number} = in_codes[{number * code_bits} +: {bits}];"
             return
@@ -124,11 +127,10 @@ class SharedSums:
 
     def _adders(self) -> Iterator[str]:
         """Adders, and the registers in which values wait."""
-        values, network = self.network.values, self.network
-        inputs, taps = len(network.inputs), self._taps()
-        for source, value in enumerate(values):
+        inputs, taps = len(self.network.inputs), self._taps()
+        for source, value in enumerate(self._values):
             if source >= inputs:
-                adder = network.adders[source - inputs]
+                adder = self.network.adders[source - inputs]
                 yield f"\n  // {self._formula(adder.terms)}"
                 yield f"  wire [{value.bits - 1}:0] {self._name(source)};"
                 yield from self._adder(source, value)
@@ -144,20 +146,15 @@ class SharedSums:
 
     def _advance(self, stage: int) -> str:
         """What loads the registers of a stage: the last hold a result until it is taken."""
-        return "finish" if stage == self.network.stages else "enable"
+        return "finish" if stage == self._stages else "enable"
 
     def _taps(self) -> dict[int, list[int]]:
         """By value, the delays at which it is read, ascending; a row of registers ends where the last stage begins."""
-        values, found = self.network.values, dict[int, set[int]]()
-        for adder in self.network.adders:
-            for term in adder.terms:
-                found.setdefault(term.source, set()).add(adder.result.stage - 1 - values[term.source].stage)
-        last = self.network.stages
-        for output in self.network.outputs:
-            if output.term is not None:
-                wait = last - values[output.term.source].stage
-                found.setdefault(output.term.source, set()).update({wait, wait - 1} if wait else set())
-        return {source: sorted(delays - {0}) for source, delays in found.items()}
+        found = {}
+        for source, delays in self.network.reads().items():
+            last = self._stages - self._values[source].stage
+            found[source] = sorted((delays | ({last - 1} if last in delays else set())) - {0, -1})
+        return found
 
     def _formula(self, terms: tuple[Term, ...]) -> str:
         factors = [f" * {1 << term.shift}" if term.shift else "" for term in terms]
@@ -172,13 +169,17 @@ class SharedSums:
         width = value.bits - adder.start
         operands = [self._slice(term, value.stage - 1, adder.start, value.bits) for term in adder.terms]
         connected = ", ".join(f".{port}({operand})" for port, operand in zip(ports, operands, strict=True))
-        low = self._slice(adder.lowest(self.network.values), value.stage - 1, 0, adder.start) if adder.start else "1'b0"
-        yield f"  {module} #(.WIDTH({width}), .LOW({adder.start}), .NEGATE({len(ports)}'b{negate})) {name}_adder ("
-        yield f"      .clk(clk), .advance({self._advance(value.stage)}), {connected}, .low({low}), .sum({name}));"
+        advance, sums = self._advance(value.stage), f"{name}[{value.bits - 1}:{adder.start}]" if adder.start else name
+        yield f"  {module} #(.WIDTH({width}), .NEGATE({len(ports)}'b{negate})) {name}_adder ("
+        yield f"      .clk(clk), .advance({advance}), {connected}, .sum({sums}));"
+        if adder.start:
+            low = self._slice(adder.lowest(self._values), value.stage - 1, 0, adder.start)
+            yield f"  delay_line #(.WIDTH({adder.start})) {name}_low ("
+            yield f"      .clk(clk), .advance({advance}), .in({low}), .out({name}[{adder.start - 1}:0]));"
 
     def _slice(self, term: Term, stage: int, start: int, end: int) -> str:
         """Bits `start` to ``end - 1`` of a term, without its sign, as it stands after `stage` stages."""
-        value = self.network.values[term.source]
+        value = self._values[term.source]
         name = self._name(term.source, stage - value.stage)
         pieces = []
         low, high = max(start, term.shift), min(end, term.shift + value.bits)
@@ -207,7 +208,7 @@ class SharedSums:
         if output.term is None:
             return f"{bits}'d0"
         term = output.term
-        text = self._slice(term._replace(shift=0), self.network.stages, 0, bits - term.shift)
+        text = self._slice(term._replace(shift=0), self._stages, 0, bits - term.shift)
         text = f"~{text}" if term.sign < 0 else text
         return f"{{{text}, {term.shift}'d0}}" if term.shift else text
 

@@ -64,8 +64,8 @@ def build_linear(site: Site, op: Linear, sources: list[Beats]) -> Beats:
 def _codes(source: Beats, stream: Stream) -> dict[str, Parameter]:
     """What a kernel array knows of its codes."""
     listed = source.bits <= LISTED_BITS  # codes that index a table; wider ones are integers, whatever their range
-    codes: dict[str, Parameter] = {"CODE_LO": stream.lo, "CODES": stream.hi - stream.lo + 1 if listed else 1}
-    return {"CODE_BITS": source.bits} | (codes if listed else codes | {"CODE_LO": 0})
+    codes = {"CODE_LO": stream.lo, "CODES": stream.hi - stream.lo + 1} if listed else {"CODE_LO": 0, "CODES": 1}
+    return {"CODE_BITS": source.bits, **codes}
 
 
 def shared_sums(site: Site, kernel: Kernel, order: tuple[np.ndarray, np.ndarray]) -> SharedSums | None:

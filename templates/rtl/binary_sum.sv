@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sum of two operands of either sign in a register.
 //
-// Formula  sum = {+-a +-b, low}, modulo 2^(WIDTH+LOW); bit 0, 1 of NEGATE: a, b is subtracted, at most one of them.
-// Ports    advance: the register loads; a, b: operands, aligned and extended to WIDTH bits; low: LOW bits that pass, none if 0.
+// Formula  sum = +-a +-b, modulo 2^WIDTH; bit 0, 1 of NEGATE: a, b is subtracted, at most one of them.
+// Ports    advance: the register loads; a, b: operands, aligned and extended to WIDTH bits.
 // Latency  1 cycle.
-// Cost     a LUT and a carry a bit of WIDTH.
+// Cost     a LUT and a carry a bit.
 
 module binary_sum #(
     parameter int unsigned WIDTH = 8,
-    parameter int unsigned LOW = 0,
     parameter logic [1:0] NEGATE = 2'b00
 ) (
     input  logic clk,
     input  logic advance,
     input  logic [WIDTH-1:0] a,
     input  logic [WIDTH-1:0] b,
-    input  logic [(LOW > 0 ? LOW : 1)-1:0] low,
-    output logic [WIDTH+LOW-1:0] sum
+    output logic [WIDTH-1:0] sum
 );
   if (NEGATE == 2'b11) begin : g_check
     $error("binary_sum: NEGATE must leave one operand positive");
@@ -30,12 +28,5 @@ module binary_sum #(
     assign total = a + b;
   end
 
-  if (LOW > 0) begin : g_low
-    always_ff @(posedge clk) if (advance) sum <= {total, low};
-  end else begin : g_whole
-    always_ff @(posedge clk) if (advance) sum <= total;
-    /* verilator lint_off UNUSEDSIGNAL */
-    wire unused = low[0];
-    /* verilator lint_on UNUSEDSIGNAL */
-  end
+  always_ff @(posedge clk) if (advance) sum <= total;
 endmodule

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sum of three operands of either sign in a register, a LUT a bit.
 //
-// Formula  sum = {+-a +-b +-c, low}, modulo 2^(WIDTH+LOW); bit 0, 1, 2 of NEGATE: a, b, c is subtracted, at most two of them.
-// Ports    advance: the register loads; a, b, c: operands, aligned and extended to WIDTH bits; low: LOW bits that pass, or none.
+// Formula  sum = +-a +-b +-c, modulo 2^WIDTH; bit 0, 1, 2 of NEGATE: a, b, c is subtracted, at most two of them.
+// Ports    advance: the register loads; a, b, c: operands, aligned and extended to WIDTH bits.
 // Latency  1 cycle.
 // Cost     WIDTH LUT6s and their carries. A LUT's O6 is the parity of its three bits and of the majority one bit lower, which the
 //          O5 there gives; that majority is also what the carry generates. O5 leaves the slice by the output that a sum without a
@@ -11,7 +11,6 @@
 
 module ternary_sum #(
     parameter int unsigned WIDTH = 8,
-    parameter int unsigned LOW = 0,
     parameter logic [2:0] NEGATE = 3'b000
 ) (
     input  logic clk,
@@ -19,8 +18,7 @@ module ternary_sum #(
     input  logic [WIDTH-1:0] a,
     input  logic [WIDTH-1:0] b,
     input  logic [WIDTH-1:0] c,
-    input  logic [(LOW > 0 ? LOW : 1)-1:0] low,
-    output logic [WIDTH+LOW-1:0] sum
+    output logic [WIDTH-1:0] sum
 );
   if (NEGATE == 3'b111) begin : g_check
     $error("ternary_sum: NEGATE must leave one operand positive");
@@ -67,12 +65,5 @@ module ternary_sum #(
   assign total = first + second + third + WIDTH'(ONE) + WIDTH'(TWO);
 `endif
 
-  if (LOW > 0) begin : g_low
-    always_ff @(posedge clk) if (advance) sum <= {total, low};
-  end else begin : g_whole
-    always_ff @(posedge clk) if (advance) sum <= total;
-    /* verilator lint_off UNUSEDSIGNAL */
-    wire unused = low[0];
-    /* verilator lint_on UNUSEDSIGNAL */
-  end
+  always_ff @(posedge clk) if (advance) sum <= total;
 endmodule

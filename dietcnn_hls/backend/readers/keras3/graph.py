@@ -3,17 +3,17 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from dietcnn_hls.backend.readers.host import softmax_left_to_host
 from dietcnn_hls.backend.readers.keras3 import functions, layers, tables
 from dietcnn_hls.backend.readers.keras3.qkeras import QKERAS, norm
 from dietcnn_hls.backend.readers.keras3.quantisers import Types, apply, entry, types_of
 from dietcnn_hls.backend.readers.keras3.source import Call, Calls, calls_of, package_of
 from dietcnn_hls.backend.readers.keras3.values import Layer, Making, Value
 from dietcnn_hls.data.datasets import IMAGE
-from dietcnn_hls.errors import DietError, LeftToHostWarning, LoweringError, UnsupportedLayerError
+from dietcnn_hls.errors import DietError, LoweringError, UnsupportedLayerError
 from dietcnn_hls.lowered import Grid, LoweredGraph, Node, Source, node
 from dietcnn_hls.names import design_name
 
@@ -142,7 +142,7 @@ def lower_keras3(
             own = [_entered(calls, call, input_grid)]
             made[call.outputs[0]] = Value(own[0])
         elif _ends_in_softmax(call, outputs):
-            left.append(_to_host(call))
+            left.append(softmax_left_to_host(f"layer '{call.name}' (softmax)", call.name))
             outputs = [call.inputs[0] if key == call.outputs[0] else key for key in outputs]
             continue
         else:
@@ -174,16 +174,6 @@ def _ends_in_softmax(call: Call, outputs: list[int]) -> bool:
     return call.outputs[0] in outputs and (
         type(call.layer).__name__ == "Softmax" or getattr(function, "__name__", "") == "softmax"
     )
-
-
-def _to_host(call: Call) -> dict[str, str]:
-    warnings.warn(
-        f"layer '{call.name}' (softmax) is left to the host: the design ends at the logits. The largest logit has the largest "
-        "probability; where probabilities are needed, apply softmax to what it returns.",
-        LeftToHostWarning,
-        stacklevel=4,
-    )
-    return {"layer": call.name, "operation": "softmax"}
 
 
 def _entered(calls: Calls, call: Call, grid: Grid | None) -> Node:

@@ -3,17 +3,17 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from dietcnn_hls.backend.readers.host import softmax_left_to_host
 from dietcnn_hls.backend.readers.onnx import functions, layers, quantisers
 from dietcnn_hls.backend.readers.onnx.builder import Builder
 from dietcnn_hls.backend.readers.onnx.source import cleaned
 from dietcnn_hls.backend.readers.onnx.tensors import Tensor
 from dietcnn_hls.data.datasets import IMAGE
-from dietcnn_hls.errors import LeftToHostWarning, UnsupportedLayerError
+from dietcnn_hls.errors import UnsupportedLayerError
 from dietcnn_hls.lowered import Grid, LoweredGraph, Source
 from dietcnn_hls.names import design_name
 
@@ -93,7 +93,7 @@ def lower_onnx(model: Any, name: str | None = None, input_grid: Grid | None = No
         if missing:
             raise make.refuse(f"its input '{missing[0]}' comes from nowhere")
         if node.op_type == "Softmax" and list(node.output) == outputs:
-            left, outputs = _to_host(node), [node.input[0]]
+            left, outputs = softmax_left_to_host(f"node '{node.name}' (Softmax)", node.name), [node.input[0]]
             continue
         if node.op_type not in HANDLERS:
             raise make.refuse(f"it has no lowering; known are {', '.join(HANDLERS)}")
@@ -145,16 +145,6 @@ class _Named(NamedTuple):
 
     name: str
     op_type: str = "input"
-
-
-def _to_host(node: Any) -> dict[str, str]:
-    warnings.warn(
-        f"node '{node.name}' (Softmax) is left to the host: the design ends at the logits. The largest logit has the largest "
-        "probability; where probabilities are needed, apply softmax to what it returns.",
-        LeftToHostWarning,
-        stacklevel=4,
-    )
-    return {"layer": node.name, "operation": "softmax"}
 
 
 __all__ = ["HANDLERS", "Converted", "lower_onnx"]
