@@ -18,6 +18,7 @@ from dietcnn_hls.lowered import Grid
 from dietcnn_hls.tf import qkeras, tf
 from dietcnn_hls.training.codebooks import midpoints
 from dietcnn_hls.training.functions import Scalar
+from dietcnn_hls.training.lookups import clipped_gradient, lookup, straight_through, training_lookup
 from dietcnn_hls.training.quantizers import KernelQuantizer
 
 register = tf.keras.utils.register_keras_serializable(package="dietcnn_hls")
@@ -30,20 +31,6 @@ def check_symbols(symbols: int, what: str) -> int:
     if not isinstance(symbols, int | np.integer) or isinstance(symbols, bool) or not 2 <= symbols <= MAX_SYMBOLS:
         raise ConfigError(f"{what} of {symbols} symbols: a codebook holds 2 to {MAX_SYMBOLS}")
     return int(symbols)
-
-
-def nearest_level(x: Any, levels: Any) -> Any:
-    """Tensor of any shape -> the nearest of the sorted `levels` (K,); a midpoint takes the upper one.
-
-    Compared in float32 as ``2 * x >= levels[j] + levels[j + 1]``, the form in which the lowering compares.
-    """
-    return lookup(2.0 * x, levels, levels[:-1] + levels[1:])
-
-
-def lookup(x: Any, levels: Any, thresholds: Any) -> Any:
-    """``levels[#{j : x >= thresholds[j]}]`` elementwise; levels (K,), thresholds (K-1,) non-decreasing."""
-    symbols = tf.searchsorted(thresholds, tf.reshape(x, [-1]), side="right")
-    return tf.reshape(tf.gather(levels, symbols), tf.shape(x))
 
 
 class LookupLayer:
@@ -340,19 +327,20 @@ class CodebookActivation(tf.keras.layers.Layer):
         """What the activations are divided by on their way to the levels: thresholds are midpoints times this."""
         if self.function is not None:
             return self._scale
-        slope, _, _ = _straight_through(self.levels, self.thresholds)
+        slope, _, _ = straight_through(self.levels, self.thresholds)
         return 1 / float(slope)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Any, training: Any = None) -> Any:
+        look = training_lookup if isinstance(training, bool | int) and training else lookup
+
         @tf.custom_gradient
         def encode(y: Any, levels: Any, thresholds: Any) -> Any:
             def gradient(g: Any) -> tuple[Any, None, None]:
                 if self.function is not None:
                     return g * self._slope(y, levels), None, None
-                slope, low, high = _straight_through(levels, thresholds)
-                return tf.where((y >= low) & (y <= high), g * slope, 0.0), None, None
+                return clipped_gradient(g, y, levels, thresholds), None, None
 
-            return lookup(y, levels, thresholds), gradient
+            return look(y, levels, thresholds), gradient
 
         return encode(inputs, tf.convert_to_tensor(self.levels), tf.convert_to_tensor(self.thresholds))
 
@@ -373,14 +361,6 @@ class CodebookActivation(tf.keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
-
-
-def _straight_through(levels: Any, thresholds: Any) -> tuple[Any, Any, Any]:
-    """Slope and range (low, high) of the clipped line through the origin that the staircase follows."""
-    middles = (levels[:-1] + levels[1:]) / 2.0
-    energy = tf.reduce_sum(middles * thresholds)
-    slope = tf.where(energy > 0, tf.math.divide_no_nan(tf.reduce_sum(middles * middles), energy), 1.0)
-    return slope, levels[0] / slope, levels[-1] / slope
 
 
 @register

@@ -12,8 +12,8 @@ from dietcnn_hls.methods.conlocnn.compensation import Moments, Rounded, compensa
 from dietcnn_hls.methods.conlocnn.format import DigitFormat
 from dietcnn_hls.methods.conlocnn.search import Choice, choose
 from dietcnn_hls.tf import tf
-from dietcnn_hls.training.layers import nearest_level
 from dietcnn_hls.training.linear import channels_of, from_taps, lookup_layer, sample_windows, tap_weights
+from dietcnn_hls.training.lookups import nearest_level
 from dietcnn_hls.training.plan import Plan, Step
 from dietcnn_hls.training.quantizers import KernelQuantizer
 from dietcnn_hls.training.rebuild import FloatNetwork, Quantization, Signal, run_layer

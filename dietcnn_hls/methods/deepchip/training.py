@@ -12,8 +12,8 @@ import numpy as np
 from dietcnn_hls.methods.deepchip.scales import fitted_scales, scale_integers, ternarise
 from dietcnn_hls.tf import tf
 from dietcnn_hls.training.integer_layers import SMALLEST_GAIN, ShiftBatchNormalization
-from dietcnn_hls.training.layers import nearest_level
 from dietcnn_hls.training.linear import from_taps, lookup_layer, to_taps
+from dietcnn_hls.training.lookups import nearest_level
 from dietcnn_hls.training.plan import Step
 from dietcnn_hls.training.quantizers import KernelQuantizer
 from dietcnn_hls.training.rebuild import FloatNetwork, Quantization, Signal, run_layer

@@ -12,7 +12,8 @@ from dietcnn_hls.errors import ConfigError
 from dietcnn_hls.methods.dietcnn.sums import symbolic_sums
 from dietcnn_hls.tf import tf
 from dietcnn_hls.training.codebooks import fit_levels
-from dietcnn_hls.training.layers import check_symbols, nearest_level
+from dietcnn_hls.training.layers import check_symbols
+from dietcnn_hls.training.lookups import nearest_level
 from dietcnn_hls.training.quantizers import KernelQuantizer
 
 if TYPE_CHECKING:
