@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dietcnn_hls.data.networks import _SMALLEST, NETWORKS, check, get, names, resnet18, vgg11, vgg11_pooled
+from dietcnn_hls.data.networks import _SMALLEST, NETWORKS, check, get, names, resnet8, resnet18, vgg11, vgg11_pooled
 from dietcnn_hls.errors import ConfigError
 
 
@@ -24,6 +24,7 @@ def work(model: Any) -> tuple[int, int]:
     [
         (vgg11, (32, 32, 3), 236_692_160, 9_222_848),
         (vgg11_pooled, (32, 32, 3), 152_769_536, 9_222_848),
+        (resnet8, (32, 32, 3), 12_501_632, 77_360),
         (resnet18, (32, 32, 3), 555_422_720, 11_164_352),
         (resnet18, (64, 64, 3), 140_825_600, 11_172_032),
     ],
@@ -43,6 +44,12 @@ def test_resnet18_has_eight_adds_of_which_three_project() -> None:
     assert sum(kind == "Conv2D" and name.endswith("_side") for kind, name in kinds) == 3
 
 
+def test_resnet8_has_three_adds_of_which_two_project() -> None:
+    kinds = [(type(layer).__name__, layer.name) for layer in resnet8().layers]
+    assert sum(kind == "Add" for kind, _ in kinds) == 3
+    assert [name for kind, name in kinds if kind == "Conv2D" and name.endswith("_side")] == ["stage2_side", "stage3_side"]
+
+
 @pytest.mark.parametrize("name", names())
 def test_every_network_takes_shape_classes_and_width(name: str) -> None:
     model = get(name)((32, 32, 3), 7, width=0.125)
@@ -54,8 +61,8 @@ def test_every_network_takes_shape_classes_and_width(name: str) -> None:
 
 def test_unknown_names_get_a_suggestion() -> None:
     assert names() == sorted(NETWORKS)
-    with pytest.raises(ConfigError, match=r"unknown network 'resnet8'.*resnet18"):
-        get("resnet8")
+    with pytest.raises(ConfigError, match=r"unknown network 'resnet9'.*resnet"):
+        get("resnet9")
 
 
 @pytest.mark.parametrize("name", names())
