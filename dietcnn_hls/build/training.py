@@ -68,7 +68,7 @@ class FromProject(Origin):
         sets = (self.dataset.x_train, self.dataset.y_train, self.dataset.x_test, self.dataset.y_test)
         config = self.config
         network = config.network.model_dump() if self.own is None else (self.own.key(), self.network().to_json())
-        key = *sets, network, config.method_choice.key(), self.recipe.model_dump(), config.seed
+        key = *sets, network, config.method_choice.key(), self.recipe.key(), config.seed
         return key if self.grid is None else (*key, astuple(self.grid))
 
     def train(self, folder: Path, workspace: Path) -> Facts:
@@ -162,8 +162,8 @@ def _recipe(config: ProjectConfig) -> Recipe:
     from dietcnn_hls.training.recipe import Recipe  # its package needs TensorFlow
 
     recipe: Recipe = validate(Recipe, config.training, "training")
-    if config.dataset.precision is not None and (recipe.shift or recipe.flip):
-        raise ConfigError("training: shift and flip move pixels, and these data are none; set training.shift to 0")
+    if config.dataset.precision is not None and (recipe.shift or recipe.flip or recipe.cutout):
+        raise ConfigError("training: shift, flip and cutout change pixels, and these data are none; set training.shift to 0")
     if config.trains and config.dataset.absent and (recipe.float_epochs or recipe.epochs):
         raise ConfigError("dataset `none` leaves nothing to train on; set training: {float_epochs: 0, epochs: 0}")
     return recipe

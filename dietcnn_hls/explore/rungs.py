@@ -33,10 +33,23 @@ from dietcnn_hls.reports.model import ESTIMATE, Report
 
 Figures = dict[str, Figure]
 
-_SECOND_STAGE = ("epochs", "learning_rate", "distillation", "temperature", "refits")
+_SECOND_STAGE = ("epochs", "learning_rate", "optimizer", "weight_decay", "distillation", "temperature", "refits")
 """Keys of the recipe that a network converted without training does not depend on."""
 
-_FLOAT = ("float_epochs", "float_learning_rate", "batch", "shift", "flip", "label_smoothing", "validation", "mixed_precision")
+_FLOAT = (
+    *(
+        "float_epochs",
+        "float_learning_rate",
+        "float_optimizer",
+        "float_weight_decay",
+        "warmup",
+        "batch",
+        "shift",
+        "border",
+        "flip",
+    ),
+    *("cutout", "label_smoothing", "ema", "batch_norm_images", "validation", "mixed_precision"),
+)
 """Keys of the recipe that the float network depends on."""
 
 _FOUND = {"converted": ("lowered", "folding"), "post-training": ("reference",), "trained": ("lowered", "folding", "reference")}

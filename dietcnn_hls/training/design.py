@@ -15,7 +15,7 @@ from dietcnn_hls.data import datasets
 from dietcnn_hls.lowered import Grid
 from dietcnn_hls.tf import tf
 from dietcnn_hls.training.loop import History, logits_model, predict, train
-from dietcnn_hls.training.recipe import Recipe
+from dietcnn_hls.training.recipe import FLOAT_KEYS, Recipe
 
 
 class Quantizer(Protocol):
@@ -64,7 +64,11 @@ def train_design(
     split = datasets.split_validation(dataset.x_train, dataset.y_train, recipe.validation, seed)
     tf.keras.utils.set_random_seed(seed)
     float_model = build()
-    trainee = _in_bfloat16(build, float_model) if recipe.mixed_precision and gpu() else float_model
+    trainee = (
+        _in_bfloat16(build, float_model)
+        if recipe.mixed_precision == "always" or (recipe.mixed_precision and gpu())
+        else float_model
+    )
     float_history = _train_float(trainee, split, recipe, seed, checkpoint_dir, teacher_cache)
     float_model.set_weights(trainee.get_weights())
     calibration = datasets.as_values(split.x_train[: recipe.calibration])
@@ -97,10 +101,9 @@ def _train_float(
     """Train `model` in place, or load its weights from `cache`, where they are then kept."""
     path = None
     if cache is not None:
-        keys = {"float_epochs", "float_learning_rate", "batch", "shift", "flip", "label_smoothing"}
         how = [] if model.dtype_policy.name == "float32" else [model.dtype_policy.name]
         network = (model.to_json(), model.get_weights())  # networks that only differ in strides have equal weights
-        key = content_key(network, list(split), recipe.model_dump(include=keys), seed, *how)
+        key = content_key(network, list(split), recipe.key(FLOAT_KEYS), seed, *how)
         path = cache / f"float-{key[:24]}.npz"
         if found := read_kept(path, key):
             model.set_weights([found[f"w{i}"] for i in range(len(found))])

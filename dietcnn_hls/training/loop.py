@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -16,9 +16,11 @@ import numpy as np
 from dietcnn_hls import progress
 from dietcnn_hls.atomic import content_key, read_kept, write_kept
 from dietcnn_hls.data import datasets
-from dietcnn_hls.errors import DatasetError, LoweringError, UnsupportedLayerError
+from dietcnn_hls.errors import ConfigError, DatasetError, LoweringError, UnsupportedLayerError
 from dietcnn_hls.tf import tf
-from dietcnn_hls.training.recipe import Recipe, augment
+from dietcnn_hls.training.averaging import BatchStatistics, MovingAverage
+from dietcnn_hls.training.optimizers import optimizer, schedule
+from dietcnn_hls.training.recipe import FLOAT_KEYS, Recipe, augment
 from dietcnn_hls.training.refit import refit_codebooks
 
 Stage = Literal["float", "method"]
@@ -83,13 +85,14 @@ def train(
         checkpoint_dir: folder where the state after each epoch is kept; a later call with the same arguments goes on from it.
 
     Raises:
+        ConfigError: a cut-out as large as the images.
         DatasetError: images that do not fit the model.
         LoweringError: the loss is NaN or Inf.
         UnsupportedLayerError: a softmax fused into the last layer.
     """
     tf.config.experimental.enable_op_determinism()
     tf.keras.utils.set_random_seed(seed)
-    _check(model, split)
+    _check(model, split, recipe)
     trainer = _Trainer(model, split, recipe, seed, stage, teacher)
     checkpoint = None if checkpoint_dir is None else _Checkpoint(checkpoint_dir / f"{stage}.npz", trainer)
     if checkpoint is not None:
@@ -105,11 +108,13 @@ def train(
     return trainer.history
 
 
-def _check(model: Any, split: datasets.Split) -> None:
+def _check(model: Any, split: datasets.Split, recipe: Recipe) -> None:
     shape = tuple(model.input_shape[1:])
     for what, x in (("training", split.x_train), ("validation", split.x_validation)):
         if x.shape[1:] != shape or not len(x):
             raise DatasetError(f"{what} images of shape {x.shape} for a model of input (N, {', '.join(map(str, shape))})")
+    if recipe.cutout and (len(shape) != 3 or recipe.cutout >= min(shape[:2])):
+        raise ConfigError(f"training: a cutout of {recipe.cutout} leaves nothing of images {shape}; use less, or 0")
     if int(split.y_train.max()) >= model.output_shape[-1]:
         raise DatasetError(f"label {int(split.y_train.max())} for a model of {model.output_shape[-1]} outputs")
 
@@ -125,13 +130,16 @@ class _Trainer:
         self.refits = 0 if first else recipe.refits
         self.batch = min(recipe.batch, len(split.x_train))
         self.steps = len(split.x_train) // self.batch
-        rate = recipe.float_learning_rate if first else recipe.learning_rate
-        schedule = tf.keras.optimizers.schedules.CosineDecay(rate, max(1, self.epochs * self.steps))
-        self.optimizer = tf.keras.optimizers.Adam(schedule)
-        self.optimizer.build(model.trainable_variables)
+        highest = recipe.float_learning_rate if first else recipe.learning_rate
+        rate = schedule(highest, self.epochs * self.steps, recipe.warmup)
+        kind, decay = (recipe.float_optimizer, recipe.float_weight_decay) if first else (recipe.optimizer, recipe.weight_decay)
+        self.optimizer = optimizer(kind, rate, decay, model.trainable_variables)
         self.follow = 0.0 if first or teacher is None else recipe.distillation
         self.outputs = logits_model(model)
         self.teacher = logits_model(teacher) if self.follow else None
+        self.average = MovingAverage(model, recipe.ema) if recipe.ema else None
+        sample = datasets.as_values(split.x_train[: recipe.batch_norm_images])
+        self.statistics = BatchStatistics(self.outputs, sample, self.batch) if len(sample) else None
         self.random = any(isinstance(layer, tf.keras.layers.Dropout) for layer in model.layers)
         self.history = History()
         self.best: list[np.ndarray] = model.get_weights()
@@ -144,11 +152,24 @@ class _Trainer:
         if 0 < number <= self.refits:
             refit_codebooks(self.model, datasets.as_values(self.split.x_train[: self.recipe.calibration]))
         loss = self._train(rng, title)
-        accuracy, validation = self._validate()
         if not np.isfinite(loss):
             raise LoweringError(f"training diverged in epoch {number + 1} (loss {loss}); lower the learning rate")
-        if self.history.add(Epoch(loss, accuracy, validation, time.monotonic() - start)):
-            self.best = self.model.get_weights()
+        with self._as_kept():
+            accuracy, validation = self._validate()
+            if self.history.add(Epoch(loss, accuracy, validation, time.monotonic() - start)):
+                self.best = self.model.get_weights()
+
+    @contextmanager
+    def _as_kept(self) -> Iterator[None]:
+        """The model as it is validated and kept, with averaged weights and renewed statistics; training goes on with its own."""
+        own = None if self.average is None and self.statistics is None else self.model.get_weights()
+        if self.average is not None:
+            self.average.enter()
+        if self.statistics is not None:
+            self.statistics.renew(afresh=self.random)
+        yield
+        if own is not None:
+            self.model.set_weights(own)
 
     def _train(self, rng: np.random.RandomState, title: str) -> float:
         graph_seed = rng.randint(2**31)  # drawn in every epoch, so that a resumed one finds the same stream behind it
@@ -160,11 +181,11 @@ class _Trainer:
 
     def _batches(self, rng: np.random.RandomState) -> Any:
         """One epoch as a ``tf.data.Dataset`` of (float32 images, labels), prepared while the step before is computed."""
-        x, y = self.split.x_train, self.split.y_train
+        x, y, recipe = self.split.x_train, self.split.y_train, self.recipe
 
         def generate() -> Iterator[tuple[np.ndarray, np.ndarray]]:
             for indices in rng.permutation(len(x))[: self.steps * self.batch].reshape(self.steps, self.batch):
-                yield augment(x[indices], self.shift, self.recipe.flip, rng), y[indices]
+                yield augment(x[indices], self.shift, recipe.flip, rng, recipe.border, recipe.cutout), y[indices]
 
         signature = (tf.TensorSpec((self.batch, *x.shape[1:]), x.dtype), tf.TensorSpec((self.batch,), y.dtype))
         return tf.data.Dataset.from_generator(generate, output_signature=signature).map(_to_float).prefetch(2)
@@ -186,6 +207,8 @@ class _Trainer:
                     loss += tf.add_n(self.model.losses)
             variables = self.model.trainable_variables
             self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+            if self.average is not None:
+                self.average.follow(self.optimizer.iterations)
             return loss
 
         return step
@@ -213,7 +236,7 @@ class _Checkpoint:
             trainer.model.get_weights(),
             None if teacher is None else teacher.get_weights(),
             list(split),
-            trainer.recipe.model_dump(),
+            trainer.recipe.key(FLOAT_KEYS if trainer.stage == "float" else None),
             trainer.seed,
             trainer.stage,
         )
@@ -223,6 +246,7 @@ class _Checkpoint:
         arrays = {f"best_{i}": w for i, w in enumerate(trainer.best)}
         arrays |= {f"model_{i}": w for i, w in enumerate(trainer.model.get_weights())}
         arrays |= {f"optimizer_{i}": v.numpy() for i, v in enumerate(trainer.optimizer.variables)}
+        arrays |= {f"average_{i}": v.numpy() for i, v in enumerate(self._averages())}
         write_kept(self.path, self.key, arrays | {"history": np.array(trainer.history.to_json())})
 
     def restore(self) -> None:
@@ -233,8 +257,12 @@ class _Checkpoint:
         trainer.history = History.from_json(str(arrays["history"]))
         trainer.best = [arrays[f"best_{i}"] for i in range(len(trainer.best))]
         trainer.model.set_weights([arrays[f"model_{i}"] for i in range(len(trainer.best))])
-        for i, variable in enumerate(trainer.optimizer.variables):
-            variable.assign(arrays[f"optimizer_{i}"])
+        for what, variables in (("optimizer", trainer.optimizer.variables), ("average", self._averages())):
+            for i, variable in enumerate(variables):
+                variable.assign(arrays[f"{what}_{i}"])
+
+    def _averages(self) -> list[Any]:
+        return [] if self.trainer.average is None else self.trainer.average.variables
 
 
 def _to_float(images: Any, labels: Any) -> tuple[Any, Any]:

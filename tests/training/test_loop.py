@@ -46,14 +46,22 @@ def outcome(history: History) -> list[tuple[float, float, float]]:
 def test_a_seed_decides_everything(capsys: pytest.CaptureFixture[str]) -> None:
     split = nets.split(400)
     models = [fresh() for _ in range(3)]
+    capsys.readouterr()  # the float network may have been trained just now
     histories = [train(m, split, SHORT, seed=s, teacher=nets.trained()) for m, s in zip(models, (1, 1, 2), strict=True)]
     assert outcome(histories[0]) == outcome(histories[1]) != outcome(histories[2])
     assert same(models[0], models[1]) and not same(models[0], models[2])
     assert capsys.readouterr() == ("", f"training (method): {SHORT.epochs} epochs\n" * 3), "a line a training, not one an epoch"
 
 
+EVERYTHING = {
+    **{"optimizer": "sgd", "float_optimizer": "sgd", "learning_rate": 0.05, "float_learning_rate": 0.05, "weight_decay": 1e-3},
+    **{"float_weight_decay": 1e-3, "warmup": 0.3, "border": "reflect", "cutout": 3, "ema": 0.9, "batch_norm_images": 64},
+}
+
+
+@pytest.mark.parametrize("keys", [{}, EVERYTHING], ids=["plain", "everything"])
 @pytest.mark.parametrize("dropout", spread([True, False], 1))
-def test_an_interrupted_training_goes_on_with_the_same_result(tmp_path: Path, monkeypatch, dropout: bool) -> None:
+def test_an_interrupted_training_goes_on_with_the_same_result(tmp_path: Path, monkeypatch, dropout: bool, keys: dict) -> None:
     split = nets.split(200)
 
     def model() -> tf.keras.Model:
@@ -63,7 +71,7 @@ def test_an_interrupted_training_goes_on_with_the_same_result(tmp_path: Path, mo
         return nets.residual()
 
     stage = "float" if dropout else "method"
-    recipe = SHORT.model_copy(update={"float_epochs": 3})
+    recipe = SHORT.model_copy(update={"float_epochs": 3} | keys)
     whole = model()
     expected = train(whole, split, recipe, seed=5, stage=stage)
 
@@ -176,6 +184,8 @@ def test_refusals() -> None:
     )
     with pytest.raises(UnsupportedLayerError, match=r"fuses softmax; make it a layer of its own"):
         train(fused, split, SHORT, seed=0)
+    with pytest.raises(ConfigError, match=r"training: a cutout of 8 leaves nothing of images \(8, 8, 1\); use less, or 0"):
+        train(model, split, SHORT.model_copy(update={"cutout": 8}), seed=0)
     with pytest.raises(ConfigError, match=r"training: unknown key 'epoch'.*'epochs'"):
         validate(Recipe, {"epoch": 3}, "training")
 
@@ -228,6 +238,9 @@ def test_the_float_stage_computes_in_bfloat16_where_there_is_a_gpu(monkeypatch: 
         found[present] = train_design(digits_lenet, nets.digits(), choice("dietcnn"), recipe, seed=3).float_model
         assert {layer.dtype_policy.name for layer in found[present].layers} == {"float32"}
         assert all(w.dtype == np.float32 and np.isfinite(w).all() for w in found[present].get_weights())
+    monkeypatch.setattr("dietcnn_hls.training.design.gpu", lambda: False)
+    always = recipe.model_copy(update={"mixed_precision": "always"})
+    assert same(found[True], train_design(digits_lenet, nets.digits(), choice("dietcnn"), always, seed=3).float_model)
     plain = recipe.model_copy(update={"mixed_precision": False})
     assert same(found[False], train_design(digits_lenet, nets.digits(), choice("dietcnn"), plain, seed=3).float_model)
     assert not same(found[False], found[True])
