@@ -18,7 +18,7 @@ from dietcnn_hls.lowered import Grid
 from dietcnn_hls.tf import qkeras, tf
 from dietcnn_hls.training.codebooks import midpoints
 from dietcnn_hls.training.functions import Scalar
-from dietcnn_hls.training.lookups import clipped_gradient, lookup, straight_through, training_lookup
+from dietcnn_hls.training.lookups import clipped_gradient, lookup, straight_through
 from dietcnn_hls.training.quantizers import KernelQuantizer
 
 register = tf.keras.utils.register_keras_serializable(package="dietcnn_hls")
@@ -331,7 +331,7 @@ class CodebookActivation(tf.keras.layers.Layer):
         return 1 / float(slope)
 
     def call(self, inputs: Any, training: Any = None) -> Any:
-        look = training_lookup if isinstance(training, bool | int) and training else lookup
+        often = isinstance(training, bool | int) and bool(training)
 
         @tf.custom_gradient
         def encode(y: Any, levels: Any, thresholds: Any) -> Any:
@@ -340,7 +340,7 @@ class CodebookActivation(tf.keras.layers.Layer):
                     return g * self._slope(y, levels), None, None
                 return clipped_gradient(g, y, levels, thresholds), None, None
 
-            return look(y, levels, thresholds), gradient
+            return lookup(y, levels, thresholds, often), gradient
 
         return encode(inputs, tf.convert_to_tensor(self.levels), tf.convert_to_tensor(self.thresholds))
 

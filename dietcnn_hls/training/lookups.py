@@ -16,23 +16,30 @@ def nearest_level(x: Any, levels: Any) -> Any:
     return lookup(2.0 * x, levels, levels[:-1] + levels[1:])
 
 
-def lookup(x: Any, levels: Any, thresholds: Any) -> Any:
-    """``levels[#{j : x >= thresholds[j]}]`` elementwise; levels (K,), thresholds (K-1,) non-decreasing."""
+_FUSED_SYMBOLS = 32
+"""Codebooks up to which a compiled chain of comparisons is faster than a search."""
+
+_FUSED_INFERENCE, _FUSED_TRAINING = 2**20, 2**18
+"""Elements from which on it is worth the time that compiling it for a shape takes: steps of training are many."""
+
+
+def lookup(x: Any, levels: Any, thresholds: Any, training: bool = False) -> Any:
+    """``levels[#{j : x >= thresholds[j]}]`` elementwise; levels (K,), thresholds (K-1,) non-decreasing.
+
+    Large tensors of known size take one pass over memory, which is about twenty times as fast once it is compiled; comparing and
+    choosing rounds nothing, so that both forms have the same values.
+    """
+    compiled = _worth_compiling(levels, x, _FUSED_TRAINING if training else _FUSED_INFERENCE)
+    return (_fused_lookup if compiled else _search)(x, levels, thresholds)
+
+
+def _search(x: Any, levels: Any, thresholds: Any) -> Any:
     symbols = tf.searchsorted(thresholds, tf.reshape(x, [-1]), side="right")
     return tf.reshape(tf.gather(levels, symbols), tf.shape(x))
 
 
-_FUSED_SYMBOLS, _FUSED_ELEMENTS = 32, 2**18
-"""Codebooks up to which, and tensors from which on, a compiled chain of comparisons is worth the time that compiling it takes."""
-
-
-def _worth_compiling(levels: Any, x: Any) -> bool:
-    return levels.shape[0] <= _FUSED_SYMBOLS and x.shape.is_fully_defined() and x.shape.num_elements() >= _FUSED_ELEMENTS
-
-
-def training_lookup(x: Any, levels: Any, thresholds: Any) -> Any:
-    """The same as `lookup`; large tensors of known size in one pass over memory, about twenty times as fast once compiled."""
-    return (_fused_lookup if _worth_compiling(levels, x) else lookup)(x, levels, thresholds)
+def _worth_compiling(levels: Any, x: Any, elements: int) -> bool:
+    return levels.shape[0] <= _FUSED_SYMBOLS and x.shape.is_fully_defined() and x.shape.num_elements() >= elements
 
 
 @tf.function(jit_compile=True)
@@ -45,7 +52,7 @@ def _fused_lookup(x: Any, levels: Any, thresholds: Any) -> Any:
 
 def clipped_gradient(g: Any, y: Any, levels: Any, thresholds: Any) -> Any:
     """The gradient before a lookup of `y`, from `g` behind it: that of the line which `straight_through` lays."""
-    return (_fused_clip if _worth_compiling(levels, y) else _clip)(g, y, *straight_through(levels, thresholds))
+    return (_fused_clip if _worth_compiling(levels, y, _FUSED_TRAINING) else _clip)(g, y, *straight_through(levels, thresholds))
 
 
 def _clip(g: Any, y: Any, slope: Any, low: Any, high: Any) -> Any:

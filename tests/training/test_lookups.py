@@ -23,9 +23,12 @@ def test_compiled_lookups_equal_plain_ones(monkeypatch: pytest.MonkeyPatch, symb
     layer = CodebookActivation(symbols, fraction=6, signed=signed)
     layer.build((None, 4))
     x = values(2**18, layer.thresholds.numpy())
-    assert lookups._worth_compiling(layer.levels, x) and not lookups._worth_compiling(layer.levels, x[:, :9])
+    many = values(2**20, layer.thresholds.numpy())
+    seen: list[int] = []
+    compiled_form = lookups._fused_lookup
+    monkeypatch.setattr(lookups, "_fused_lookup", lambda *given: seen.append(given[0].shape[1]) or compiled_form(*given))
 
-    def outcome() -> tuple[np.ndarray, np.ndarray]:
+    def outcome() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         @tf.function
         def run() -> tuple[tf.Tensor, tf.Tensor]:
             with tf.GradientTape() as tape:
@@ -34,17 +37,18 @@ def test_compiled_lookups_equal_plain_ones(monkeypatch: pytest.MonkeyPatch, symb
             return y, tape.gradient(y, x, output_gradients=x * 3.0)
 
         found, slope = run()
-        return found.numpy(), slope.numpy()
+        return found.numpy(), slope.numpy(), layer(many).numpy()
 
     compiled = outcome()
+    assert layer(x[:, :9], training=True).shape == (2, 9) and seen == [2**17, 2**19]
     monkeypatch.setattr(lookups, "_FUSED_SYMBOLS", 0)
     plain = outcome()
-    assert np.array_equal(compiled[0], plain[0]) and np.array_equal(compiled[1], plain[1])
+    assert seen == [2**17, 2**19] and all(np.array_equal(a, b) for a, b in zip(compiled, plain, strict=True))
     assert np.array_equal(plain[0], layer(x).numpy()) and len(np.unique(plain[0])) == symbols
 
 
 def test_ties_take_the_upper_level() -> None:
     thresholds, levels = tf.constant([0.5, 0.5, 1.0]), tf.constant([0.0, 1.0, 2.0, 3.0])
     x = tf.constant([0.4, 0.5, 0.7, 1.0, 5.0])
-    for look in (lookups.lookup, lookups._fused_lookup):
+    for look in (lookups._search, lookups._fused_lookup):
         assert look(x, levels, thresholds).numpy().tolist() == [0.0, 2.0, 2.0, 3.0, 3.0]
