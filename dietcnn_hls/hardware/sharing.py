@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -52,6 +52,25 @@ class Sums:
         for terms in self.shared:
             columns.append(_total(terms, columns, len(values)))
         return np.stack([_total(terms, columns, len(values)) for terms in self.outputs], axis=1)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """As arrays for a file, from which `from_arrays` makes the same value."""
+        sums = (*self.shared, *self.outputs)
+        return {
+            "inputs": np.array(self.inputs),
+            "shared": np.array(len(self.shared)),
+            "lengths": np.array([len(terms) for terms in sums], np.int64),
+            "terms": np.array([term for terms in sums for term in terms], np.int64).reshape(-1, 3),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Sums:
+        """What `arrays` made."""
+        terms = [Term(*values) for values in arrays["terms"].tolist()]
+        ends = np.cumsum(arrays["lengths"]).tolist()
+        sums = [tuple(terms[start:end]) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+        shared = int(arrays["shared"])
+        return cls(int(arrays["inputs"]), tuple(sums[:shared]), tuple(sums[shared:]))
 
 
 def _digits(weight: int) -> list[tuple[int, int]]:

@@ -2,7 +2,8 @@
 """Linear layers whose constants are adders: the SystemVerilog of a kernel array without weights and without lanes.
 
 Where every weight has a lane of its own and a result needs one beat, the weights are constants, and all outputs can share sums
-(`hardware.sharing`). The array keeps the port contract of kernel arrays and takes one beat a cycle.
+(`hardware.sharing`). The array keeps the port contract of kernel arrays and takes one beat a cycle. What was found for a matrix
+is kept by content: finding it takes seconds to minutes, and every design of a network asks again.
 """
 
 from __future__ import annotations
@@ -10,14 +11,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
+from dietcnn_hls import integers
+from dietcnn_hls.atomic import content_key, read_kept, write_kept
+from dietcnn_hls.hardware import adders, sharing
 from dietcnn_hls.hardware.adders import AdderNetwork, Output, Value, build_adders
-from dietcnn_hls.hardware.sharing import SCORES, Term, share
+from dietcnn_hls.hardware.sharing import SCORES, Sums, Term, share
 from dietcnn_hls.integers import bits_for
 from dietcnn_hls.lowered import Constants
 from dietcnn_hls.rtl.verilog import packed
+from dietcnn_hls.tools import cache
+
+KEPT_FROM = 256
+"""Weights from which on shared sums are kept: those of fewer are found sooner than a file is read."""
+
+_CODE = [Path(str(module.__file__)) for module in (sharing, adders, integers)]
+"""What decides which sums are found."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +46,14 @@ class SharedSums:
 
     @classmethod
     def of(cls, constants: Constants) -> SharedSums:
-        """The cheaper of the orders in which sums can be shared."""
+        """The cheaper of the orders in which sums can be shared.
+
+        Raises:
+            OutputError: the cache cannot be written.
+        """
         ends = int(constants.integers.min()), int(constants.integers.max())
-        networks = [build_adders(share(constants.matrix, score), *ends) for score in SCORES]
-        return cls(constants, min(networks, key=lambda network: network.luts))
+        find = _cheapest if constants.matrix.size < KEPT_FROM else _kept
+        return cls(constants, build_adders(find(constants.matrix, *ends), *ends))
 
     @property
     def luts(self) -> int:
@@ -211,6 +227,25 @@ class SharedSums:
         text = self._slice(term._replace(shift=0), self._stages, 0, bits - term.shift)
         text = f"~{text}" if term.sign < 0 else text
         return f"{{{text}, {term.shift}'d0}}" if term.shift else text
+
+
+def _cheapest(matrix: np.ndarray, lo: int, hi: int) -> Sums:
+    """Shared sums of a matrix, in the order whose adders take the fewest LUTs for inputs between `lo` and `hi`."""
+    return min((share(matrix, score) for score in SCORES), key=lambda sums: build_adders(sums, lo, hi).luts)
+
+
+def _kept(matrix: np.ndarray, lo: int, hi: int) -> Sums:
+    """`_cheapest` from the cache, found now where it is not there."""
+    key, name = content_key(_CODE, matrix, lo, hi), "sums.npz"
+    place = cache.entry(
+        "sums",
+        key,
+        lambda folder: write_kept(folder / name, key, _cheapest(matrix, lo, hi).arrays()),
+        lambda folder: read_kept(folder / name, key) is not None,
+    )
+    arrays = read_kept(place / name, key)
+    assert arrays is not None
+    return Sums.from_arrays(arrays)
 
 
 __all__ = ["SharedSums"]

@@ -6,14 +6,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from dietcnn_hls.hardware.folding import FoldingSpec, solve
 from dietcnn_hls.hardware.parts import DEFAULT_PART
 from dietcnn_hls.hardware.pipelining import Pipelining
-from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Source, Stream, Window, node
+from dietcnn_hls.hardware.sharing import Score, Sums, share
+from dietcnn_hls.lowered import Constants, Fold, Linear, LoweredGraph, Source, Stream, Window, node
 from dietcnn_hls.methods.products import Products
 from dietcnn_hls.reference import predict
+from dietcnn_hls.rtl import constants
 from dietcnn_hls.rtl.builder import RtlOptions
+from dietcnn_hls.rtl.constants import KEPT_FROM, SharedSums
 from dietcnn_hls.rtl.design import RtlDesign, generate
 from dietcnn_hls.rtl.simulation import gate_level, lint, simulate_many
 from dietcnn_hls.tools.yosys.synthesis import synthesise
@@ -114,3 +118,31 @@ def test_folded_layers_keep_their_lanes() -> None:
     assert isinstance(op, Linear)
     design = generate(graph, {"dense": Fold(1, 1)}, RtlOptions(share_sums=True))
     assert not any(name.endswith("_sums.sv") for name in design.files)
+
+
+def test_shared_sums_are_found_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A matrix is searched once for all designs; another matrix, other ends and a damaged file are searched again."""
+    monkeypatch.setenv("DIETCNN_CACHE", str(tmp_path))
+    searched: list[int] = []
+
+    def counted(matrix: np.ndarray, score: Score) -> Sums:
+        searched.append(len(matrix))
+        return share(matrix, score)
+
+    monkeypatch.setattr(constants, "share", counted)
+    matrix = np.random.default_rng(3).integers(-20, 20, (16, 16))
+    first = SharedSums.of(Constants(0, np.arange(8), matrix))
+    assert len(searched) == 2
+    again = SharedSums.of(Constants(0, np.arange(8), matrix.copy()))
+    assert len(searched) == 2 and again.module("sums", 3) == first.module("sums", 3)
+    codes = np.random.default_rng(4).integers(0, 8, (20, 16))
+    assert np.array_equal(share(matrix).evaluate(codes), Sums.from_arrays(share(matrix).arrays()).evaluate(codes))
+    SharedSums.of(Constants(0, np.arange(8), matrix + 1))
+    SharedSums.of(Constants(0, np.arange(16), matrix))
+    assert len(searched) == 6
+    for file in tmp_path.rglob("sums.npz"):
+        file.write_bytes(file.read_bytes()[:-9])
+    assert SharedSums.of(Constants(0, np.arange(8), matrix)).module("sums", 3) == first.module("sums", 3)
+    assert len(searched) == 8
+    SharedSums.of(Constants(0, np.arange(8), matrix[:, : KEPT_FROM // 16 - 1]))
+    assert len(searched) == 10 and len(list((tmp_path / "sums").glob("*/sums.npz"))) == 3
