@@ -41,9 +41,9 @@ except ImportError as error:
 
 
 def _worth_saying(record: logging.LogRecord) -> bool:
-    """False of the advice on retracing `training.loop.predict`, which makes one graph of each model that it is given."""
+    """False of the advice on retracing what `training.loop.predict` runs: one graph of each model that it is given."""
     text = record.getMessage()
-    return not ("retracing" in text and "<function predict.<locals>" in text)
+    return not ("retracing" in text and "<function _forward.<locals>" in text)
 
 
 tf.get_logger().addFilter(_worth_saying)

@@ -286,7 +286,7 @@ def _verilate(verilator: Verilator, sources: Sequence[str], folder: Path, trace:
 def _compile(
     verilator: Verilator, folder: Path, defines: Sequence[str], trace: bool, optimize: str, runtime: Sequence[Path]
 ) -> None:
-    base = [*_flags(verilator, trace), "-Iobj"]
+    base = [*flags(verilator, trace), "-Iobj"]
     all_in_one = folder / "obj" / "all.cpp"
     names = sorted(path.name for path in all_in_one.parent.glob("*.cpp"))
     all_in_one.write_text("".join(f'#include "{name}"\n' for name in names))
@@ -303,7 +303,8 @@ def _compile(
     compiler.run(verilator.compiler, [*objects, *runtime, "-lpthread", "-o", _PROGRAM], folder)
 
 
-def _flags(verilator: Verilator, trace: bool) -> list[str]:
+def flags(verilator: Verilator, trace: bool) -> list[str]:
+    """What the C++ compiler needs for a simulation and for the `runtime` alike."""
     include = verilator.root / "include"
     defines = [f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}", "-DVM_SC=0", "-DVM_COVERAGE=0", "-DVL_TIME_CONTEXT"]
     return ["-std=c++17", f"-I{include}", f"-I{include / 'vltstd'}", *defines]
@@ -316,7 +317,7 @@ def runtime(verilator: Verilator, trace: bool, cache_dir: Path | None = None) ->
     def make(folder: Path) -> None:
         for name in names:
             source = verilator.root / "include" / name
-            compiler.run(verilator.compiler, [*_flags(verilator, trace), "-O2", "-c", source, "-o", f"{name}.o"], folder)
+            compiler.run(verilator.compiler, [*flags(verilator, trace), "-O2", "-c", source, "-o", f"{name}.o"], folder)
 
     def whole(folder: Path) -> bool:
         return all((folder / f"{name}.o").is_file() for name in names)

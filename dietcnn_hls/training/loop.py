@@ -136,6 +136,7 @@ class _Trainer:
         self.optimizer = optimizer(kind, rate, decay, model.trainable_variables)
         self.follow = 0.0 if first or teacher is None else recipe.distillation
         self.outputs = logits_model(model)
+        self._infer = _graph(self.outputs)  # one for all epochs: a graph of a deep network takes seconds to make
         self.teacher = logits_model(teacher) if self.follow else None
         self.average = MovingAverage(model, recipe.ema) if recipe.ema else None
         sample = datasets.as_values(split.x_train[: recipe.batch_norm_images])
@@ -214,7 +215,7 @@ class _Trainer:
         return step
 
     def _validate(self) -> tuple[float, float]:
-        values = predict(self.outputs, datasets.as_values(self.split.x_validation)).astype(np.float64)
+        values = _batchwise(self._infer, datasets.as_values(self.split.x_validation)).astype(np.float64)
         right = float((values.argmax(axis=1) == self.split.y_validation).mean())
         values -= values.max(axis=1, keepdims=True)
         losses = np.log(np.exp(values).sum(axis=1)) - values[np.arange(len(values)), self.split.y_validation]
@@ -285,7 +286,22 @@ def logits_model(model: Any) -> Any:
     return model
 
 
+FEW = 64
+"""Images that are through a network before its graph would be made."""
+
+
 def predict(model: Any, x: np.ndarray, batch: int = 500) -> np.ndarray:
-    """Inference on float32 images (N, H, W, C) -> (N, outputs) float32, in batches."""
-    run = tf.function(lambda images: tf.cast(model(images, training=False), tf.float32), reduce_retracing=True)
+    """Inference on float32 images (N, H, W, C) -> (N, outputs) float32, in batches; of few images without making a graph."""
+    return _batchwise(_forward(model) if len(x) <= FEW else _graph(model), x, batch)
+
+
+def _forward(model: Any) -> Callable[[Any], Any]:
+    return lambda images: tf.cast(model(images, training=False), tf.float32)
+
+
+def _graph(model: Any) -> Callable[[Any], Any]:
+    return tf.function(_forward(model), reduce_retracing=True)  # type: ignore[no-any-return]
+
+
+def _batchwise(run: Callable[[Any], Any], x: np.ndarray, batch: int = 500) -> np.ndarray:
     return np.concatenate([run(tf.convert_to_tensor(x[i : i + batch])).numpy() for i in range(0, len(x), batch)])

@@ -18,6 +18,7 @@ from dietcnn_hls.rtl.builder import RtlOptions
 from dietcnn_hls.rtl.design import generate
 from dietcnn_hls.tools.yosys.synthesis import synthesise
 from tests import graphs
+from tests.cases import exhaustive
 from tests.methods.dietcnn.examples import table_kernel
 
 
@@ -43,7 +44,7 @@ def every_memory() -> LoweredGraph:
     return LoweredGraph("every_memory", tuple(nodes))
 
 
-@pytest.mark.parametrize("part", ["xc7z020clg400-1", "xczu9eg-ffvb1156-2-e"])
+@pytest.mark.parametrize("part", ["xc7z020clg400-1", pytest.param("xczu9eg-ffvb1156-2-e", marks=exhaustive)])
 def test_yosys_builds_as_many_blocks_as_were_counted(part: str, tmp_path: Path) -> None:
     """All memories in blocks, at folds whose depths are no powers of two."""
     folding = {"conv": Fold(1, 3), "logits": Fold(1, 1)}

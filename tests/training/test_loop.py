@@ -16,7 +16,7 @@ from dietcnn_hls.errors import ConfigError, DatasetError, LoweringError, OutputE
 from dietcnn_hls.methods.choice import MethodChoice
 from dietcnn_hls.training import History, Recipe, accuracy, fit_codebooks, load_model, logits, train, train_design
 from dietcnn_hls.training import loop as loop_module
-from dietcnn_hls.training.loop import Epoch, _Trainer
+from dietcnn_hls.training.loop import FEW, Epoch, _Trainer, predict
 from dietcnn_hls.training.recipe import augment
 from dietcnn_hls.training.tf import tf
 from dietcnn_hls.validation import validate
@@ -209,6 +209,11 @@ def test_logits_are_taken_before_the_softmax() -> None:
     assert (logits(model, x) < 0).any()
 
 
+def test_few_images_and_many_give_the_same_numbers() -> None:
+    model, x = fresh(), nets.calibration(FEW + 10)
+    np.testing.assert_array_equal(predict(model, x[:FEW]), predict(model, x)[:FEW])
+
+
 def test_shifts_move_images_and_bring_in_zeros() -> None:
     images = np.arange(1, 1 + 50 * 16, dtype=np.uint16).reshape(50, 4, 4, 1)
     moved = augment(images, 1, False, np.random.RandomState(0))
@@ -259,6 +264,6 @@ def test_batches_hold_each_image_once_and_their_own_labels() -> None:
 
 def test_advice_on_graphs_of_ours_is_not_passed_on_and_the_users_is() -> None:
     advice = "5 out of the last 5 calls to %s triggered tf.function retracing."
-    ours, theirs = "<function predict.<locals>.<lambda> at 0x7f>", "<function mine.<locals>.predict at 0x7f>"
+    ours, theirs = "<function _forward.<locals>.<lambda> at 0x7f>", "<function mine.<locals>.predict at 0x7f>"
     records = [logging.LogRecord("tensorflow", logging.WARNING, "", 0, advice, (name,), None) for name in (ours, theirs)]
     assert [bool(tf.get_logger().filter(record)) for record in records] == [False, True]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dietcnn_hls.errors import ToolError
+from dietcnn_hls.tools import compiler, process, verilator
 from dietcnn_hls.tools.yosys.gates import VERILATOR_FLAGS, gate_level_sources
 from dietcnn_hls.tools.yosys.synthesis import SynthesisResult, synthesise
 
@@ -23,15 +24,20 @@ def _words(path: Path, depth: int, width: int) -> Path:
     return path
 
 
-def _run(folder: Path, sources: list[Path]) -> tuple[int, int, int]:
+def _run(folder: Path, sources: list[Path], programs: Path) -> tuple[int, int, int]:
     """Cycles compared, cycles that differ, output bits that toggled."""
-    files = [*sources, *(DESIGNS / name for name in ("folded_mac.sv", "equivalence.sv", "equivalence.cpp"))]
-    command = ["verilator", "--cc", "--exe", "--build", *VERILATOR_FLAGS, "--top-module", "equivalence"]
-    command += ["--x-assign", "0", "--x-initial", "0", "-CFLAGS", "-O0", "-Mdir", str(folder / "obj"), *map(str, files)]
-    built = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-    assert built.returncode == 0, built.stderr[-2000:]
+    found = verilator.find()
+    files = [*sources, *(DESIGNS / name for name in ("folded_mac.sv", "equivalence.sv"))]
+    command = [found.path, "--cc", *VERILATOR_FLAGS, "--top-module", "equivalence", "--x-assign", "0", "--x-initial", "0"]
+    done = process.run([*command, "--Mdir", "obj", *files], folder, timeout_s=600)
+    assert done.status == 0, done.errors[-2000:]
+    units = [*sorted((folder / "obj").glob("*.cpp")), DESIGNS / "equivalence.cpp"]
+    (folder / "all.cpp").write_text("".join(f'#include "{unit}"\n' for unit in units))
+    runtime = verilator.runtime(found, trace=False, cache_dir=programs)
+    options = [*verilator.flags(found, trace=False), "-Iobj", "-O0"]
+    compiler.run(found.compiler, [*options, "all.cpp", *runtime, "-lpthread", "-o", "equivalence"], folder)
     ran = subprocess.run(
-        [str(folder / "obj" / "Vequivalence"), str(CYCLES)], cwd=folder, capture_output=True, text=True, timeout=120, check=True
+        [folder / "equivalence", str(CYCLES)], cwd=folder, capture_output=True, text=True, timeout=120, check=True
     )
     compared, differing, toggled = (int(word) for word in ran.stdout.split())
     return compared, differing, toggled
@@ -53,11 +59,13 @@ def mapped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SynthesisRes
     return folder, result
 
 
-def test_netlist_equals_the_design(mapped: tuple[Path, SynthesisResult]) -> None:
+def test_netlist_equals_the_design(mapped: tuple[Path, SynthesisResult], programs: Path) -> None:
     folder, result = mapped
     # the design is worth comparing: block RAM of both port modes, LUT RAM, shift registers, carry chains
     assert {"RAMB18E1", "RAM32M", "SRLC32E", "CARRY4", "LUT6", "FDRE"} <= result.cells.keys()
-    compared, differing, toggled = _run(folder, gate_level_sources(result, folder / "sources", module="folded_mac_gates"))
+    compared, differing, toggled = _run(
+        folder, gate_level_sources(result, folder / "sources", module="folded_mac_gates"), programs
+    )
     assert (compared, differing) == (CYCLES - 4, 0)
     assert toggled > 160
 

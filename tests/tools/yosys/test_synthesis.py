@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from dietcnn_hls.errors import ConfigError, OutputError, ToolError
+from dietcnn_hls.hardware.parts import DEFAULT_PART
 from dietcnn_hls.reports.model import Resources
 from dietcnn_hls.tools import cache as cache_of_tools
 from dietcnn_hls.tools.yosys.script import Flow
@@ -21,7 +24,7 @@ from dietcnn_hls.tools.yosys.synthesis import (
     synthesise,
     synthesise_many,
 )
-from tests.cases import spread
+from tests.cases import exhaustive
 
 DESIGNS = Path(__file__).parents[2] / "rtl" / "designs"
 LANES = [DESIGNS / "lanes.sv", DESIGNS / "side_by_side.sv"]
@@ -35,21 +38,35 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
+def _memory(path: Path, depth: int, width: int) -> Path:
+    words = random.Random(depth * width)
+    path.write_text("".join(f"{words.getrandbits(width):0{-(-width // 4)}x}\n" for _ in range(depth)))
+    return path
+
+
 @pytest.fixture(scope="session")
-def flows(cache: Path) -> tuple[SynthesisResult, SynthesisResult]:
-    """All lanes kept apart, in the carry flow and in the default one."""
-    jobs = [SynthesisJob(LANES, "side_by_side", dsp=False, hierarchy=True, flow=flow) for flow in FLOWS]
-    carry, default = synthesise_many(jobs, engine="yowasp", cache_dir=cache)
+def jobs(cache: Path) -> Callable[..., SynthesisJob]:
+    """All lanes and memories kept apart, in any flow."""
+    names = {"BLOCK_FILE": "block.mem", "LUT_FILE": "m/s.mem"}
+    files = {"block.mem": _memory(cache / "block.mem", 1024, 36), "m/s.mem": _memory(cache / "small.mem", 128, 16)}
+    return functools.partial(SynthesisJob, LANES, "side_by_side", names, dsp=False, include_files=files, hierarchy=True)
+
+
+@pytest.fixture(scope="session")
+def flows(cache: Path, jobs: Callable[..., SynthesisJob]) -> tuple[SynthesisResult, SynthesisResult]:
+    """The carry flow and the default one."""
+    carry, default = synthesise_many([jobs(flow=flow) for flow in FLOWS], engine="yowasp", cache_dir=cache)
     return carry, default
 
 
 def test_instances_kept_apart_in_one_run_cost_what_they_cost_alone(
-    cache: Path, flows: tuple[SynthesisResult, SynthesisResult]
+    cache: Path, jobs: Callable[..., SynthesisJob], flows: tuple[SynthesisResult, SynthesisResult]
 ) -> None:
     alone = synthesise(LANES, "table_lane", dsp=False, engine="yowasp", cache_dir=cache)
-    cached = synthesise(LANES, "side_by_side", dsp=False, hierarchy=True, engine="yowasp", cache_dir=cache)
+    (cached,) = synthesise_many([jobs()], engine="yowasp", cache_dir=cache)
+    others = {"lane_again", "lanes", "alone", "in_block", "in_luts", "side_by_side"}
     for apart in (flows[0], cached):
-        assert set(apart.parts) == {*LANE_LUTS, "lane_again", "lanes", "alone", "side_by_side"}, "the top's gates are its own"
+        assert set(apart.parts) == {*LANE_LUTS, *others}, "the top's gates are its own"
         for name in ("lane_32", "lane_again"):
             assert apart.parts[name].cells == alone.cells
         assert apart.parts["side_by_side"].cells == {"LUT2": 8}
@@ -99,19 +116,9 @@ def test_multiplications_become_dsps_where_wanted(cache: Path) -> None:
     assert (small.dsp, small.lut) == (0, 22)
 
 
-def _memory(path: Path, depth: int, width: int) -> Path:
-    words = random.Random(depth * width)
-    path.write_text("".join(f"{words.getrandbits(width):0{-(-width // 4)}x}\n" for _ in range(depth)))
-    return path
-
-
-@pytest.mark.parametrize("part", spread(["xc7z020clg400-1", ULTRASCALE], 1))
-def test_rom_styles(cache: Path, tmp_path: Path, part: str) -> None:
-    block, small = _memory(tmp_path / "block.mem", 1024, 36), _memory(tmp_path / "small.mem", 128, 16)
-    files = {"block.mem": block, "m/s.mem": small}
-    names = {"BLOCK_FILE": "block.mem", "LUT_FILE": "m/s.mem"}
-    job = SynthesisJob(LANES, "two_roms", names, part, include_files=files, hierarchy=True)
-    (made,) = synthesise_many([job], engine="yowasp", cache_dir=cache)
+@pytest.mark.parametrize("part", [DEFAULT_PART, pytest.param(ULTRASCALE, marks=exhaustive)])
+def test_rom_styles(cache: Path, jobs: Callable[..., SynthesisJob], part: str) -> None:
+    (made,) = synthesise_many([jobs(part=part)], engine="yowasp", cache_dir=cache)
     in_block, in_luts = made.parts["in_block"], made.parts["in_luts"]
     assert (in_block.bram18, in_block.lut, in_block.ff) == (2, 0, 0)
     assert (in_luts.bram18, in_luts.lut, in_luts.muxf, in_luts.ff, in_luts.logic_levels) == (0, 32, 16, 16, 1)
