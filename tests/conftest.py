@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from dietcnn_hls.tools import verilator
+from dietcnn_hls.tools import cache, verilator
 from tests.cases import EXHAUSTIVE
 
 ROOMS = ("lowered", "hardware", "reports", "build", "data", "methods", "tools", "hls", "backend", "training", "hostile", "rtl")
@@ -32,6 +33,10 @@ def _rank(item: pytest.Item) -> int:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "exhaustive: a long test, of `make test-all` alone")
+    if "PYTEST_XDIST_WORKER" not in os.environ:  # workers inherit it, and share what they compile and synthesise
+        folder = tempfile.TemporaryDirectory(prefix="dietcnn_cache_")
+        config.add_cleanup(folder.cleanup)
+        os.environ["DIETCNN_CACHE"] = folder.name  # anew in every session, so that what an earlier one made cannot pass
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -42,21 +47,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Cache of what tools make, anew in every session, so that stale ones cannot pass; all tests of all workers share it."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "programs"
-    folder.mkdir(exist_ok=True)
-    return folder
+def programs() -> Path:
+    """The cache of what tools make, which whole builds take as well."""
+    return cache.root()
 
 
 @pytest.fixture(scope="session")
 def runtime(programs: Path) -> Callable[[Path], None]:
     """Puts Verilator's runtime, which takes longer to compile than a design, into a cache of a test's own."""
 
-    def put(cache: Path) -> None:
+    def put(folder: Path) -> None:
         for trace in (False, True):
             compiled = verilator.runtime(verilator.find(), trace, programs)[0].parent
-            shutil.copytree(compiled, cache / "verilator" / compiled.name)
+            shutil.copytree(compiled, folder / "verilator" / compiled.name)
 
     return put

@@ -38,6 +38,8 @@ Progress = Callable[[int, int], None]
 
 _INTERVAL_IMAGES = 3
 """Images that a worker needs to tell an interval; fewer than twice as many are not shared out."""
+_BRIEF_CYCLES = 100_000
+"""Cycles, of all designs of a program, that take less time than a compiler needs to optimise the designs."""
 
 
 class SimulationError(DietError):
@@ -113,8 +115,6 @@ def simulate(
         activity=activity,
         timeout=timeout,
         cache_dir=cache_dir,
-        # counting needs few images, and code that traces every net takes minutes to optimise
-        optimize="-O0" if activity else "-O2",
         progress=progress,
     )[0]
 
@@ -128,15 +128,20 @@ def simulate_many(
     activity: bool = False,
     timeout: int | None = None,
     cache_dir: Path | None = None,
-    optimize: str = "-O2",
+    optimize: str | None = None,
     progress: Progress | None = None,
 ) -> list[SimResult]:
-    """Simulate several designs of different names in one program, each on its own images; see `simulate`."""
+    """Simulate several designs of different names in one program, each on its own images; see `simulate`.
+
+    Args:
+        optimize: the C++ compiler's level; by the length of the run when None.
+    """
     given = [_arrays(images) for images in codes]
     for design, images in zip(designs, given, strict=True):
         _check(design, images)
+    level = optimize or ("-O0" if activity or _brief(designs, given) else "-O2")
     program = verilator.compile_program(
-        [_seen(design) for design in designs], trace=activity, optimize=optimize, cache_dir=cache_dir
+        [_seen(design) for design in designs], trace=activity, optimize=level, cache_dir=cache_dir
     )
     waits = timeout or max(_patience(design) for design in designs)
     count = max(len(images[0]) for images in given)
@@ -154,6 +159,16 @@ def simulate_many(
     firsts = np.cumsum([0, *(len(design.streams) for design in designs)]).tolist()
     lanes = np.cumsum([0, *map(_lanes, designs)]).tolist()
     return [_result(design, lanes[i], firsts[i], runs, stalls, activity) for i, design in enumerate(designs)]
+
+
+def _brief(designs: Sequence[RtlDesign], codes: Sequence[Sequence[np.ndarray]]) -> bool:
+    """Whether a run is over before a compiler would have optimised it; code that counts toggles, it never has."""
+    return sum(len(images[0]) * _interval(design) for design, images in zip(designs, codes, strict=True)) < _BRIEF_CYCLES
+
+
+def _interval(design: RtlDesign) -> int:
+    """Cycles that an image takes, stalls apart."""
+    return max([*(port.beats for port in (*design.inputs, *design.outputs)), *design.layer_cycles().values()])
 
 
 def _arrays(codes: Arrays) -> list[np.ndarray]:

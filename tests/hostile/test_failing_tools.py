@@ -56,7 +56,7 @@ def fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.delenv("CXX", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("DIETCNN_CACHE", str(tmp_path / "cache"))
     return folder
 
 
@@ -70,7 +70,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes | s
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory, runtime: Callable[[Path], None]) -> Path:
     folder = tmp_path_factory.mktemp("compiled")
-    runtime(folder / "dietcnn_hls")
+    runtime(folder)
     return folder
 
 
@@ -104,7 +104,7 @@ def test_a_build_survives_what_comes_later(
     """What was built before stays, and is taken up by a build that does without."""
     monkeypatch.setattr("dietcnn_hls.tools.doctor.sysconfig.get_path", lambda _: str(fakes))
     if tool != "verilator":
-        monkeypatch.setenv("XDG_CACHE_HOME", str(compiled))  # where the simulation's program is kept from case to case
+        monkeypatch.setenv("DIETCNN_CACHE", str(compiled))  # where the simulation's program is kept from case to case
     monkeypatch.setattr(verilator, "TIMEOUT_S", 1.0 if tool == "verilator" else verilator.TIMEOUT_S)
     if tool == "verilator":
         put(fakes, tool, real(tool), FAILURES[failure])

@@ -57,7 +57,7 @@ def check(
     expected = [predict(design.graph, array) for design, array in zip(designs, codes, strict=True)]
     results = {}
     for rate in stalls:
-        results[rate] = simulate_many(designs, codes, stalls=rate, cache_dir=programs, optimize="-O0")
+        results[rate] = simulate_many(designs, codes, stalls=rate, cache_dir=programs)
         for design, result, wanted in zip(designs, results[rate], expected, strict=True):
             wrong = int((result.outputs != wanted).sum())
             assert wrong == 0, f"{design.name} at {design.folding} under {rate}: {wrong} of {wanted.size} outputs differ"

@@ -21,7 +21,7 @@ from tests.training.architectures import Architecture, images
 SYMBOLIC = {"name": "dietcnn", "accumulate": "symbolic", "activation_symbols": 16}
 CHOICES: tuple[Any, ...] = ("dietcnn", {"name": "dietcnn", "codebooks": "shared"}, "conlocnn", "deepchip", "fixed_point")
 CHOICES += ("dietcnn", SYMBOLIC, "encodingnet", "tabconv")
-SEEDS = spread(range(54), 20, lambda seed: seed % len(CHOICES))
+SEEDS = spread(range(54), 12, lambda seed: seed % len(CHOICES))
 
 OUTCOMES: Counter[str] = Counter()
 
