@@ -17,6 +17,7 @@ from typing import Any
 
 from dietcnn_hls.backend.readers.keras.architecture import models_of, prepared, read_architecture
 from dietcnn_hls.backend.readers.keras.handlers import register_handlers
+from dietcnn_hls.backend.readers.keras.modern import in_keras2_words
 from dietcnn_hls.backend.readers.keras.refusals import check_kind, unparsed
 from dietcnn_hls.backend.readers.keras.sharing import entries_of
 from dietcnn_hls.backend.readers.stock.handlers import handlers
@@ -55,7 +56,7 @@ def own_configuration(backend: str) -> None:
             return theirs(model, granularity, given, *options, **named)
         own_parser(backend)
         with _our_parser(), _naming():
-            return theirs(model, granularity, given, *options, **named)
+            return theirs(in_keras2_words(model), granularity, given, *options, **named)
 
     setattr(by_layer, _OWN, True)
     config.config_from_keras_model = utils.config_from_keras_model = by_layer
@@ -107,6 +108,8 @@ def _converting(theirs: Callable[..., Any], backend: str, prepare: Callable[[Any
     def by_layer(config: Any, *options: Any, **named: Any) -> Any:
         if str(config.get("Backend")).lower() != backend.lower():
             return theirs(config, *options, **named)
+        if "KerasModel" in config:
+            config["KerasModel"] = in_keras2_words(config["KerasModel"])
         with _our_parser(), _naming():
             if prepare is not None:
                 prepare(config)

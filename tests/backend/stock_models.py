@@ -11,9 +11,6 @@ from typing import Any
 import hls4ml
 import numpy as np
 
-from dietcnn_hls.tf import tf
-
-_layers = tf.keras.layers
 ROUNDINGS = ("TRN", "TRN_ZERO", "RND", "RND_ZERO", "RND_INF", "RND_MIN_INF", "RND_CONV")
 OVERFLOWS = ("WRAP", "SAT", "SAT_SYM")
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "softplus", "softsign", "elu", "selu", "hard_sigmoid", "linear")
@@ -26,48 +23,53 @@ def fixed(rng: np.random.Generator, low: int = 6, high: int = 16) -> str:
     return f"fixed<{bits},{int(rng.integers(1, bits // 2 + 2))},{modes}>"
 
 
-def _body(rng: np.random.Generator) -> tuple[tuple[int, ...], list[Any]]:
-    """Shape of the input, and layers that lead to a vector."""
+def _body(rng: np.random.Generator, of: Any) -> tuple[tuple[int, ...], list[Any]]:
+    """Shape of the input, and layers, `of` a version of Keras, that lead to a vector."""
     kind = rng.choice(["dense", "conv1d", "conv2d"])
     padding = str(rng.choice(["valid", "same"]))
     size, filters = int(rng.integers(1, 4)), int(rng.integers(1, 4))
     if kind == "dense":
-        return (int(rng.integers(2, 7)),), [_layers.Dense(int(rng.integers(2, 6)))]
+        return (int(rng.integers(2, 7)),), [of.Dense(int(rng.integers(2, 6)))]
     if kind == "conv1d":
-        conv = _layers.Conv1D(filters, size, strides=int(rng.integers(1, 3)), padding=padding)
-        pool = rng.choice([_layers.AveragePooling1D(2), _layers.MaxPooling1D(2), _layers.GlobalMaxPooling1D()])
-        return (9, int(rng.integers(1, 4))), [conv, pool, _layers.Flatten()]
+        conv = of.Conv1D(filters, size, strides=int(rng.integers(1, 3)), padding=padding)
+        pool = rng.choice([of.AveragePooling1D(2), of.MaxPooling1D(2), of.GlobalMaxPooling1D()])
+        return (9, int(rng.integers(1, 4))), [conv, pool, of.Flatten()]
     first = [
-        _layers.Conv2D(filters, size, padding=padding),
-        _layers.DepthwiseConv2D(size, padding=padding),
-        _layers.SeparableConv2D(filters, size, padding=padding),
+        of.Conv2D(filters, size, padding=padding),
+        of.DepthwiseConv2D(size, padding=padding),
+        of.SeparableConv2D(filters, size, padding=padding),
     ][int(rng.integers(3))]
-    pool = [_layers.AveragePooling2D((2, 3)), _layers.MaxPooling2D(2), _layers.GlobalAveragePooling2D()][int(rng.integers(3))]
-    moved = [_layers.ZeroPadding2D(1), _layers.Cropping2D(1), _layers.UpSampling2D(2)][int(rng.integers(3))]
-    return (7, 8, int(rng.integers(1, 4))), [*([moved] if rng.random() < 0.5 else []), first, pool, _layers.Flatten()]
+    pool = [of.AveragePooling2D((2, 3)), of.MaxPooling2D(2), of.GlobalAveragePooling2D()][int(rng.integers(3))]
+    moved = [of.ZeroPadding2D(1), of.Cropping2D(1), of.UpSampling2D(2)][int(rng.integers(3))]
+    return (7, 8, int(rng.integers(1, 4))), [*([moved] if rng.random() < 0.5 else []), first, pool, of.Flatten()]
 
 
-def random_model(seed: int) -> Any:
-    """A small model with weights of all sizes."""
+def random_model(seed: int, keras: Any = None) -> Any:
+    """A small model with weights of all sizes, of Keras 2 unless another version is given."""
+    if keras is None:
+        from dietcnn_hls.tf import tf
+
+        keras = tf.keras
     rng = np.random.default_rng(seed)
-    tf.keras.utils.set_random_seed(seed)
-    shape, body = _body(rng)
-    layers = [_layers.InputLayer(shape), *body]
+    keras.utils.set_random_seed(seed)
+    of = keras.layers
+    shape, body = _body(rng, of)
+    layers = [of.InputLayer(shape), *body]
     if rng.random() < 0.5:
-        layers.append(_layers.BatchNormalization())
-    layers.append(_layers.Activation(str(rng.choice(ACTIVATIONS))))
-    layers.append(_layers.Dense(int(rng.integers(2, 5)), activation="softmax" if rng.random() < 0.3 else None))
-    model = tf.keras.Sequential(layers)
+        layers.append(of.BatchNormalization())
+    layers.append(of.Activation(str(rng.choice(ACTIVATIONS))))
+    layers.append(of.Dense(int(rng.integers(2, 5)), activation="softmax" if rng.random() < 0.3 else None))
+    model = keras.Sequential(layers)
     values = [rng.uniform(0.5, 2, w.shape) if "variance" in w.name else rng.normal(0, 0.7, w.shape) for w in model.weights]
     model.set_weights(values)
     return model
 
 
-def configuration(model: Any, seed: int) -> dict[str, Any]:
+def configuration(model: Any, seed: int, backend: str = "Vitis") -> dict[str, Any]:
     """hls4ml's configuration by name, with some types of the user's own."""
     rng = np.random.default_rng(seed)
     default = f"fixed<{int(rng.integers(10, 17))},{int(rng.integers(4, 8))}>"
-    config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend="Vitis", default_precision=default)
+    config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend=backend, default_precision=default)
     for entry in config["LayerName"].values():
         for what in entry.get("Precision", {}):
             if what in ("result", "weight", "bias") and rng.random() < 0.3:

@@ -18,7 +18,7 @@ from tests.cases import spread
 from tests.hls.builds import Case, build_all, random_folding
 
 EXACT, SYMBOLIC, SHIFTS = 60, 8, 4
-NUMBERS = spread(range(EXACT + SYMBOLIC + SHIFTS), 16)
+NUMBERS = spread(range(EXACT + SYMBOLIC + SHIFTS), 24)
 IO_TYPES = ("io_parallel", "io_stream")
 
 

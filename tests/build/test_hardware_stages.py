@@ -22,6 +22,7 @@ from dietcnn_hls.rtl import simulation, synthesis
 from dietcnn_hls.rtl.design import generate
 from dietcnn_hls.tools.yosys.timing import analyse
 from tests import graphs
+from tests.cases import exhaustive
 from tests.methods.dietcnn.examples import table_kernel
 
 
@@ -72,6 +73,7 @@ def test_rtl_stalled_rtl_and_mapped_netlist_equal_the_c_simulation(report: Repor
     }
 
 
+@exhaustive
 def test_a_build_cut_short_in_synthesis_repeats_no_simulation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     codes = graphs.random_codes(GRAPH, 4, 0).astype(np.uint8)
     arguments = {"x_test": codes, "folding": 200, "synthesis": "yosys", "checks": {"layer_resources": False}}

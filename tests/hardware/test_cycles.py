@@ -44,7 +44,7 @@ SYMBOLS = tuple(range(4))
 
 def intervals(designs: Sequence[RtlDesign], programs: Path) -> list[int | None]:
     codes = [graphs.random_codes(design.graph, 10, seed) for seed, design in enumerate(designs)]
-    return [result.interval for result in simulate_many(designs, codes, cache_dir=programs)]
+    return [result.interval for result in simulate_many(designs, codes, cache_dir=programs, optimize="-O0")]
 
 
 def image(side: tuple[int, int] = (5, 6), channels: int = 4) -> Node:

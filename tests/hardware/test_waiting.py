@@ -39,7 +39,7 @@ def at_the_bound(graph: LoweredGraph, folds: dict[str, Fold], share: int = 1) ->
 
 def run(designs: list[RtlDesign], programs: Path, stalls: Stalls | None, images: int = 4) -> list[int | None]:
     codes = [graphs.random_codes(design.graph, images, 1) for design in designs]
-    results = simulate_many(designs, codes, stalls=stalls, cache_dir=programs)
+    results = simulate_many(designs, codes, stalls=stalls, cache_dir=programs, optimize="-O0")
     for design, images_of, result in zip(designs, codes, results, strict=True):
         assert np.array_equal(result.outputs, predict(design.graph, images_of)), design.name
     return [result.interval for result in results]

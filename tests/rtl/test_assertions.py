@@ -83,7 +83,7 @@ def with_core(made: RtlDesign, core: str, old: str, new: str) -> RtlDesign:
 
 def simulated(made: RtlDesign, images: int, stalls: Stalls | None, programs: Path) -> np.ndarray:
     codes = graphs.random_codes(made.graph, images, 1)
-    return simulate_many([made], [codes], stalls=stalls, timeout=5000, cache_dir=programs)[0].outputs
+    return simulate_many([made], [codes], stalls=stalls, timeout=5000, cache_dir=programs, optimize="-O0")[0].outputs
 
 
 @pytest.mark.parametrize("what", BROKEN)

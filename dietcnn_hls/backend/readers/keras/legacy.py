@@ -13,12 +13,14 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from dietcnn_hls.backend.readers.keras.modern import InKeras2Words
+
 _ROUTED = "dietcnn_routed"
 
 
 def is_keras2(model: Any) -> bool:
-    """Whether a model is one of `tf_keras`."""
-    return any(base.__module__.split(".")[0] == "tf_keras" for base in type(model).__mro__)
+    """Whether a model is one of `tf_keras`, or speaks as one does."""
+    return isinstance(model, InKeras2Words) or any(base.__module__.split(".")[0] == "tf_keras" for base in type(model).__mro__)
 
 
 def route_keras2() -> None:

@@ -4,6 +4,6 @@
 from __future__ import annotations
 
 from dietcnn_hls.backend.readers.keras3.graph import lower_keras3
-from dietcnn_hls.backend.readers.keras3.source import is_keras3
+from dietcnn_hls.backend.readers.origin import is_keras3
 
 __all__ = ["is_keras3", "lower_keras3"]

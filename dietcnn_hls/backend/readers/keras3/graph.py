@@ -10,8 +10,9 @@ from dietcnn_hls.backend.readers.host import softmax_left_to_host
 from dietcnn_hls.backend.readers.keras3 import functions, layers, tables
 from dietcnn_hls.backend.readers.keras3.qkeras import QKERAS, norm
 from dietcnn_hls.backend.readers.keras3.quantisers import Types, apply, entry, types_of
-from dietcnn_hls.backend.readers.keras3.source import Call, Calls, calls_of, package_of
+from dietcnn_hls.backend.readers.keras3.source import Call, Calls, calls_of
 from dietcnn_hls.backend.readers.keras3.values import Layer, Making, Value
+from dietcnn_hls.backend.readers.origin import package_of
 from dietcnn_hls.data.datasets import IMAGE
 from dietcnn_hls.errors import DietError, LoweringError, UnsupportedLayerError
 from dietcnn_hls.lowered import Grid, LoweredGraph, Node, Source, node
@@ -127,8 +128,8 @@ def lower_keras3(
     packages = {package_of(call.layer) for call in calls.calls}
     if packages <= {"keras"}:
         raise UnsupportedLayerError(
-            f"model '{calls.name}' is of Keras 3 without layers of HGQ2 or QKeras: nothing says its number formats. Train "
-            "it with them, or take Keras 2 (docs/front_ends.md)"
+            f"model '{calls.name}' is of Keras 3 without layers of HGQ2 or QKeras: nothing says its number formats. "
+            "Train it with them, or give hls4ml's converters a configuration of types (docs/front_ends.md)"
         )
     if "qkeras" in packages and input_grid is None:
         input_grid = IMAGE  # as of QKeras on Keras 2

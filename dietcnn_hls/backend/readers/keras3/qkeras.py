@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from dietcnn_hls.backend.readers.keras3 import layers
-from dietcnn_hls.backend.readers.keras3.source import package_of
 from dietcnn_hls.backend.readers.keras3.values import Making, Value, applied
+from dietcnn_hls.backend.readers.origin import package_of
 
 ACTIVATIONS = (
     *("quantized_bits", "quantized_linear", "quantized_relu", "quantized_tanh", "quantized_sigmoid", "quantized_ulaw"),

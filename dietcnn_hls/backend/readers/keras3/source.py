@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import Any
 
+from dietcnn_hls.backend.readers.origin import package_of
 from dietcnn_hls.errors import UnsupportedLayerError
 
 
@@ -51,18 +51,6 @@ class Calls:
     calls: tuple[Call, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-
-
-def package_of(layer: Any) -> str:
-    """The top package in which a layer's class is defined."""
-    return type(layer).__module__.split(".")[0]
-
-
-def is_keras3(model: Any) -> bool:
-    """Whether a model is one of Keras 3; asked without importing anything."""
-    keras = sys.modules.get("keras")
-    ours = any(base.__module__.split(".")[0] == "keras" for base in type(model).__mro__)
-    return ours and str(getattr(keras, "__version__", "2")) >= "3"
 
 
 def calls_of(model: Any) -> Calls:
@@ -130,4 +118,4 @@ class _Walk:
         return yields
 
 
-__all__ = ["Call", "Calls", "calls_of", "is_keras3", "package_of"]
+__all__ = ["Call", "Calls", "calls_of"]
