@@ -101,6 +101,7 @@ class RtlKernel:
             counts as 2. Where they are more than 1, the module has lane_sum's parameter REGISTER.
         stages: most pipeline stages that the module has beside those of its sums, with `fast`.
         fast: parameters beside, or instead of, `parameters` where the clock asks for short paths.
+        plain_stages: those stages without `fast`; None: as many.
     """
 
     module: str
@@ -119,6 +120,12 @@ class RtlKernel:
     logic: int = 1
     stages: int = 0
     fast: Mapping[str, int | str] = field(default_factory=dict)
+    plain_stages: int | None = None
+
+    @property
+    def unhurried(self) -> int:
+        """Stages beside those of the sums where no clock presses."""
+        return self.stages if self.plain_stages is None else self.plain_stages
 
 
 def decodes(integers: np.ndarray, lo: int) -> bool:

@@ -152,10 +152,18 @@ class Builder:
             self.memories.append(DesignMemory(layer, role, depth, bits, yosys_bram18(depth, bits) if block else 0))
         return block
 
-    def place(self, layer: str, role: str, module: str, parameters: Mapping[str, Parameter], ports: Mapping[str, str]) -> None:
-        """Add an instance with clock and reset."""
+    def place(
+        self,
+        layer: str,
+        role: str,
+        module: str,
+        parameters: Mapping[str, Parameter],
+        ports: Mapping[str, str],
+        passes: tuple[int, int] | None = None,
+    ) -> None:
+        """Add an instance with clock and reset; `passes` as in `Instance`."""
         name = f"{self.identifiers[layer]}_{role}_unit"
-        self.instances.append(Instance(name, layer, module, parameters, {"clk": "clk", "rst": "rst", **ports}))
+        self.instances.append(Instance(name, layer, module, parameters, {"clk": "clk", "rst": "rst", **ports}, passes))
 
     def stage(
         self, layer: str, role: str, module: str, parameters: Mapping[str, Parameter], source: Beats, result: Beats

@@ -25,13 +25,17 @@ LISTED_BITS = 16
 
 @dataclass(frozen=True)
 class _Array:
-    """A kernel array: its module and parameters, beats of a pass, pipeline stages, whether its weights are constants."""
+    """A kernel array: its module and parameters, beats of a pass, pipeline stages at most, whether its weights are constants.
+
+    `cycles`: from the last beat of a pass to its result.
+    """
 
     module: str
     parameters: dict[str, Parameter]
     beats: int
     stages: int
     fixed: bool
+    cycles: int
 
     def inputs(self, window: str) -> dict[str, str]:
         """Connections of the control ports to a window."""
@@ -55,10 +59,18 @@ def build_linear(site: Site, op: Linear, sources: list[Beats]) -> Beats:
     _weights(builder, layer, kernel, order)
     parameters, stages, result = _kernel(builder, op, kernel, order, whole.taps // fold.simd)
     parameters = _codes(source, stream) | parameters
-    array = _Array(kernel.module, parameters, whole.taps // fold.simd, stages, len(order[0]) == 1)
+    cycles = stages - _spared(builder, kernel, fold.simd)
+    array = _Array(kernel.module, parameters, whole.taps // fold.simd, stages, len(order[0]) == 1, cycles)
     wire = _placed(builder, layer, array, fold.pe * result.bits)
     result = Beats(wire, fold.pe, result.lo, result.hi, whole.taps // fold.simd, result.offsets)
     return result if kernel.shifts is None else _shift(builder, layer, op, kernel, kernel.shifts, result)
+
+
+def _spared(builder: Builder, kernel: RtlKernel, simd: int) -> int:
+    """Stages that an array lacks to the most that it can have."""
+    if kernel.lane_bounds is None:  # a tree over the lanes
+        return simd.bit_length() - max(1, (simd - 1).bit_length())
+    return 0 if builder.options.pipelining.short else kernel.stages - kernel.unhurried
 
 
 def _codes(source: Beats, stream: Stream) -> dict[str, Parameter]:
@@ -96,7 +108,7 @@ def _shared(
     builder.modules[module] = sums.module(module, source.bits)
     builder.wires[f"{prefix}_weights"] = (1, layer)
     builder.assigns.append((f"{prefix}_weights", "1'b0", layer))
-    array = _Array(module, {}, 1, sums.network.stages, True)
+    array = _Array(module, {}, 1, sums.network.stages, True, sums.network.stages)
     return replace(result, wire=_placed(builder, layer, array, len(outputs) * result.bits))
 
 
@@ -111,7 +123,7 @@ def _stalling(builder: Builder, layer: str, array: _Array, results: int) -> str:
     prefix, wire = builder.identifiers[layer], builder.stream(layer, "sums", results)
     ports = array.inputs(f"{prefix}_window") | {"in_codes": f"{prefix}_window_data", "in_weights": f"{prefix}_weights"}
     ports |= {"out_valid": f"{wire}_valid", "out_ready": f"{wire}_ready", "out_results": f"{wire}_data"}
-    builder.place(layer, "kernel", array.module, array.parameters, ports)
+    builder.place(layer, "kernel", array.module, array.parameters, ports, (array.beats, array.cycles))
     return wire
 
 
@@ -142,7 +154,7 @@ def _never_stalling(builder: Builder, layer: str, array: _Array, results: int) -
     ports = {f"in_{part}": f"{prefix}_fed_{part}" for part in ("valid", "last", "codes", "weights")}
     ports |= {"in_ready": f"{prefix}_array_ready"}
     ports |= {"out_valid": f"{prefix}_results_valid", "out_ready": "1'b1", "out_results": f"{prefix}_results"}
-    builder.place(layer, "kernel", array.module, array.parameters, ports)
+    builder.place(layer, "kernel", array.module, array.parameters, ports, (array.beats, array.cycles))
 
     queue: dict[str, Parameter] = {"WORD_BITS": results, "DEPTH": places, "MEMORY": memory}
     queue |= {"CUT": True} if memory and cut else {}

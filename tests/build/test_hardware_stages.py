@@ -17,7 +17,7 @@ from dietcnn_hls.errors import ConfigError
 from dietcnn_hls.hardware.folding import FoldingSpec, solve
 from dietcnn_hls.hardware.timing import delays_of
 from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Reshape, Source, Stream, Window, node
-from dietcnn_hls.reports.model import Report
+from dietcnn_hls.reports.model import Latency, Report
 from dietcnn_hls.rtl import simulation, synthesis
 from dietcnn_hls.rtl.design import generate
 from dietcnn_hls.tools.yosys.timing import analyse
@@ -181,5 +181,10 @@ def test_a_shorter_chain_makes_more_register_stages_and_the_same_outputs(tmp_pat
         assert report.bit_exact is not None and report.bit_exact["rtl_vs_csim"].mismatches == 0
         assert report.latency is not None and report.latency.cycles is not None
         latency.append(report.latency.cycles)
+        # what is said before any simulation
+        told = convert_and_build(
+            GRAPH, tmp_path / f"told{chain}", folding={"layers": layers, "chain": chain}, synthesis="yosys", flows=()
+        )
+        assert told.latency == Latency(cycles=report.latency.cycles, interval=report.latency.interval, source="estimate")
     assert latency[0] < latency[1]
     assert report.folding is not None and report.folding["chain"] == 2

@@ -19,6 +19,7 @@ from dietcnn_hls.rtl import constants
 from dietcnn_hls.rtl.builder import RtlOptions
 from dietcnn_hls.rtl.constants import KEPT_FROM, SharedSums
 from dietcnn_hls.rtl.design import RtlDesign, generate
+from dietcnn_hls.rtl.latency import latency
 from dietcnn_hls.rtl.simulation import gate_level, lint, simulate_many
 from dietcnn_hls.tools.yosys.synthesis import synthesise
 from tests import graphs
@@ -60,6 +61,7 @@ def check(designs: list[RtlDesign], programs: Path) -> None:
             designs, simulate_many(designs, codes, stalls=stalls, cache_dir=programs, optimize="-O0"), codes, strict=True
         ):
             assert np.array_equal(found.outputs, predict(design.graph, array)), f"{design.name} under {stalls}"
+            assert found.latency == (None if stalls else latency(design))
 
 
 def test_dense_layers_equal_the_reference(programs: Path) -> None:

@@ -21,6 +21,7 @@ from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, MaxPool, Reshape, So
 from dietcnn_hls.reference import predict
 from dietcnn_hls.rtl.builder import RtlOptions
 from dietcnn_hls.rtl.design import RtlDesign, generate
+from dietcnn_hls.rtl.latency import latency
 from dietcnn_hls.rtl.simulation import SimResult, Stalls, lint, simulate_many
 from tests import graphs
 from tests.arithmetic_graphs import arithmetic_graph
@@ -50,9 +51,17 @@ ARITHMETIC = spread(range(24), 6)
 
 
 def check(
-    designs: Sequence[RtlDesign], programs: Path, *, images: int = 4, stalls: Sequence[Stalls | None] = STALLS
+    designs: Sequence[RtlDesign],
+    programs: Path,
+    *,
+    images: int = 4,
+    stalls: Sequence[Stalls | None] = STALLS,
+    waits: bool = False,
 ) -> list[SimResult]:
-    """All outputs equal the reference under all stalls; returns the results without stalls."""
+    """All outputs equal the reference under all stalls; returns the results without stalls.
+
+    The latency is the one that the design's instances tell; `waits`: or more, as branches may wait for each other's room.
+    """
     codes = [graphs.random_codes(design.graph, images, seed) for seed, design in enumerate(designs)]
     expected = [predict(design.graph, array) for design, array in zip(designs, codes, strict=True)]
     results = {}
@@ -61,6 +70,9 @@ def check(
         for design, result, wanted in zip(designs, results[rate], expected, strict=True):
             wrong = int((result.outputs != wanted).sum())
             assert wrong == 0, f"{design.name} at {design.folding} under {rate}: {wrong} of {wanted.size} outputs differ"
+    for design, result in zip(designs, results[None], strict=True):
+        told = latency(design)
+        assert told == result.latency or (waits and told < result.latency), f"{design.name} at {design.folding}: {told} cycles"
     return results[None]
 
 
@@ -90,7 +102,7 @@ def test_random_arithmetic_networks(first: int, programs: Path) -> None:
     """All roundings and overflows, tables of values, merges of branches, reductions, re-arrangements."""
     designs = [random_design(arithmetic_graph(seed), seed) for seed in ARITHMETIC[first : first + 12]]
     assert not any(lint(design) for design in designs[::4])
-    check(designs, programs)
+    check(designs, programs, waits=True)
 
 
 def test_strides_beyond_the_window(programs: Path) -> None:

@@ -13,6 +13,7 @@ from dietcnn_hls.hardware.memories import check_fits
 from dietcnn_hls.reports.model import ESTIMATE, RTL_ACTIVITY, RTL_SIMULATION, Activity, Latency, Memory, Resources
 from dietcnn_hls.rtl import simulation
 from dietcnn_hls.rtl.diagram import diagram
+from dietcnn_hls.rtl.latency import latency
 from dietcnn_hls.tools import verilator, vivado
 
 if TYPE_CHECKING:
@@ -43,9 +44,14 @@ def _write(state: State) -> Facts:
         include_files=design.memories_in(folder),
         dsp=state.request.measure.dsp,
     )
+    cycles = latency(design)
+    known: dict[str, Any] = {}
+    if cycles is not None:
+        known["latency"] = Latency(cycles=cycles, interval=max(design.layer_cycles().values()), source=ESTIMATE)
     return Facts.of(
         memory=Memory(fifo_bits=design.fifo_bits()),
         resources=Resources(bram18=sum(memory.bram18 for memory in design.memories), source=ESTIMATE),
+        **known,
     )
 
 

@@ -224,6 +224,7 @@ class ProductQuantKernel(Kernel):
             logic=0,
             stages=self.trees.depth,
             fast={"STEP": 1, "AHEAD": 1},
+            plain_stages=-(-self.trees.depth // 2),
         )
 
     @property
