@@ -105,7 +105,7 @@ def read_kept(path: Path, key: str) -> dict[str, NDArray[Any]] | None:
 
 
 def _digest(key: str, arrays: Mapping[str, NDArray[Any]]) -> str:
-    return content_key(key, dict(arrays))
+    return content_key(key, {name: np.asarray(array) for name, array in arrays.items()})  # a numpy scalar is read as an array
 
 
 def content_key(*inputs: object) -> str:

@@ -117,6 +117,12 @@ def test_kept_arrays_come_back_under_their_key_only(tmp_path: Path) -> None:
     assert read_kept(path, "other") is None and read_kept(tmp_path / "nowhere", "k") is None
 
 
+def test_kept_scalars_of_numpy_come_back(tmp_path: Path) -> None:
+    write_kept(tmp_path / "f.npz", "k", {"step": np.int64(7), "rate": np.float32(0.5), "w": np.ones(2)})  # type: ignore[dict-item]
+    found = read_kept(tmp_path / "f.npz", "k")
+    assert found is not None and found["step"] == 7 and found["rate"] == np.float32(0.5) and found["w"].tolist() == [1, 1]
+
+
 def test_kept_arrays_that_are_not_as_written_are_none(tmp_path: Path) -> None:
     """Whatever became of the file: bytes turned, cut, arrays dropped, changed or added, another format."""
     path = tmp_path / "f.npz"

@@ -86,8 +86,10 @@ def test_an_interrupted_training_goes_on_with_the_same_result(tmp_path: Path, mo
         patch.setattr(loop_module._Trainer, "_validate", interrupted)
         with pytest.raises(KeyboardInterrupt):
             train(model(), split, recipe, seed=5, stage=stage, checkpoint_dir=tmp_path)
-    resumed = model()
+    resumed, validated = model(), []
+    monkeypatch.setattr(loop_module._Trainer, "_validate", lambda trainer: validated.append(trainer) or validate_once(trainer))
     history = train(resumed, split, recipe, seed=5, stage=stage, checkpoint_dir=tmp_path)
+    assert len(validated) == 1, "the two epochs before the interruption are not trained again"
     assert outcome(history) == outcome(expected) and history.best == expected.best
     assert same(resumed, whole)
     assert [e.seconds for e in history.epochs[:2]] != [e.seconds for e in expected.epochs[:2]]
