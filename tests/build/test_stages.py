@@ -23,6 +23,7 @@ from dietcnn_hls.errors import ConfigError, OutputError, ToolError
 from dietcnn_hls.lowered import LoweredGraph
 from dietcnn_hls.reports.activations import Activations
 from dietcnn_hls.reports.model import Report
+from tests.cases import exhaustive
 from tests.graphs import random_codes, random_graph
 
 GRAPH = random_graph(11)
@@ -199,7 +200,8 @@ def test_changed_code_simulates_anew(tmp_path: Path, touched: Any, monkeypatch: 
         ({"x_test": X[::-1], "y_test": Y[::-1]}, {"hls"}),
         ({"y_test": None}, set()),
         ({"flows": ("default",)}, set()),
-        ({"synthesis": "yosys"}, {"rtl"}),  # whose margin then follows from a timing analysis
+        # whose margin then follows from a timing analysis
+        pytest.param({"synthesis": "yosys"}, {"rtl"}, marks=exhaustive),
     ],
     ids=lambda value: str(value)[:30] if isinstance(value, dict) else ", ".join(sorted(value)),
 )

@@ -23,6 +23,7 @@ from dietcnn_hls.rtl.latency import latency
 from dietcnn_hls.rtl.simulation import gate_level, lint, simulate_many
 from dietcnn_hls.tools.yosys.synthesis import synthesise
 from tests import graphs
+from tests.cases import exhaustive
 from tests.kernels import examples, with_hardware
 from tests.rtl.random_designs import STALLS
 
@@ -103,6 +104,7 @@ def test_convolutions_share_sums_in_every_window(programs: Path) -> None:
     check([design], programs)
 
 
+@exhaustive
 def test_the_netlist_equals_the_reference(programs: Path, tmp_path: Path) -> None:
     """Yosys gets the adders spelt out in primitives, the simulator the plain sum: both must be the same."""
     design = unrolled(dense(14))

@@ -16,6 +16,7 @@ from dietcnn_hls.rtl.design import Port, RtlDesign, generate
 from dietcnn_hls.rtl.simulation import SimulationError, Stalls, gate_level, pack, simulate, unpack
 from dietcnn_hls.tools.yosys.synthesis import synthesise
 from tests import graphs
+from tests.cases import exhaustive
 from tests.graphs import one_conv
 
 
@@ -72,6 +73,7 @@ def test_activity_grows_with_what_changes(programs: Path) -> None:
     assert simulate(design, codes, cache_dir=programs).toggles is None
 
 
+@exhaustive
 def test_mapped_netlist_runs_in_the_designs_place(programs: Path, tmp_path: Path) -> None:
     """What Yosys made of the design yields the same outputs in the same cycles, under stalls too; its nets toggle."""
     design = tiny("mapped")

@@ -119,7 +119,7 @@ def test_symbolic_sums_keep_the_accuracy() -> None:
             (nets.trained, {"accumulate": "symbolic"}, ".keras"),
             (nets.trained, {"accumulate": "symbolic", "order": "ripple"}, ".h5"),
         ],
-        2,
+        1,
     ),
 )
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")

@@ -16,6 +16,7 @@ from dietcnn_hls.methods.fixed_point.lowering import lower
 from dietcnn_hls.methods.fixed_point.reader import read_quantized_bits
 from dietcnn_hls.training import accuracy, fit_codebooks, load_model, logits
 from dietcnn_hls.training.tf import qkeras, tf
+from tests.cases import exhaustive
 
 from . import nets
 
@@ -67,6 +68,7 @@ def test_only_stock_layers(tmp_path) -> None:
     np.testing.assert_array_equal(logits(load_model(tmp_path / "model.keras"), x), logits(model, x))
 
 
+@exhaustive
 @pytest.mark.filterwarnings("ignore")
 def test_stock_hls4ml_computes_the_same() -> None:
     """hls4ml's own Vitis backend, C-simulated at the design's reuse factors, yields Keras' logits bit for bit."""

@@ -30,7 +30,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "ripple": {**SYMBOLIC, "order": "ripple"},
 }
 ORDERS = ((nets.trained, nets.residual), (nets.residual, nets.trained))
-CASES = spread([(name, network) for number, name in enumerate(OPTIONS) for network in ORDERS[number % 2]], 4)
+CASES = spread([(name, network) for number, name in enumerate(OPTIONS) for network in ORDERS[number % 2]], 3)
 """An ordinary run takes each option with one of the networks, in turn."""
 
 

@@ -63,8 +63,9 @@ def test_the_cpp_computes_the_same(seed: int, tmp_path: Path) -> None:
 
 
 def test_the_rtl_computes_the_same() -> None:
-    graphs = [converted(seed) for seed in COMPILED]
-    codes = [codes_of(graph, draw(random_model(seed), 2, seed)) for graph, seed in zip(graphs, COMPILED, strict=True)]
+    seeds = spread(COMPILED, 3)
+    graphs = [converted(seed) for seed in seeds]
+    codes = [codes_of(graph, draw(random_model(seed), 2, seed)) for graph, seed in zip(graphs, seeds, strict=True)]
     designs = [generate(graph, {node.name: legal_folds(graph, node)[-1] for node in graph.linear_nodes}) for graph in graphs]
     for design, given, result in zip(designs, codes, simulate_many(designs, codes, optimize="-O0"), strict=True):
         assert np.array_equal(result.outputs, reference.predict(design.graph, given)), design.name

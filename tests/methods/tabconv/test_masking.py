@@ -17,6 +17,7 @@ from dietcnn_hls.methods.tabconv.soft import hard_leaves, soft_gradient, straigh
 from dietcnn_hls.training import logits
 from dietcnn_hls.training.rebuild import FloatNetwork
 from dietcnn_hls.training.tf import tf
+from tests.cases import exhaustive
 from tests.training import nets
 
 OPTIONS = TabConvOptions(prototypes=4)
@@ -65,6 +66,7 @@ def test_depthwise_layers_are_never_tabularised() -> None:
     assert methods_of(found)["dw"] == "fixed_point"
 
 
+@exhaustive
 def test_targets_out_of_reach_and_mixtures_are_refused() -> None:
     model = nets.trained()
     coarse = TabConvOptions(activation_bits=2, agreement=1.0)

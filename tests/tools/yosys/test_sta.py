@@ -17,6 +17,7 @@ from dietcnn_hls.tools.yosys.gates import _cells_sim
 from dietcnn_hls.tools.yosys.netlist import Bit, Cell, Netlist, read_netlist
 from dietcnn_hls.tools.yosys.primitives import behaviour
 from dietcnn_hls.tools.yosys.sta import TimedPath, worst_paths
+from tests.cases import exhaustive
 from tests.tools.yosys.test_netlist import carry, lut, register
 
 DESIGNS = Path(__file__).parents[2] / "rtl" / "designs"
@@ -305,6 +306,7 @@ sta
 """
 
 
+@exhaustive
 def test_yosys_adds_up_the_same(tmp_path: Path) -> None:
     """The latest arrival that `sta` reports is our slowest path, to the picosecond, where we take Yosys' delays."""
     shutil.copyfile(DESIGNS / "lanes.sv", tmp_path / "lanes.sv")

@@ -16,7 +16,6 @@ from dietcnn_hls.errors import ConfigError, OutputError, ToolError
 from dietcnn_hls.hardware.parts import DEFAULT_PART
 from dietcnn_hls.reports.model import Resources
 from dietcnn_hls.tools import cache as cache_of_tools
-from dietcnn_hls.tools.yosys.script import Flow
 from dietcnn_hls.tools.yosys.synthesis import (
     SynthesisJob,
     SynthesisResult,
@@ -28,7 +27,6 @@ from tests.cases import exhaustive
 
 DESIGNS = Path(__file__).parents[2] / "rtl" / "designs"
 LANES = [DESIGNS / "lanes.sv", DESIGNS / "side_by_side.sv"]
-FLOWS: tuple[Flow, ...] = ("carry", "default")
 ULTRASCALE = "xcu50-fsvh2104-2-e"
 
 
@@ -53,27 +51,34 @@ def jobs(cache: Path) -> Callable[..., SynthesisJob]:
 
 
 @pytest.fixture(scope="session")
-def flows(cache: Path, jobs: Callable[..., SynthesisJob]) -> tuple[SynthesisResult, SynthesisResult]:
-    """The carry flow and the default one."""
-    carry, default = synthesise_many([jobs(flow=flow) for flow in FLOWS], engine="yowasp", cache_dir=cache)
-    return carry, default
+def carry(cache: Path, jobs: Callable[..., SynthesisJob]) -> SynthesisResult:
+    (made,) = synthesise_many([jobs()], engine="yowasp", cache_dir=cache)
+    return made
 
 
-def test_instances_kept_apart_in_one_run_cost_what_they_cost_alone(
-    cache: Path, jobs: Callable[..., SynthesisJob], flows: tuple[SynthesisResult, SynthesisResult]
-) -> None:
-    alone = synthesise(LANES, "table_lane", dsp=False, engine="yowasp", cache_dir=cache)
+@pytest.fixture(scope="session")
+def default(cache: Path, jobs: Callable[..., SynthesisJob]) -> SynthesisResult:
+    (made,) = synthesise_many([jobs(flow="default")], engine="yowasp", cache_dir=cache)
+    return made
+
+
+def test_the_parts_of_a_run_add_up(cache: Path, jobs: Callable[..., SynthesisJob], carry: SynthesisResult) -> None:
     (cached,) = synthesise_many([jobs()], engine="yowasp", cache_dir=cache)
     others = {"lane_again", "lanes", "alone", "in_block", "in_luts", "side_by_side"}
-    for apart in (flows[0], cached):
+    for apart in (carry, cached):
         assert set(apart.parts) == {*LANE_LUTS, *others}, "the top's gates are its own"
-        for name in ("lane_32", "lane_again"):
-            assert apart.parts[name].cells == alone.cells
         assert apart.parts["side_by_side"].cells == {"LUT2": 8}
         assert apart.lut == sum(part.lut for part in apart.parts.values())
         assert apart.ff == sum(part.ff for part in apart.parts.values())
         assert apart.flow == "carry/per-module"
         assert apart.cpu_s > 0
+
+
+@exhaustive
+def test_instances_kept_apart_in_one_run_cost_what_they_cost_alone(cache: Path, carry: SynthesisResult) -> None:
+    alone = synthesise(LANES, "table_lane", dsp=False, engine="yowasp", cache_dir=cache)
+    for name in ("lane_32", "lane_again"):
+        assert carry.parts[name].cells == alone.cells
 
 
 # ---- what things cost, with the pinned Yosys
@@ -83,8 +88,8 @@ def test_instances_kept_apart_in_one_run_cost_what_they_cost_alone(
 LANE_LUTS = {"lane_32": 17, "lane_64": 25, "lane_registered": 25, "lane_3": 25, "lane_4": 27, "lane_8": 55}
 
 
-def test_lanes_cost_what_they_did(flows: tuple[SynthesisResult, SynthesisResult]) -> None:
-    results = [flows[0].parts[name] for name in LANE_LUTS]
+def test_lanes_cost_what_they_did(carry: SynthesisResult) -> None:
+    results = [carry.parts[name] for name in LANE_LUTS]
     assert [result.lut for result in results] == [*LANE_LUTS.values()]
     assert [result.ff for result in results] == [16, 16, 25, 16, 16, 16]
     assert {result.source for result in results} == {"yosys 0.70/carry"}
@@ -94,21 +99,23 @@ def test_lanes_cost_what_they_did(flows: tuple[SynthesisResult, SynthesisResult]
     assert sum(table.lut_by_size.values()) == table.lut
 
 
-def test_carry_flow_keeps_chains_that_the_default_flow_rebuilds(flows: tuple[SynthesisResult, SynthesisResult]) -> None:
-    carry, default = (flow.parts["lanes"] for flow in flows)
-    assert default.source == "yosys 0.70/default"
-    assert carry.carry4 == 32
-    assert carry.lut == 8 * 17
-    assert default.carry4 == 4
-    assert 3 * default.lut > 4 * carry.lut
+@exhaustive
+def test_carry_flow_keeps_chains_that_the_default_flow_rebuilds(carry: SynthesisResult, default: SynthesisResult) -> None:
+    kept, rebuilt = carry.parts["lanes"], default.parts["lanes"]
+    assert rebuilt.source == "yosys 0.70/default"
+    assert kept.carry4 == 32
+    assert kept.lut == 8 * 17
+    assert rebuilt.carry4 == 4
+    assert 3 * rebuilt.lut > 4 * kept.lut
 
 
-def test_carry_flow_is_fair_to_multipliers(flows: tuple[SynthesisResult, SynthesisResult]) -> None:
+@exhaustive
+def test_carry_flow_is_fair_to_multipliers(carry: SynthesisResult, default: SynthesisResult) -> None:
     """The baseline's multipliers gain most of all by it; a comparison that used the default flow would flatter tables."""
-    carry, default = (flow.parts["alone"] for flow in flows)
-    assert (carry.lut, default.lut) == (40, 111)
+    assert (carry.parts["alone"].lut, default.parts["alone"].lut) == (40, 111)
 
 
+@exhaustive
 def test_multiplications_become_dsps_where_wanted(cache: Path) -> None:
     made = synthesise(LANES, "two_multipliers", parameters={"SMALL": 3}, hierarchy=True, engine="yowasp", cache_dir=cache)
     with_dsp, small = made.parts["lane_8"], made.parts["lane_small"]
