@@ -88,8 +88,9 @@ def compile(folder: Path) -> CSim:
     if not library.exists():
         for old in library.parent.glob(f"{graph.name}-*.so"):
             old.unlink()
-        sources = [folder / f"{graph.name}_bridge.cpp", folder / "firmware" / f"{graph.name}.cpp"]
-        compiler.shared_library(sources, library, CXX_FLAGS)
+        # as one unit, which reads the headers once
+        unit = ("-include", str(folder / f"{graph.name}_bridge.cpp"))
+        compiler.shared_library([folder / "firmware" / f"{graph.name}.cpp"], library, (*CXX_FLAGS, *unit))
     return CSim(graph, library, folder / "firmware" / "weights")
 
 
