@@ -3,8 +3,8 @@
 
 A module is a function from the cycles in which the beats of an image come in to those in which they leave, as the `Latency` and
 `Folding` lines of ``templates/rtl`` say. Nothing is simulated, and no module waits for the room of the next: what is held back in
-front of a layer is there as soon as it is wanted, which the sizes of queues and rings see to. Where branches have too little room
-for each other the truth is longer; only a simulation tells.
+front of a layer is there as soon as it is wanted, which the sizes of queues and rings see to. Where kernel arrays stall, which a
+clock ends, and where branches have too little room for each other, the truth is longer; only a simulation tells.
 """
 
 from __future__ import annotations
