@@ -10,6 +10,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
+from dietcnn_hls.training.board import CodebookBoard
 from dietcnn_hls.training.design import Trained, accuracy, logits, train_design
 from dietcnn_hls.training.integer_layers import PositiveGain, ShiftBatchNormalization, SumPooling2D, UniformActivation
 from dietcnn_hls.training.layers import (
@@ -38,6 +39,7 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "CodebookActivation",
+    "CodebookBoard",
     "Epoch",
     "ExactBatchNormalization",
     "History",

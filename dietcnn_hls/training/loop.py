@@ -19,6 +19,7 @@ from dietcnn_hls.data import datasets
 from dietcnn_hls.errors import ConfigError, DatasetError, LoweringError, UnsupportedLayerError
 from dietcnn_hls.tf import tf
 from dietcnn_hls.training.averaging import BatchStatistics, MovingAverage
+from dietcnn_hls.training.board import CodebookBoard
 from dietcnn_hls.training.optimizers import optimizer, schedule
 from dietcnn_hls.training.recipe import FLOAT_KEYS, Recipe, augment
 from dietcnn_hls.training.refit import refit_codebooks
@@ -69,6 +70,7 @@ def train(
     stage: Stage = "method",
     teacher: Any = None,
     checkpoint_dir: Path | None = None,
+    board: CodebookBoard | None = None,
 ) -> History:
     """Train `model` in place; it ends with the weights of the epoch that was best on the validation images.
 
@@ -83,6 +85,7 @@ def train(
         stage: 'float' takes the recipe's float keys and no teacher.
         teacher: float model whose outputs are followed, or None.
         checkpoint_dir: folder where the state after each epoch is kept; a later call with the same arguments goes on from it.
+        board: is told after each epoch, for TensorBoard.
 
     Raises:
         ConfigError: a cut-out as large as the images.
@@ -104,6 +107,8 @@ def train(
             trainer.run_epoch(f"{title}, steps of epoch {number + 1}")
             if checkpoint is not None:
                 checkpoint.save()
+            if board is not None:
+                board.write(model, number, asdict(trainer.history.epochs[number]))
     trainer.finish()
     return trainer.history
 
