@@ -25,8 +25,9 @@ def latency(graph: LoweredGraph, folding: Mapping[str, Fold], io_type: str, inpu
     """(cycles from first input to first complete output, interval between inferences), by loop structure.
 
     io_stream: stages run concurrently; a stage starts when its first window is complete, which takes the share of the
-    producer's cycles that the window's last row and column are through the image. io_parallel: stages run in turn, and what
-    only moves codes takes no time.
+    producer's cycles that the window's last row and column are through the image, and has the passes over its last window left
+    when its input ends. io_parallel: stages run in turn, and what only moves codes takes no time. Nothing here knows the
+    registers that a clock asks for; a generated design tells its latency to the cycle (`rtl.latency`).
 
     Args:
         graph: the network.
@@ -49,8 +50,21 @@ def latency(graph: LoweredGraph, folding: Mapping[str, Fold], io_type: str, inpu
         depth = PIPELINE_DEPTH if node.name in working else 0
         latest = max((finish[name] for name in node.inputs), default=0.0)
         start[node.name] = ready + depth
-        finish[node.name] = max(start[node.name] + busy[node.name], latest + depth)
+        finish[node.name] = max(start[node.name] + busy[node.name], latest + depth + _left(node, folding))
     return math.ceil(max(finish[node.name] for node in graph.outputs)), max(busy.values())
+
+
+def _left(node: Node, folding: Mapping[str, Fold]) -> int:
+    """Cycles of a linear layer that can only begin with the last of its input: passes over its last window.
+
+    A dense layer has gone through its first pass by then.
+    """
+    if node.op.kernel is None:
+        return 0
+    fold = folding.get(node.name, Fold(1, 1))
+    beats = -(-node.kernel.taps // fold.simd)
+    passes = -(-node.kernel.outputs // fold.pe)
+    return (passes - 1) * beats if node.op.window is None else passes * beats - 1
 
 
 def _first_window(node: Node, source: Stream) -> float:

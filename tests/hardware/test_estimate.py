@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dietcnn_hls.errors import ResourceError
 from dietcnn_hls.hardware import estimate
-from dietcnn_hls.lowered import Encode, Fold, Linear, LoweredGraph, Node, Operations, Stream, Window, node
+from dietcnn_hls.lowered import Encode, Fold, Linear, LoweredGraph, Node, Operations, Reshape, Stream, Window, node
 from dietcnn_hls.lowered import Source as GraphInput
 from dietcnn_hls.methods.dietcnn.kernel import TableKernel
 from tests.graphs import random_graph
@@ -41,6 +41,20 @@ def test_more_lanes_never_cost_cycles(seed: int) -> None:
         slow, fast = estimate.latency(graph, one, io_type), estimate.latency(graph, full, io_type)
         assert fast[0] <= slow[0] and fast[1] <= slow[1]
         assert slow[1] <= slow[0]
+
+
+def test_passes_over_the_last_window_follow_the_last_input() -> None:
+    """64 pixels one by one, of which the reshaped stream is one behind; then a dense layer's passes but the first."""
+    source = node("x", GraphInput(), [], Stream((8, 8, 1), 0, 7, 0, tuple(range(8))))
+    flat = node("flat", Reshape((64,)), [source])
+    dense = node("dense", Linear(TableKernel(np.ones((8, 4), np.int32), np.zeros((8, 64), np.uint8), 0)), [flat])
+    graph, folding = LoweredGraph("g", (source, flat, dense)), {"dense": Fold(1, 8)}
+    assert estimate.latency(graph, folding, "io_stream") == (65 + estimate.PIPELINE_DEPTH + 7 * 8, 64)
+    window = node(
+        "conv", Linear(TableKernel(np.ones((8, 4), np.int32), np.zeros((6, 9), np.uint8), 0), None, Window((3, 3))), [source]
+    )
+    graph, folding = LoweredGraph("g", (source, window)), {"conv": Fold(6, 3)}
+    assert estimate.latency(graph, folding, "io_stream")[0] >= 64 + estimate.PIPELINE_DEPTH + 2
 
 
 def test_a_network_that_fits_no_part_names_its_largest_memory() -> None:
