@@ -148,11 +148,11 @@ class Pipelining:
 
     def pool_breaks(self, bits: int, kernel: tuple[int, int], sums: bool) -> bool:
         """Whether a pool has a register between its two directions."""
-        if not self.short:
-            return False
-        one = self._carry(bits) if sums or bits > 3 else self._lut
-        steps = sum(side - 1 for side in kernel)
-        return not self._fits(self._start("block", 8) + steps * (one + (0 if sums else self._lut)))
+        return self.short and not self._fits(self._pool(bits, sum(side - 1 for side in kernel), sums))
+
+    def rows_in_blocks(self, bits: int, kernel: tuple[int, int], sums: bool) -> bool:
+        """Whether a pool's rows may come out of block RAM: one direction's comparisons or sums stand behind it."""
+        return not self.short or self._fits(self._pool(bits, max(kernel) - 1, sums))
 
     @property
     def constants_in_blocks(self) -> bool:
@@ -214,6 +214,11 @@ class Pipelining:
             count, first = -(-count // sums.chain), self._start()
         apart = self._start() + self._carry(bits) if sums.apart else 0.0
         return max(longest, apart, entry - self._net(2) if sums.products else 0.0)
+
+    def _pool(self, bits: int, steps: int, sums: bool) -> float:
+        """A block RAM's data through `steps` sums, or comparisons and the choices that follow them."""
+        one = self._carry(bits) if sums or bits > 3 else self._lut
+        return self._start("block", 8) + steps * (one + (0 if sums else self._lut))
 
     def _encode(self, steps: int, bits: int, index_bits: int, ways: int) -> float:
         """Slowest path of an encoder: a choice of values, then steps of a table and a comparator, then the code's turn."""

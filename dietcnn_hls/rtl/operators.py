@@ -15,6 +15,9 @@ from dietcnn_hls.rtl.verilog import Parameter, packed, words
 _ROUNDINGS = {"half_even": 1, "toward_zero": 2, "half_to_zero": 3, "half_from_zero": 4}
 """Numbers of the roundings that look at the value; what the others add is a constant."""
 
+_SLICE_WORDS = 128
+"""Words of a memory that LUTs of one slice hold."""
+
 
 def _bound(value: int) -> Parameter:
     """A number at its parameter's 64 bits, where Verilator finds a plain literal too short."""
@@ -103,7 +106,7 @@ def build_max_pool(site: Site, op: MaxPool, sources: list[Beats]) -> Beats:
         "PAD_LEFT": left,
         "PAD_RIGHT": right,
         "FILL": _bound(stream.lo & ((1 << source.bits) - 1)),
-        "BLOCK": _lines_in_block(site, op.window, source, line, (source.bits, source.bits)),
+        "BLOCK": _lines_in_block(site, op.window, source, line, (source.bits, source.bits), sums=False),
         **_pipelined(builder, op.window, source.bits, sums=False),
     }
     result = Beats("", source.codes, source.lo, source.hi, source.period)
@@ -134,7 +137,7 @@ def build_sum_pool(site: Site, op: SumPool, sources: list[Beats]) -> Beats:
         "KERNEL_W": kw,
         "STRIDE_H": op.window.stride[0],
         "STRIDE_W": op.window.stride[1],
-        "BLOCK": _lines_in_block(site, op.window, source, line, (bits[0], bits[1])),
+        "BLOCK": _lines_in_block(site, op.window, source, line, (bits[0], bits[1]), sums=True),
         **_pipelined(builder, op.window, result.bits, sums=True),
     }
     if stream.levels is not None:
@@ -150,8 +153,10 @@ def _pipelined(builder: Builder, window: Window, bits: int, sums: bool) -> dict[
     return builder.ahead | breaks
 
 
-def _lines_in_block(site: Site, window: Window, source: Beats, line: int, bits: tuple[int, int]) -> bool:
+def _lines_in_block(site: Site, window: Window, source: Beats, line: int, bits: tuple[int, int], *, sums: bool) -> bool:
     """Where a pool's two line buffers go, that of pixels within a row with that of rows of `line` words.
+
+    Block RAM is too slow for what some clocks leave behind it; rows that a LUT memory of one slice holds then go there.
 
     Args:
         site: the pool's; its builder takes note of them.
@@ -159,9 +164,12 @@ def _lines_in_block(site: Site, window: Window, source: Beats, line: int, bits: 
         source: what it reads.
         line: words of a row.
         bits: width of a code in the first and in the second.
+        sums: whether values are added up, not compared.
     """
-    kh, kw = window.size
-    block = site.builder.ram_in_block(site.layer, "lines", line, (kh - 1) * source.codes * bits[1])
+    (kh, kw), builder = window.size, site.builder
+    fast = line > _SLICE_WORDS or builder.options.pipelining.rows_in_blocks(bits[1], window.size, sums)
+    width = (kh - 1) * source.codes * bits[1]
+    block = builder.placed(site.layer, "lines", line, width, fast and builder.options.memories.ram_in_block(line, width))
     site.builder.placed(site.layer, "pixels", site.node.stream.channels // source.codes, (kw - 1) * source.codes * bits[0], block)
     return block
 

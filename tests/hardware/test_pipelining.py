@@ -34,6 +34,8 @@ def asked(pipelining: Pipelining) -> dict[str, Any]:
         found[f"serial of {bits}"] = pipelining.serial_cycles(bits)
         found[f"requantiser of {bits}"] = pipelining.requantize_stages(bits, True, True)
         found[f"pool of {bits}"] = pipelining.pool_breaks(bits, (2, 2), True)
+        for sums in (True, False):
+            found[f"rows of {bits}, {sums}"] = not pipelining.rows_in_blocks(bits, (2, 2), sums)
     return found | {"constants": not pipelining.constants_in_blocks}
 
 

@@ -14,9 +14,11 @@ import pytest
 from dietcnn_hls.errors import ConfigError, LoweringError
 from dietcnn_hls.hardware.geometry import check_fold, geometry, legal_folds, legal_simd, window_shape
 from dietcnn_hls.hardware.lanes import lane_order
+from dietcnn_hls.hardware.memories import MemoryRules
+from dietcnn_hls.hardware.pipelining import Pipelining
 from dietcnn_hls.hardware.sums import sum_widths
 from dietcnn_hls.integers import bits_for
-from dietcnn_hls.lowered import Encode, Fold, Linear, LoweredGraph, Reshape, Source, Stream, Window, node
+from dietcnn_hls.lowered import Encode, Fold, Linear, LoweredGraph, MaxPool, Reshape, Source, Stream, Window, node
 from dietcnn_hls.methods.dietcnn.kernel import TableKernel
 from dietcnn_hls.rtl.builder import RtlOptions
 from dietcnn_hls.rtl.design import TEMPLATES, generate, library
@@ -245,6 +247,19 @@ def test_encoder_thresholds_take_over_what_the_kernel_leaves_out() -> None:
     highest = int(kernel.lane_bounds[1].sum(axis=1).max())
     wanted = np.clip(act.thresholds - kernel.offsets[:, None], 0, highest + 1)
     assert np.array_equal(read, np.broadcast_to(wanted, (6, 7))[:, [3, 1, 5, 0, 2, 4, 6]])
+
+
+def test_rows_of_a_pool_leave_block_ram_where_it_is_too_late() -> None:
+    """2.45 ns until its data, a comparison of 8 bits and a choice take more than 5 ns; long rows stay, whatever the clock."""
+    rules = MemoryRules(luts_per_bram=0)
+    found = {}
+    for width, clock in ((80, 20.0), (80, 5.0), (800, 5.0)):
+        image = node("image", Source(), [], Stream((4, width, 2), 0, 255, 8))
+        graph = LoweredGraph("pooled", (image, node("pool", MaxPool(Window((2, 2), (2, 2))), [image])))
+        options = RtlOptions(memories=rules, pipelining=Pipelining.of("xc7z020clg400-1", clock))
+        (pool,) = [instance for instance in generate(graph, {}, options).instances if instance.module == "max_pool"]
+        found[width, clock] = pool.parameters["BLOCK"]
+    assert found == {(80, 20.0): True, (80, 5.0): False, (800, 5.0): True}
 
 
 def test_a_top_goes_layer_by_layer() -> None:
