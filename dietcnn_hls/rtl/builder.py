@@ -159,11 +159,11 @@ class Builder:
         module: str,
         parameters: Mapping[str, Parameter],
         ports: Mapping[str, str],
-        passes: tuple[int, int] | None = None,
+        cycles: int | None = None,
     ) -> None:
-        """Add an instance with clock and reset; `passes` as in `Instance`."""
+        """Add an instance with clock and reset; `cycles` as in `Instance`."""
         name = f"{self.identifiers[layer]}_{role}_unit"
-        self.instances.append(Instance(name, layer, module, parameters, {"clk": "clk", "rst": "rst", **ports}, passes))
+        self.instances.append(Instance(name, layer, module, parameters, {"clk": "clk", "rst": "rst", **ports}, cycles))
 
     def stage(
         self, layer: str, role: str, module: str, parameters: Mapping[str, Parameter], source: Beats, result: Beats

@@ -61,9 +61,8 @@ def _enters(design: RtlDesign, stream: str) -> bool:
 
 
 def _made(instance: Instance, sources: Sequence[Times]) -> Times | None:
-    if instance.passes:
-        beats, stages = instance.passes
-        return sources[0][beats - 1 :: beats] + stages
+    if instance.cycles is not None:
+        return sources[0] + instance.cycles
     module = _MODULES.get(instance.module)
     return None if module is None else module(instance, sources)
 
@@ -217,11 +216,13 @@ def _pool(instance: Instance, sources: Sequence[Times]) -> Times:
 
 
 def _window(instance: Instance, sources: Sequence[Times]) -> Times:
+    """The last beat of each pass: the others do not matter to the kernel array, and may be very many."""
     (height, width, chunks, pixels), (top, bottom, left, right) = _sides(instance), _padding(instance)
     height, width, times = top + height + bottom, left + width + right, _padded(instance, sources[0])
     rows, columns = (_number(instance, f"KERNEL_{axis}", 1) for axis in "HW")
     down, across = (_number(instance, f"STRIDE_{axis}", 1) for axis in "HW")
     shape, repeats = _number(instance, "SHAPE"), _number(instance, "REPEATS", 1)
+    groups = _number(instance, "GROUPS", 1)
     if shape == 2:
         times = _rows(times, rows, width * chunks // pixels, height, down) + (2 if _number(instance, "DEPTH", 2) else 0)
         times = _paced(np.repeat(times, pixels))
@@ -229,23 +230,17 @@ def _window(instance: Instance, sources: Sequence[Times]) -> Times:
             times = _held(times, np.resize(_ends(columns, width, across), len(times)), repeats)
         else:
             times = _rows(times, columns, chunks, width, across)
-        return _paced(np.repeat(times, repeats) + 1)
+        return _paced(np.repeat(times, repeats) + 1)[chunks - 1 :: chunks]
     if rows == columns == down == across == repeats == 1:
-        return times
+        return times[chunks // groups - 1 :: chunks // groups]
     if shape == 1:
         times, height, rows, down = _rows(times, rows, width * chunks, height, down), (height - rows) // down + 1, 1, 1
-    return _ring(times, (height, width, chunks), (rows, columns), (down, across), repeats)
-
-
-def _ring(times: Times, image: tuple[int, int, int], kernel: tuple[int, int], stride: tuple[int, int], repeats: int) -> Times:
-    """window_ring: a window's beats, pass by pass, once its last word has come."""
-    (height, width, chunks), (rows, columns) = image, kernel
-    y = np.arange(rows - 1, height, stride[0])[:, None]
-    x = np.arange(columns, width + 1, stride[1])
-    last = times[((y * width + x) * chunks - 1).reshape(-1)]
-    ready = np.zeros((len(last), rows * columns * chunks * repeats), np.int64)
-    ready[:, 0] = last + 2
-    return _paced(ready.reshape(-1))
+    # window_ring: a window's beats, pass by pass, once its last word has come
+    y = np.arange(rows - 1, height, down)[:, None]
+    last = times[((y * width + np.arange(columns, width + 1, across)) * chunks - 1).reshape(-1)]
+    beats, passes = rows * columns * chunks // groups, groups * repeats
+    starts = _paced(last + 2, beats * passes)
+    return (starts[:, None] + np.arange(1, passes + 1) * beats - 1).reshape(-1)
 
 
 _MODULES |= dict.fromkeys(

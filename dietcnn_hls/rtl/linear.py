@@ -123,7 +123,7 @@ def _stalling(builder: Builder, layer: str, array: _Array, results: int) -> str:
     prefix, wire = builder.identifiers[layer], builder.stream(layer, "sums", results)
     ports = array.inputs(f"{prefix}_window") | {"in_codes": f"{prefix}_window_data", "in_weights": f"{prefix}_weights"}
     ports |= {"out_valid": f"{wire}_valid", "out_ready": f"{wire}_ready", "out_results": f"{wire}_data"}
-    builder.place(layer, "kernel", array.module, array.parameters, ports, (array.beats, array.cycles))
+    builder.place(layer, "kernel", array.module, array.parameters, ports, array.cycles)
     return wire
 
 
@@ -154,7 +154,7 @@ def _never_stalling(builder: Builder, layer: str, array: _Array, results: int) -
     ports = {f"in_{part}": f"{prefix}_fed_{part}" for part in ("valid", "last", "codes", "weights")}
     ports |= {"in_ready": f"{prefix}_array_ready"}
     ports |= {"out_valid": f"{prefix}_results_valid", "out_ready": "1'b1", "out_results": f"{prefix}_results"}
-    builder.place(layer, "kernel", array.module, array.parameters, ports, (array.beats, array.cycles))
+    builder.place(layer, "kernel", array.module, array.parameters, ports, array.cycles)
 
     queue: dict[str, Parameter] = {"WORD_BITS": results, "DEPTH": places, "MEMORY": memory}
     queue |= {"CUT": True} if memory and cut else {}

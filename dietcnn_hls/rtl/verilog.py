@@ -83,7 +83,7 @@ class Instance:
         module: the module, a file of that name below ``templates/rtl``.
         parameters: values that differ from the module's defaults, and some that do not.
         ports: port -> expression in the top.
-        passes: of a kernel array, (beats of a result, cycles from the last of them to it); None for other modules.
+        cycles: of a kernel array, from the last beat of a pass to its result; None for other modules.
     """
 
     name: str
@@ -91,7 +91,7 @@ class Instance:
     module: str
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     ports: Mapping[str, str] = field(default_factory=dict)
-    passes: tuple[int, int] | None = None
+    cycles: int | None = None
 
     def render(self) -> str:
         """The instance as text, with long constants in the lines after their parameter's name."""

@@ -19,14 +19,23 @@ def test_without_modules_words_pass_at_once() -> None:
 def test_a_module_of_the_users_own_is_left_to_simulation() -> None:
     design = generate(one_conv("conv_net", Window((3, 3)), (5, 6), 2, 4), {"conv": Fold(4, 18)})
     assert latency(design) is not None
-    own = dataclasses.replace(design.instances[-1], module="mine", passes=None)
+    own = dataclasses.replace(design.instances[-1], module="mine", cycles=None)
     assert latency(dataclasses.replace(design, instances=(*design.instances[:-1], own))) is None
 
 
 def test_the_last_window_of_a_whole_image_decides() -> None:
     """30 pixels, then the window's register and one cycle of the array."""
     design = generate(one_conv("conv_net", Window((3, 3)), (5, 6), 2, 4), {"conv": Fold(4, 18)})
-    arrays = [instance for instance in design.instances if instance.passes]
-    assert [instance.passes for instance in arrays] == [(1, arrays[0].parameters["LEVELS"])]
+    (array,) = [instance for instance in design.instances if instance.cycles is not None]
+    assert array.cycles == array.parameters["LEVELS"]
     found = latency(design)
-    assert found is not None and found >= 30 + 1 + int(str(arrays[0].parameters["LEVELS"]))
+    assert found is not None and found >= 30 + 1 + array.cycles
+
+
+def test_many_beats_take_no_longer_to_tell_than_few() -> None:
+    """Fifteen million beats of one lane: what passes are told by their ends alone."""
+    side, channels = 20, 64
+    design = generate(one_conv("slow", Window((3, 3)), (side, side), channels, 80), {"conv": Fold(1, 1)})
+    cycles = (side - 2) ** 2 * 9 * channels * 80
+    found = latency(design)
+    assert found is not None and cycles < found < cycles + side * side * channels
