@@ -11,6 +11,7 @@ import hls4ml
 import numpy as np
 import pytest
 import qkeras
+from hls4ml.model.optimizer.passes.bn_fuse import FuseBatchNormalization
 
 from dietcnn_hls import reference
 from dietcnn_hls.backend import convert, lowered_graph
@@ -119,10 +120,51 @@ def test_sums_wider_than_any_stream_are_refused_by_the_layer(tmp_path: Path) -> 
         hls4ml.converters.convert_from_keras_model(model, hls_config=config, backend="DietCNN", output_dir=str(tmp_path))
 
 
-def test_what_hls4mls_passes_stumble_over_is_refused_by_the_layer(tmp_path: Path) -> None:
-    """Scales of a separable convolution: one of its halves has no name of its own."""
-    binary = qkeras.binary(alpha="auto")
-    deep = qkeras.QSeparableConv1D(2, 2, depthwise_quantizer=binary, pointwise_quantizer=binary, name="deep")
-    model = tf.keras.Sequential([layers.InputLayer((6, 3)), deep, layers.Flatten(), layers.Dense(2)])
-    with pytest.raises(UnsupportedLayerError, match=r"layer 'deep_\w+': hls4ml's own passes .* use another layer or quantiser"):
-        converted(model, tmp_path, Model={"Precision": "fixed<16,6>", "ReuseFactor": 1})
+def test_what_hls4mls_passes_stumble_over_is_refused_by_the_layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FuseBatchNormalization, "match", lambda self, node: node.no_such_thing)
+    with pytest.raises(UnsupportedLayerError, match=r"layer '\w+': hls4ml's own passes .* use another layer or quantiser"):
+        converted(small(), tmp_path, Model={"Precision": "fixed<16,6>", "ReuseFactor": 1})
+
+
+def separable(depthwise: Any) -> Any:
+    """Both halves have quantisers; weights whose scales are powers of two."""
+    deep = qkeras.QSeparableConv1D(
+        2, 2, depthwise_quantizer=depthwise, pointwise_quantizer=qkeras.ternary(alpha="auto_po2"), name="deep"
+    )
+    model = tf.keras.Sequential([layers.InputLayer((6, 3)), deep, layers.Dense(2)])
+    rng = np.random.default_rng(0)
+    model.set_weights([np.sign(rng.normal(0, 1, w.shape)) / 2 for w in model.get_weights()])
+    return model
+
+
+def test_scales_of_a_separable_convolution_are_those_of_qkeras(tmp_path: Path) -> None:
+    """hls4ml's pass stumbles over its halves, which have no attribute 'name'."""
+    model = separable(qkeras.quantized_bits(4, 1, alpha=1))
+    graph = lowered_graph(converted(model, tmp_path, Model={"Precision": "fixed<24,12>", "ReuseFactor": 1}))
+    x = np.random.default_rng(1).integers(-8, 8, (20, 6, 3)) / 4
+    found = reference.output_values(graph, reference.predict(graph, reference.quantize_input(graph, x)))
+    assert np.array_equal(found, model.predict(x, verbose=0))
+
+
+def test_scales_that_hls4ml_would_drop_are_refused(tmp_path: Path) -> None:
+    words = r"layer 'deep_depthwise' \(DepthwiseConv1D\): hls4ml casts its weights, .* to int<2>; use alpha=1, or give"
+    with pytest.raises(UnsupportedLayerError, match=words):
+        converted(separable(qkeras.ternary(alpha="auto_po2")), tmp_path, Model={"Precision": "fixed<24,12>", "ReuseFactor": 1})
+
+
+@pytest.mark.parametrize("multiplier", [1, 2])
+def test_a_batch_norm_behind_a_depthwise_convolution(multiplier: int, tmp_path: Path) -> None:
+    """hls4ml scales the kernel by its last axis, which is not the channels' own."""
+    rng = np.random.default_rng(multiplier)
+    deep = layers.DepthwiseConv2D(2, depth_multiplier=multiplier, name="deep")
+    model = tf.keras.Sequential([layers.InputLayer((5, 4, 3)), deep, layers.BatchNormalization(epsilon=0.0, name="bn")])
+    config = hls4ml.utils.config_from_keras_model(model, granularity="name", default_precision="fixed<24,12>")
+    channels = 3 * multiplier
+    scale, beta, mean = (rng.integers(-8, 8, channels) / 4 for _ in range(3))
+    deep.set_weights([rng.integers(-4, 4, w.shape) / 4 for w in deep.get_weights()])
+    model.layers[-1].set_weights([scale, beta, mean, np.ones(channels)])
+    graph = lowered_graph(converted(model, tmp_path, **config))
+    x = rng.integers(-8, 8, (20, 5, 4, 3)) / 4
+    found = reference.output_values(graph, reference.predict(graph, reference.quantize_input(graph, x)))
+    assert not [node.name for node in graph.nodes if node.name.startswith("bn")]
+    assert np.array_equal(found, (np.asarray(deep(x), np.float64) - mean) * scale + beta)

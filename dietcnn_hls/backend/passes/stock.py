@@ -39,7 +39,13 @@ _LEFT_OUT = ("process_fixed_point_quantizer_layer", "remove_final_reshape")
 _IN_PLACE = "vivado:inplace_parallel_reshape"
 """Likewise, and it makes what a reshape reads the model's output; that a reshape keeps the type is all that is wanted of it."""
 
-_INFER = "infer_precision_types"
+_BEFORE = {
+    "infer_precision_types": "dietcnn:infer_own_types",
+    "qkeras_factorize_alpha": "dietcnn:name_parts",
+    "fuse_batch_normalization": "dietcnn:fuse_depthwise_batch_norm",
+}
+"""Passes of ours that go before one of hls4ml's."""
+
 _TYPED = "has_own_type"
 
 
@@ -204,8 +210,8 @@ def _run(model: ModelGraph, flow: str) -> None:
     names = [name for name in get_flow(flow).optimizers if not name.endswith(_LEFT_OUT)]
     if _IN_PLACE in names:
         names[names.index(_IN_PLACE)] = "dietcnn:keep_reshaped_type"
-    if _INFER in names:
-        names.insert(names.index(_INFER), "dietcnn:infer_own_types")
+    for theirs in _BEFORE.keys() & set(names):
+        names.insert(names.index(theirs), _BEFORE[theirs])
     try:
         optimize_model(model, names)
     except DietError:

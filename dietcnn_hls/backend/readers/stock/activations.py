@@ -313,7 +313,7 @@ def _softmax(chain: Chain, stable: bool) -> None:
         # of the width of the input less its sign, in which large distances wrap around
         inputs = FixedType(given.bits - given.signed, given.fraction, False)
         chain.cast(inputs, "normal")
-    accum, table = _softmax_type(chain, "accum"), chain.type("exp_table")
+    accum, table = chain.type("accum"), chain.type("exp_table")
     size = min(_table_size(chain), 1 << inputs.bits) if stable and given.signed else _table_size(chain)
     scale = np.float32(chain.layer.get_attr("exp_scale", 1.0))
     x = _central(inputs, size) * scale
@@ -322,7 +322,8 @@ def _softmax(chain: Chain, stable: bool) -> None:
     powers = chain.last
     chain.add("total", Reduce("sum"))
     _held(chain, accum)
-    inverse_input, inverse = _softmax_type(chain, "inv_inp"), chain.type("inv_table")
+    untyped = chain.layer.get_attr("inv_inp_t").name == "model_default_t"
+    inverse_input, inverse = table if untyped else chain.type("inv_inp"), chain.type("inv_table")
     chain.cast(inverse_input, "total_cast")
     size = _table_size(chain)
     with np.errstate(divide="ignore"):
@@ -332,19 +333,6 @@ def _softmax(chain: Chain, stable: bool) -> None:
     chain.last = powers
     chain.add("shares", Combine("multiply"), share)
     chain.cast(chain.type("result"))
-
-
-def _softmax_type(chain: Chain, what: str) -> FixedType:
-    """The accumulator's or the inverted sum's type; where none is given it follows from the table's, as in hls4ml."""
-    if chain.layer.get_attr(f"{what}_t").name != "model_default_t":
-        return chain.type(what)
-    table = chain.type("exp_table")
-    if what == "inv_inp":
-        return table
-    terms = chain.layer.get_attr("n_in") // chain.layer.get_attr("n_inner", 1) // chain.layer.get_attr("n_outer", 1)
-    grown = (int(terms) - 1).bit_length()
-    return FixedType(table.bits + grown, table.fraction, table.signed)
-
 
 def _held(chain: Chain, accum: FixedType) -> None:
     """The sum in its accumulator.
@@ -366,14 +354,14 @@ def _central(kind: FixedType, size: int) -> np.ndarray:
 
 
 def _top_bits(chain: Chain, role: str, kind: FixedType, entries: np.ndarray, fraction: int) -> None:
-    """A table indexed by the top bits of a code of `kind`."""
+    """A table indexed by the top bits of a code of `kind`; the stream holds such values, on a grid of its own."""
     bits = len(entries).bit_length() - 1
     if kind.bits < bits:
         raise refuse(chain.layer, f"a table of {len(entries)} entries for codes of {kind.bits} bits; use a smaller TableSize")
     drop = kind.bits - bits
-    lo, hi = kind.lo >> drop, kind.hi >> drop
-    if drop:
-        chain.add(f"{role}_index", Requantize(drop, "floor", lo, hi, chain.stream.fraction - drop))
+    shift = chain.stream.fraction - (kind.fraction - drop)
+    if shift:
+        chain.add(f"{role}_index", Requantize(shift, "floor", kind.lo >> drop, kind.hi >> drop, kind.fraction - drop))
     first, last = chain.stream.lo, chain.stream.hi
     values = entries[np.arange(first, last + 1) & (len(entries) - 1)]
     chain.add(role, ValueMap(values[None], first, fraction))
@@ -411,14 +399,16 @@ def normalised_tanh(chain: Chain) -> None:
     if lift > 0 and len(levels) == 3:
         raise refuse(layer, "its thresholds are coarser than its input; give the input its own precision")
     rows = rows << lift if lift >= 0 else -(-rows >> -lift)
-    if len(rows) not in (1, chain.stream.channels):
-        raise refuse(layer, f"a threshold for each of {len(rows)} values; put it before the Flatten")
-    _levels(chain, rows, levels)
+    shape = chain.stream.shape
+    if len(rows) not in (1, chain.stream.channels):  # a threshold for each value: each is a channel of its own
+        chain.reshape("values", (1, 1, chain.stream.size))
+    _levels(chain, rows, levels, shape)
 
 
-def _levels(chain: Chain, thresholds: np.ndarray, levels: tuple[int, ...]) -> None:
-    """Integers `levels` by thresholds, (channels or 1, levels - 1)."""
+def _levels(chain: Chain, thresholds: np.ndarray, levels: tuple[int, ...], shape: tuple[int, ...] | None = None) -> None:
+    """Integers `levels` by thresholds, (channels or 1, levels - 1), in a `shape` of its own."""
     chain.add("level", Encode(thresholds, np.zeros(len(thresholds), bool), levels, 0))
+    chain.reshape("shape", shape or chain.stream.shape)
     chain.add("value", ValueMap(np.array([levels]), 0, 0))
     chain.cast(chain.type("result"))
 

@@ -66,8 +66,14 @@ def convolution(chain: Chain) -> None:
 
 
 def depthwise(chain: Chain) -> None:
-    """DepthwiseConv1D and 2D."""
+    """DepthwiseConv1D and 2D; scales of QKeras' quantisers, which hls4ml factors out of others, must lie in the weights' type."""
     weights, kind = constants(chain.layer, "weight")
+    variable = chain.layer.weights["weight"]
+    if getattr(variable, "quantizer", None) is not None and not is_binary(variable):
+        given = np.asarray(variable.data, np.float64).reshape(weights.shape)
+        if not np.array_equal(weights * 2.0**-kind.fraction, given):
+            words = f"hls4ml casts its weights, which its quantiser has scaled, to {variable.type.precision}"
+            raise refuse(chain.layer, f"{words}; use alpha=1, or give its weight a precision that holds them")
     channels = chain.stream.channels
     flat = weights.reshape(-1, channels, weights.size // channels // int(np.prod(weights.shape[:-2])))
     _convolve(chain, flat.transpose(1, 2, 0).reshape(-1, flat.shape[0]), kind, channels)
@@ -131,10 +137,12 @@ def batch_norm(chain: Chain) -> None:
     scale, bias = scale.ravel(), bias.ravel()
     fraction = chain.stream.fraction + scale_kind.fraction
     lift = max(0, bias_kind.fraction - fraction)
-    if scale.size not in (1, chain.stream.channels):
-        raise refuse(chain.layer, f"a scale for each of {scale.size} values; put the batch-norm before the Flatten")
+    shape = chain.stream.shape
+    if scale.size not in (1, chain.stream.channels):  # a scale for each value: each is a channel of its own
+        chain.reshape("values", (1, 1, chain.stream.size))
     offsets = np.broadcast_to(bias, chain.stream.channels).copy()
     chain.scale("scaled", scale << lift, scale_kind.fraction + lift, (offsets, bias_kind.fraction), last=True)
+    chain.reshape("shape", shape)
     chain.cast(chain.type("result"))
 
 
