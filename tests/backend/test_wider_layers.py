@@ -278,6 +278,17 @@ def test_a_reshape_that_is_read_and_is_an_output(tmp_path: Path) -> None:
             assert np.array_equal(ours, keras)
 
 
+@pytest.mark.parametrize("io_type", ["io_parallel", "io_stream"])
+@pytest.mark.parametrize("dims", [(1, 2), (2, 1), (1, 2, 3), (2, 1, 3), (3, 1, 2), (2, 3, 1)], ids=str)
+def test_permuted_values_of_a_dense_layer(dims: tuple[int, ...], io_type: str, tmp_path: Path) -> None:
+    """hls4ml turns the weights round, as if every Permute were one of its own."""
+    model = one((2, 3, 4)[-len(dims) :], L.Permute(dims), L.Flatten(), L.Dense(3))
+    graph = lowered_graph(converted(model, tmp_path, io_type=io_type))
+    x = samples(model)[0]
+    found = reference.output_values(graph, reference.predict(graph, reference.quantize_input(graph, x)))
+    assert np.array_equal(found, model.predict(x, verbose=0))
+
+
 def test_reshaped_inputs_are_joined_in_streams(tmp_path: Path) -> None:
     """A beat of an input holds more than a piece of what is joined: C simulation aborted, for it found a stream empty."""
     a, b = Input((4,)), Input((6,))

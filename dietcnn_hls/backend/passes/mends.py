@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Passes before hls4ml's own, for models that these stumble over or compute nonsense of."""
+"""Passes before hls4ml's own or in place of them, for models that these stumble over or compute nonsense of."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hls4ml.model.layers import BatchNormalization, DepthwiseConv1D, DepthwiseConv2D
 from hls4ml.model.optimizer import OptimizerPass
 from hls4ml.model.optimizer.passes.bn_fuse import FuseBatchNormalization
+from hls4ml.model.optimizer.passes.convert_to_channels_last import RemoveTransposeBeforeFlatten
 
 if TYPE_CHECKING:
     # hls4ml registers backends while its graph module is still being imported
@@ -47,4 +48,13 @@ class FuseDepthwiseBatchNorm(OptimizerPass):
         return bool(done)
 
 
-__all__ = ["FuseDepthwiseBatchNorm", "NameParts"]
+class MoveTransposeIntoWeights(RemoveTransposeBeforeFlatten):  # type: ignore[misc]
+    """A transposition before Flatten and Dense in io_parallel: hls4ml turns the weights for the two that it makes itself only."""
+
+    name = "move_transpose_into_weights"
+
+    def match(self, node: Layer) -> bool:
+        return bool(super().match(node)) and list(node.get_input_node().get_attr("perm")) in ([1, 0], [2, 0, 1])
+
+
+__all__ = ["FuseDepthwiseBatchNorm", "MoveTransposeIntoWeights", "NameParts"]

@@ -36,8 +36,12 @@ FLOWS = ("convert", "optimize", "vivado:init_layers", "vivado:quantization", "vi
 _LEFT_OUT = ("process_fixed_point_quantizer_layer", "remove_final_reshape")
 """Passes among them that write C++, which refuse io_stream for what it cannot do, or drop the shape of results."""
 
-_IN_PLACE = "vivado:inplace_parallel_reshape"
-"""Likewise, and it makes what a reshape reads the model's output; that a reshape keeps the type is all that is wanted of it."""
+_INSTEAD = {
+    "vivado:inplace_parallel_reshape": "dietcnn:keep_reshaped_type",
+    "remove_transpose_before_flatten": "dietcnn:move_transpose_into_weights",
+}
+"""Passes of ours for hls4ml's: what the first one makes the model's output is what a reshape reads, and all that is wanted of it
+is that a reshape keeps the type; of the second one see `mends`."""
 
 _BEFORE = {
     "infer_precision_types": "dietcnn:infer_own_types",
@@ -208,8 +212,7 @@ class LowerStock(ModelOptimizerPass):
 def _run(model: ModelGraph, flow: str) -> None:
     """One flow of hls4ml; what its passes stumble over is refused by the name of the layer that they were at."""
     names = [name for name in get_flow(flow).optimizers if not name.endswith(_LEFT_OUT)]
-    if _IN_PLACE in names:
-        names[names.index(_IN_PLACE)] = "dietcnn:keep_reshaped_type"
+    names = [_INSTEAD.get(name, name) for name in names]
     for theirs in _BEFORE.keys() & set(names):
         names.insert(names.index(theirs), _BEFORE[theirs])
     try:

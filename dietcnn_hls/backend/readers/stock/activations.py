@@ -334,6 +334,7 @@ def _softmax(chain: Chain, stable: bool) -> None:
     chain.add("shares", Combine("multiply"), share)
     chain.cast(chain.type("result"))
 
+
 def _held(chain: Chain, accum: FixedType) -> None:
     """The sum in its accumulator.
 
