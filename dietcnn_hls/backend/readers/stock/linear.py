@@ -69,7 +69,7 @@ def depthwise(chain: Chain) -> None:
     """DepthwiseConv1D and 2D; scales of QKeras' quantisers, which hls4ml factors out of others, must lie in the weights' type."""
     weights, kind = constants(chain.layer, "weight")
     variable = chain.layer.weights["weight"]
-    if getattr(variable, "quantizer", None) is not None and not is_binary(variable):
+    if getattr(getattr(variable, "quantizer", None), "alpha", None) not in (None, 1) and not is_binary(variable):
         given = np.asarray(variable.data, np.float64).reshape(weights.shape)
         if not np.array_equal(weights * 2.0**-kind.fraction, given):
             words = f"hls4ml casts its weights, which its quantiser has scaled, to {variable.type.precision}"
