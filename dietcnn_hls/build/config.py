@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, PrivateAttr, field_validator, model_validator
 
 from dietcnn_hls.build import reading
+from dietcnn_hls.data.datasets import names
 from dietcnn_hls.errors import ConfigError
 from dietcnn_hls.hardware.folding import FoldingSpec
 from dietcnn_hls.hardware.parts import DEFAULT_PART, lookup
@@ -61,11 +62,11 @@ class DatasetConfig(_Section):
     """``dataset:`` where images come from."""
 
     name: str = Field(
-        description="digits, mnist, fashion_mnist, cifar10, svhn, the path of an .npz, or none: hardware figures only"
+        description="digits, mnist, fashion_mnist, cifar10, svhn, none (hardware figures only), or an .npz or folder of .npy"
     )
     pad: int | None = Field(None, ge=1, le=4096, description="pad images with zeros to this height and width")
     precision: str | None = Field(
-        None, description="fixed-point type that values of an .npz are rounded to before a method trains on them"
+        None, description="fixed-point type that values of your own data are rounded to before a method trains on them"
     )
     shape: tuple[int, int, int] | None = Field(None, strict=False, description="(H, W, C) of the images, with `name: none`")
     classes: int | None = Field(None, ge=2, le=1_000_000, description="how many there are, with `name: none`")
@@ -79,8 +80,8 @@ class DatasetConfig(_Section):
     def _one_source_of_shape(self) -> DatasetConfig:
         if self.absent and (self.shape is None or self.classes is None or self.pad is not None):
             raise ValueError("`name: none` needs shape and classes, and takes no pad")
-        if self.precision is not None and (not self.name.endswith(".npz") or self.pad is not None):
-            raise ValueError("precision is for values of an .npz that are no pixels, and goes without pad")
+        if self.precision is not None and (self.absent or self.name in names() or self.pad is not None):
+            raise ValueError("precision is for values of your own data that are no pixels, and goes without pad")
         if not self.absent and (self.shape is not None or self.classes is not None):
             raise ValueError("shape and classes follow from the dataset; give them with `name: none` only")
         if self.shape is not None and not all(1 <= size <= 4096 for size in self.shape):

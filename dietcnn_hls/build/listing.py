@@ -28,7 +28,7 @@ def listing_text() -> str:
         for option, schema in entry["options"].items():
             lines.append(f"    {option} = {schema.get('default')}: {schema.get('description', '')}")
     lines.append(f"networks: {', '.join(known['networks'])}")
-    lines.append(f"datasets: {', '.join(known['datasets'])}, or a path to an .npz")
+    lines.append(f"datasets: {', '.join(known['datasets'])}, or the path of an .npz or of a folder of .npy")
     return "\n".join(lines)
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import warnings
 from collections.abc import Callable
@@ -172,14 +173,15 @@ def _recipe(config: ProjectConfig) -> Recipe:
 def _dataset(config: ProjectConfig, data_dir: Path | None) -> tuple[datasets.Dataset, Grid | None]:
     """The dataset of the configuration, and the grid of inputs that are no pixels.
 
-    Where there is none, noise calibrates and is what simulations are compared on. A file stands beside the configuration, or
-    where its path leads from here.
+    Where there is none, noise calibrates and is what simulations are compared on. Files stand beside the configuration, or
+    where their path leads from here.
     """
     chosen = config.dataset
     if chosen.shape is not None and chosen.classes is not None:
         return datasets.noise(chosen.shape, chosen.classes, config.seed), None
     name, beside = chosen.name, config.folder / chosen.name
-    if name.endswith(".npz") and name.isprintable() and not Path(name).is_absolute() and beside.is_file():
+    relative = name not in ("", *datasets.names()) and name.isprintable() and not Path(name).is_absolute()
+    if relative and os.path.exists(beside) and datasets.is_own(str(beside)):
         name = str(beside)
     pixels = False if chosen.precision is not None else True if config.trains else None
     dataset = datasets.load(name, data_dir, pad=chosen.pad, pixels=pixels)

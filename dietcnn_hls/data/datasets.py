@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Image datasets as checked uint8 arrays: scikit-learn's digits, four public sets in standard files, a user's ``.npz``.
+"""Image datasets as checked uint8 arrays: scikit-learn's digits, four public sets in standard files, a user's own.
 
 This module finds the files and checks every array; `dietcnn_hls.data.files` knows the formats.
 """
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dietcnn_hls.data.files import LARGEST, Raw, read_cifar10, read_mnist, read_npz, read_svhn
+from dietcnn_hls.data.files import LARGEST, Raw, read_cifar10, read_folder, read_mnist, read_npz, read_svhn
 from dietcnn_hls.errors import DatasetError, suggest
 from dietcnn_hls.lowered import Grid
 
@@ -79,8 +79,13 @@ def as_values(x: NDArray[Any]) -> NDArray[Any]:
 
 
 def names() -> list[str]:
-    """Return the dataset names that `load` knows; a path to an ``.npz`` file is the other choice."""
+    """Return the dataset names that `load` knows; a user's files are the other choice, see `is_own`."""
     return ["digits", *_SOURCES]
+
+
+def is_own(name: str) -> bool:
+    """Whether a name is a path of a user's own data: of an ``.npz``, or of a folder."""
+    return name.endswith(".npz") or (name not in names() and os.path.isdir(name))
 
 
 def load(
@@ -90,16 +95,16 @@ def load(
     pad: int | None = None,
     pixels: bool | None = True,
 ) -> Dataset:
-    """Load a dataset by name, or a user's ``.npz`` with x_train, y_train, x_test and y_test by path.
+    """Load a dataset by name, or by path a user's ``.npz`` with x_train, y_train, x_test and y_test, or a folder of such .npy.
 
     Standard files are looked for in `data_dir` and in DIETCNN_DATA, each time first in the sub-folder of the dataset's
     name. Without `data_dir` the cache and download of Keras follow, where TensorFlow is installed.
 
     Args:
-        name: one of `names()`, or a path that ends in ``.npz``. Images of such a file are (N, H, W) or (N, H, W, C):
+        name: one of `names()`, or a path: of an ``.npz``, or of a folder. Images in them are (N, H, W) or (N, H, W, C):
             integers 0..255, or floats that are exact multiples of 1/256 in [0, 1).
         data_dir: folder of the standard files.
-        pixels: whether such a file holds images; else numbers of one to three dimensions, (N, ...), which come as float32. None:
+        pixels: whether such files hold images; else numbers of one to three dimensions, (N, ...), which come as float32. None:
             what is uint8 and has two dimensions or three is images.
         pad: height and width to reach by zeros around the image (32 turns MNIST's 28x28 into LeNet-5's 32x32).
 
@@ -109,10 +114,10 @@ def load(
     text = os.fspath(name) if isinstance(name, (str, os.PathLike)) else ""
     if not isinstance(text, str) or not text.isprintable():
         raise DatasetError(
-            f"dataset {name!r} is no name and no path; give one of {', '.join(names())}, or a path that ends in .npz"
+            f"dataset {name!r} is no name and no path; give one of {', '.join(names())}, or the path of an .npz or a folder"
         )
-    if text.endswith(".npz"):
-        raw = read_npz(Path(text))
+    if is_own(text):
+        raw = read_npz(Path(text)) if text.endswith(".npz") else read_folder(Path(text))
         if pixels is None:
             pixels = raw.x_train.dtype == np.uint8 and raw.x_train.ndim > 2
         dataset = _checked(Path(text).stem, text, raw, take=_images if pixels else _values)
@@ -121,7 +126,9 @@ def load(
     elif text in _SOURCES:
         dataset = _load_standard(text, None if data_dir is None else Path(data_dir))
     else:
-        raise DatasetError(f"dataset '{text}' is not known.{suggest(text, names())} Your own data: a path that ends in .npz")
+        raise DatasetError(
+            f"dataset '{text}' is not known.{suggest(text, names())} Your own data: the path of an .npz or a folder"
+        )
     return dataset if pad is None else _padded(dataset, pad)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Readers of dataset files: idx (MNIST), CIFAR-10's pickled batches, SVHN's .mat, a user's ``.npz``.
+"""Readers of dataset files: idx (MNIST), CIFAR-10's pickled batches, SVHN's .mat, a user's ``.npz`` or folder of ``.npy``.
 
 They return the arrays as they stand in the files; `dietcnn_hls.data.datasets` finds the files and checks what comes out. No file
 is obeyed: pickles are read by an unpickler that knows bytes, plain containers and its own picture of a numpy array, and what a
@@ -197,7 +197,27 @@ def _read_svhn_file(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
     return x.transpose(3, 0, 1, 2), np.where(y == 10, 0, y)
 
 
-# ---- a user's own file
+# ---- a user's own files
+
+
+def read_folder(folder: Path) -> Raw:
+    """Read a user's folder of x_train.npy, y_train.npy, x_test.npy and y_test.npy; pickled objects in them are refused."""
+    paths = {key: folder / f"{key}.npy" for key in Raw._fields}
+    missing = [path.name for path in paths.values() if not path.is_file()]
+    if missing:
+        needed = ", ".join(path.name for path in paths.values())
+        raise DatasetError(f"{folder} lacks {', '.join(missing)}; it needs {needed}, or give the path of an .npz")
+    size = sum(path.stat().st_size for path in paths.values())
+    if size > LARGEST:
+        raise DatasetError(f"{folder} holds {size} bytes; the most that a dataset may have are {LARGEST}")
+    arrays = []
+    for path in paths.values():
+        try:
+            arrays.append(_npy(path.read_bytes()))
+        except Exception as error:  # a damaged file raises from numpy, an unreadable one from the system
+            reason = str(error) or type(error).__name__
+            raise DatasetError(f"{path} cannot be read as .npy ({reason}); write it with numpy.save, without objects") from error
+    return Raw(*arrays)
 
 
 def read_npz(path: Path) -> Raw:

@@ -14,6 +14,7 @@ import pytest
 
 from dietcnn_hls.build import build, config
 from dietcnn_hls.build.opening import load_keras
+from dietcnn_hls.build.training import project_request
 from dietcnn_hls.errors import ConfigError, DatasetError, OutputError, SaturationWarning
 from dietcnn_hls.tf import tf
 
@@ -166,7 +167,7 @@ def test_files_that_hold_code_are_refused(folder: Path) -> None:
         (["network.width=2.0"], "width is for built-in networks"),
         (["training={epochs: 1}"], "training is for a method"),
         (["dataset={name: data.npz, precision: 'ap_fixed<6,3>'}"], "dataset.precision goes with a method"),
-        (["dataset={name: mnist, precision: 'ap_fixed<6,3>'}"], "precision is for values of an .npz"),
+        (["dataset={name: mnist, precision: 'ap_fixed<6,3>'}"], "precision is for values of your own data"),
         (["hls4ml.granularity=layer"], "granularity: Input should be 'model', 'type' or 'name'"),
         (["hls4ml.Precision=fixed"], "unknown key 'hls4ml.Precision'"),
     ],
@@ -191,6 +192,19 @@ def test_data_of_other_kinds_are_refused(folder: Path) -> None:
         run(folder)
     with pytest.raises(ConfigError, match=r"set training\.shift to 0"):
         run(folder, "lookup", "training.shift=1", trust=True)
+
+
+def test_a_folder_of_arrays_is_a_dataset(folder: Path) -> None:
+    """Beside the configuration; it is what an .npz of the same arrays is."""
+    (folder / "arrays").mkdir()
+    for key, array in np.load(folder / "data.npz").items():
+        np.save(folder / "arrays" / f"{key}.npy", array)
+    wanted, found = (
+        project_request(config.load(folder / "lookup.yml", [f"dataset.name={name}"]), trust=True)
+        for name in ("data.npz", "arrays")
+    )
+    assert found.labels.dataset == "arrays" and wanted.labels.dataset == "data"
+    assert np.array_equal(found.x_test, wanted.x_test) and np.array_equal(found.y_test, wanted.y_test)
 
 
 def test_the_template_builds(tmp_path: Path) -> None:

@@ -281,6 +281,18 @@ def test_user_file_that_is_missing_or_something_else(tmp_path: Path) -> None:
     assert refused(path).startswith(f"{path} cannot be read as .npz (")
 
 
+def test_user_folder(tmp_path: Path) -> None:
+    for key, array in user_arrays().items():
+        np.save(tmp_path / f"{key}.npy", array)
+    mine, packed = load(tmp_path), load(write_user(tmp_path))
+    assert mine.name == tmp_path.name and mine.input_shape == packed.input_shape
+    assert np.array_equal(mine.x_train, packed.x_train) and np.array_equal(mine.y_test, packed.y_test)
+    np.save(tmp_path / "x_test.npy", np.array([{}] * 6))
+    assert refused(tmp_path).startswith(f"{tmp_path / 'x_test.npy'} cannot be read as .npy (")
+    (tmp_path / "y_test.npy").unlink()
+    assert "lacks y_test.npy; it needs x_train.npy, y_train.npy, x_test.npy, y_test.npy" in refused(tmp_path)
+
+
 # ---- validation split
 
 
