@@ -301,3 +301,26 @@ def test_reshaped_inputs_are_joined_in_streams(tmp_path: Path) -> None:
     graph, codes = lowered_graph(made), [array[:3].astype(np.int64) for array in x]
     result = simulate_many([generate(graph, {})], [codes], optimize="-O0")[0]
     assert np.array_equal(result.outputs, reference.predict(graph, codes))
+
+
+@pytest.mark.parametrize(
+    "padding",
+    [
+        L.Conv2D(2, 3, padding="same", name="it"),
+        L.ZeroPadding2D(1, name="it"),
+        L.AveragePooling2D(2, padding="same", name="it"),
+        L.Conv2DTranspose(2, 3, strides=2, name="it"),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_zeros_are_padded_beside_values_that_never_are_zero(padding: Any, tmp_path: Path) -> None:
+    """A constant, or a bias that outweighs all products: zero is no code of its stream."""
+    model = tf.keras.Sequential([L.InputLayer((3, 3, 1)), L.Conv2D(2, 1, name="constant"), padding])
+    model.set_weights([np.rint(weight * 4) / 4 for weight in model.get_weights()])
+    model.get_layer("constant").set_weights([np.zeros((1, 1, 1, 2)), np.array([-3.0, -2.0])])
+    made = hls4ml.converters.convert_from_keras_model(
+        model, hls_config={"Model": {"Precision": "fixed<16,6>", "ReuseFactor": 1}}, backend="DietCNN", output_dir=str(tmp_path)
+    )
+    graph = lowered_graph(made)
+    outputs = reference.output_values(graph, reference.predict(graph, random_codes(graph, 2, 0)))
+    assert np.array_equal(outputs.ravel(), np.asarray(model(np.zeros((2, 3, 3, 1)))).ravel())

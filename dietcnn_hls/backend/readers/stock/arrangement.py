@@ -18,6 +18,8 @@ def _numbers(chain: Chain) -> np.ndarray:
 
 
 def _gather(chain: Chain, role: str, indices: np.ndarray) -> None:
+    if (indices < 0).any():
+        chain.hold_zero()
     chain.add(role, Gather(indices.reshape(-1), tuple(int(n) for n in indices.shape)))
     chain.cast(chain.type("result"))
 

@@ -83,6 +83,11 @@ class Chain:
         if (lo, hi) != (self.stream.lo, self.stream.hi):
             self.add(role, Requantize(0, "floor", lo, hi, self.stream.fraction))
 
+    def hold_zero(self) -> None:
+        """Codes that a zero may join, as padding does; behind constant biases no code may be one."""
+        if self.stream.levels is None and not self.stream.lo <= 0 <= self.stream.hi:
+            self.add("zero", Requantize(0, "floor", min(self.stream.lo, 0), max(self.stream.hi, 0), self.stream.fraction))
+
     def reshape(self, role: str, shape: tuple[int, ...]) -> None:
         if shape != self.stream.shape:
             self.add(role, Reshape(shape))

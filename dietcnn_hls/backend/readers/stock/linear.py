@@ -85,6 +85,8 @@ def _convolve(chain: Chain, weights: np.ndarray, kind: FixedType, groups: int) -
     spaced, pads = layer.get_attr("spaced"), [int(layer.get_attr(f"pad_{side}", 0)) for side in SIDES]
     if (any(pads) or spaced) and is_binary(layer.get_input_variable()):
         raise refuse(layer, "hls4ml pads binary inputs with -1; use padding='valid'")
+    if any(pads) or spaced:
+        chain.hold_zero()
     if len(shape) == 2:
         chain.reshape("row", (1, *shape))
     if spaced:

@@ -49,6 +49,7 @@ def _mean(chain: Chain, seen: Window) -> None:
     counts = _overlaps(chain, seen)
     if any(seen.padding):
         top, bottom, left, right = seen.padding
+        chain.hold_zero()
         numbers = np.arange(chain.stream.size).reshape(chain.stream.shape)
         padded = np.pad(numbers, ((top, bottom), (left, right), (0, 0)), constant_values=-1)
         chain.add("padded", Gather(padded.reshape(-1), tuple(int(n) for n in padded.shape)))
