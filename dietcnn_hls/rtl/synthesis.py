@@ -9,6 +9,7 @@ from dietcnn_hls import progress
 from dietcnn_hls.reports.model import Resources
 from dietcnn_hls.rtl.design import RtlDesign
 from dietcnn_hls.rtl.verilog import Packed
+from dietcnn_hls.tools.yosys.engine import Crashed
 from dietcnn_hls.tools.yosys.script import Flow
 from dietcnn_hls.tools.yosys.synthesis import SynthesisJob, SynthesisResult, sum_results, synthesise, synthesise_many
 
@@ -27,11 +28,14 @@ def synthesise_whole(
 def synthesise_apart(design: RtlDesign, folder: Path, part: str, dsp: bool, flow: Flow) -> SynthesisResult:
     """A written design with its module instances kept apart: their figures in ``parts``, the sum as the result's own.
 
-    Designs with memories beyond `ONE_RUN_BITS` are synthesised instance by instance.
+    Designs with memories beyond `ONE_RUN_BITS`, and those at which one run crashes, are synthesised instance by instance.
     """
-    if sum(memory.words * memory.bits for memory in design.memories) > ONE_RUN_BITS:
-        return synthesise_one_by_one(design, folder, part, dsp, flow)
-    return synthesise_whole(design, folder, part, dsp, flow, hierarchy=True)
+    if sum(memory.words * memory.bits for memory in design.memories) <= ONE_RUN_BITS:
+        try:
+            return synthesise_whole(design, folder, part, dsp, flow, hierarchy=True)
+        except Crashed as error:
+            progress.note(f"{error} Its modules are taken one by one.")
+    return synthesise_one_by_one(design, folder, part, dsp, flow)
 
 
 def synthesise_one_by_one(design: RtlDesign, folder: Path, part: str, dsp: bool, flow: Flow) -> SynthesisResult:

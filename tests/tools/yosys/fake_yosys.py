@@ -39,8 +39,12 @@ def main() -> int:
         log += ["s0/design.sv:3: ERROR: syntax error, unexpected TOK_ID", ""]
     elif mode == "conflict":
         log += ["Warning: multiple conflicting drivers for design.\\y:"]
+    elif mode == "crash":
+        print("Error: failed to run main module `yosys.wasm`\nCaused by:\n    thrown Wasm exception")
     Path("yosys.log").write_text("\n".join(log))
     if log[-1] == "":
+        return 1
+    if mode == "crash":
         return 1
     if mode == "hang":
         time.sleep(60)

@@ -264,6 +264,7 @@ def test_a_failure_ends_the_batch(runs: Path, design: Path, tmp_path: Path, monk
         ("no_netlist", "ended with status 0 but never wrote netlist.json; it stopped in: 2.18. Executing MEMORY_LIBMAP pass"),
         ("conflict", "says 'Warning: multiple conflicting drivers for design.\\y:': the design is wrong"),
         ("unmapped", "cell of type 'filter_core' (strange), whose cost is not known"),
+        ("crash", "crashed in: 2.18. Executing MEMORY_LIBMAP pass (mapping memories to cells). The design may need more memory"),
         ("hang", "was stopped after 1 s, in: 2.18. Executing MEMORY_LIBMAP"),
     ],
 )
