@@ -357,7 +357,8 @@ def _measure(planned: _Plan, folder: Path, timeout_s: float, logs: Path) -> Synt
         with contextlib.suppress(OSError):
             logs.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(folder / LOG_NAME, kept)
-        raise ToolError(f"{error} Log: {kept}" if kept.is_file() else str(error)) from error
+        kind = yosys.Crashed if isinstance(error, yosys.Crashed) else ToolError
+        raise kind(f"{error} Log: {kept}" if kept.is_file() else str(error)) from error
 
 
 def _counted(planned: _Plan, netlist: Path, cpu_s: float) -> SynthesisResult:

@@ -16,6 +16,7 @@ from dietcnn_hls.errors import ConfigError, OutputError, ToolError
 from dietcnn_hls.hardware.parts import DEFAULT_PART
 from dietcnn_hls.reports.model import Resources
 from dietcnn_hls.tools import cache as cache_of_tools
+from dietcnn_hls.tools.yosys.engine import Crashed
 from dietcnn_hls.tools.yosys.synthesis import (
     SynthesisJob,
     SynthesisResult,
@@ -274,7 +275,7 @@ def test_failures_are_named(
     monkeypatch.setenv("FAKE_YOSYS", mode)
     with pytest.raises(ToolError) as caught:
         synthesise([design], "a", engine="native", cache_dir=tmp_path / "cache", timeout_s=1.0 if mode == "hang" else 60.0)
-    assert message in str(caught.value)
+    assert message in str(caught.value) and isinstance(caught.value, Crashed) == (mode == "crash")
     log = Path(str(caught.value).rsplit("Log: ", 1)[1])
     assert "MEMORY_LIBMAP" in log.read_text()
     # nothing is taken for a result
