@@ -91,7 +91,7 @@ test-hgq:
 	$(HGQ)/bin/python -m pytest -q --instafail tests/hgq
 
 test-qkeras3:
-	$(MAKE) tools $(QKERAS3)/.installed VENV=$(QKERAS3) EXTRAS=qkeras3,test CONSTRAINTS=constraints/hgq.txt
+	$(MAKE) tools $(QKERAS3)/.installed VENV=$(QKERAS3) EXTRAS=qkeras3,test CONSTRAINTS=constraints/qkeras3.txt
 	$(QKERAS3)/bin/python -m pytest -q --instafail tests/qkeras3
 
 lint: setup
