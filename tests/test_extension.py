@@ -359,6 +359,7 @@ def test_a_build_and_its_report(tmp_path: Path, synthesis: str) -> None:
         y_test=np.zeros(4, int),
         synthesis=synthesis,  # type: ignore[arg-type]
         flows=("carry",),
+        clock_period=100.0,  # met by the first design
         checks={"activity": False, "layer_resources": False},
         folding=FoldingSpec(target_interval=200),
     )

@@ -45,10 +45,10 @@ def test_each_epoch_has_its_curves(tmp_path: Path) -> None:
 
 
 def test_as_a_callback_of_fit(tmp_path: Path) -> None:
-    model = fit_codebooks(nets.residual(), nets.calibration(30))
-    model.compile("adam", "sparse_categorical_crossentropy")
+    model = fit_codebooks(nets.trained(), nets.calibration(30))
+    model.compile("adam", tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     model.fit(nets.calibration(32), np.zeros(32), verbose=0, callbacks=[CodebookBoard(tmp_path)])
-    assert {"loss", "stem/codebook", "dw/codebook/0", "stem_relu/levels/1"} <= read(tmp_path).keys()
+    assert {"loss", "conv1/codebook", "dense1/codebook/0", "conv1_relu/levels/1"} <= read(tmp_path).keys()
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
