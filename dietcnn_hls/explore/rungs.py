@@ -37,18 +37,8 @@ _SECOND_STAGE = ("epochs", "learning_rate", "optimizer", "weight_decay", "distil
 """Keys of the recipe that a network converted without training does not depend on."""
 
 _FLOAT = (
-    *(
-        "float_epochs",
-        "float_learning_rate",
-        "float_optimizer",
-        "float_weight_decay",
-        "warmup",
-        "batch",
-        "shift",
-        "border",
-        "flip",
-    ),
-    *("cutout", "label_smoothing", "ema", "batch_norm_images", "validation", "mixed_precision"),
+    *("float_epochs", "float_learning_rate", "float_optimizer", "float_weight_decay", "warmup", "batch", "shift", "border"),
+    *("flip", "cutout", "label_smoothing", "ema", "batch_norm_images", "validation", "mixed_precision"),
 )
 """Keys of the recipe that the float network depends on."""
 

